@@ -1,0 +1,72 @@
+# Each target does all of its own set-up. Needs make and Python 3.11, 3.12 or 3.13, nothing else.
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
+
+# TensorFlow is built for these versions.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
+BASE_PYTHON ?= $(shell for python in $(CANDIDATES); do $$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+
+# Data for training and evaluation lies beside the checkout on development machines.
+DEVELOPMENT_DATA := $(wildcard ../shared/data/medmnist)
+
+.PHONY: run test lint format train bench requirements browser
+
+run: $(VENV)/runtime
+	@$(PYTHON) manage.py serve --host "$(HOST)" --port "$(PORT)"
+
+test: $(VENV)/development browser
+	@$(if $(DEVELOPMENT_DATA),MEDMNIST_ROOT="$${MEDMNIST_ROOT:-$(abspath $(DEVELOPMENT_DATA))}") $(PYTHON) -m pytest
+
+lint: $(VENV)/development
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) manage.py makemigrations --check --dry-run
+	@HTTPS=true $(PYTHON) manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/development
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+# Every recipe in turn; a training that was cut off goes on where its last checkpoint stands.
+train: $(VENV)/development
+	@for recipe in classifier/training/recipes/*.toml; do \
+		slug=$$(basename "$$recipe" .toml); \
+		$(PYTHON) manage.py train_model "$$slug" --resume && $(PYTHON) manage.py evaluate_model "$$slug" || exit 1; \
+	done
+
+# Not part of the tests: machines are noisy, and only ratios within one run mean much.
+bench: $(VENV)/development browser
+	@$(PYTHON) -m benchmarks.click_to_result
+
+# Resolve requirements*.in into pinned requirements*.txt.
+requirements: $(VENV)/development
+	@$(PIP_INSTALL) uv
+	@$(PYTHON) -m uv pip compile --universal --python-version 3.11 --quiet requirements.in -o requirements.txt
+	@$(PYTHON) -m uv pip compile --universal --python-version 3.11 --quiet requirements-dev.in -o requirements-dev.txt
+
+$(PYTHON):
+	@test -n "$(BASE_PYTHON)" || { echo "medclassifier needs Python 3.11, 3.12 or 3.13; none was found on PATH."; exit 1; }
+	@$(BASE_PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(BASE_PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Creating the virtual environment in $(VENV)"
+	@$(BASE_PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements.txt requirements-medmnist.txt | $(PYTHON)
+	@echo "Installing the requirements (TensorFlow is large: this takes a minute or two)"
+	@$(PIP_INSTALL) -r requirements.txt
+	@$(PIP_INSTALL) --no-deps -r requirements-medmnist.txt
+	@touch $@
+
+$(VENV)/development: requirements-dev.txt $(VENV)/runtime
+	@echo "Installing what tests, lint and training need"
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# A browser on PATH, else Debian's where root, else the one that Playwright brings.
+browser: $(VENV)/development
+	@$(PYTHON) -m tests.browser.chromium --install
