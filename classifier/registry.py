@@ -1,0 +1,349 @@
+"""Datasets that the application knows, and model bundles on disk: discovery and verification.
+
+Imports neither TensorFlow nor Django. What needs the network itself (its output width and input
+size) is checked by `manage.py verify_bundles`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+DATASETS_DIR = Path(__file__).parent / "datasets"
+SCHEMA_VERSION = 1
+METADATA_FILE = "metadata.json"
+EVALUATION_FILE = "evaluation.json"
+
+_METADATA_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "schema_version": int,
+    "slug": str,
+    "title": str,
+    "version": int,
+    "dataset": str,
+    "architecture": str,
+    "classes": list,
+    "input.size": int,
+    "input.channels": int,
+    "weights.file": str,
+    "weights.sha256": str,
+    "parameters": int,
+    "training": dict,
+    "reported": (dict, type(None)),
+    "intended_use": str,
+    "limitations": list,
+    "recommended": bool,
+}
+_EVALUATION_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "split": str,
+    "n": int,
+    "accuracy": float,
+    "auc": float,
+    "balanced_accuracy": float,
+    "per_class": list,
+    "macro_avg": dict,
+    "weighted_avg": dict,
+    "confusion_matrix": list,
+    "ece": float,
+    "brier": float,
+    "intervals.accuracy": list,
+    "intervals.auc": list,
+    "data.file": str,
+    "data.sha256": str,
+}
+
+
+class Crop(StrEnum):
+    """How much of the upload the network sees.
+
+    AUTO: what MedMNIST would have cut, judged by the image's size.
+    CENTER: always the central share, which for datasets without a source frame is the centred
+        square.
+    NONE: the whole image, squeezed into a square if it is none.
+    """
+
+    AUTO = "auto"
+    CENTER = "center"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class DatasetClass:
+    """One class: its name as MedMNIST gives it, and what it is in everyday words."""
+
+    label: str
+    gloss: str
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """Images as laboratories have them, and the side of the central square kept; pixels."""
+
+    width: int
+    height: int
+    crop: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What kind of images a model is for. `classes` are in index order."""
+
+    slug: str
+    title: str
+    image_kind: str
+    channels: int
+    classes: tuple[DatasetClass, ...]
+    positive_class: str | None
+    source_frame: SourceFrame | None
+    licence: str
+    citation: str
+    source_note: str
+    intended_use: str
+    limitations: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes in index order."""
+        return tuple(dataset_class.label for dataset_class in self.classes)
+
+
+class BundleError(Exception):
+    """A bundle that cannot be served; `problems` says why, one plain sentence each."""
+
+    def __init__(self, slug: str, problems: list[str]) -> None:
+        super().__init__(f"{slug}: " + " ".join(problems))
+        self.slug = slug
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model bundle: a folder with weights, metadata and evaluation."""
+
+    path: Path
+    metadata: Mapping[str, Any]
+    evaluation: Mapping[str, Any] | None
+
+    @property
+    def slug(self) -> str:
+        """Name of the bundle, which is also that of its folder."""
+        return str(self.metadata["slug"])
+
+    @property
+    def title(self) -> str:
+        """Name of the model for people."""
+        return str(self.metadata["title"])
+
+    @property
+    def version(self) -> int:
+        """Counts up by one whenever the weights change."""
+        return int(self.metadata["version"])
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that the model was trained on."""
+        return datasets()[self.metadata["dataset"]]
+
+    @property
+    def architecture(self) -> str:
+        """Name of the builder in `classifier.training.architectures`."""
+        return str(self.metadata["architecture"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels in the order of the network's outputs."""
+        return tuple(self.metadata["classes"])
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square input image in pixels."""
+        return int(self.metadata["input"]["size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.metadata["input"]["channels"])
+
+    @property
+    def weights_path(self) -> Path:
+        """The `.keras` file."""
+        return self.path / str(self.metadata["weights"]["file"])
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the weights file, hexadecimal."""
+        return str(self.metadata["weights"]["sha256"])
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights in the network."""
+        return int(self.metadata["parameters"])
+
+    @property
+    def recommended(self) -> bool:
+        """Whether this is the model to choose by default for its dataset."""
+        return bool(self.metadata["recommended"])
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What a models folder holds: bundles fit to serve, and what is wrong with the others."""
+
+    bundles: tuple[Bundle, ...]
+    errors: tuple[BundleError, ...]
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """Names of the bundles fit to serve."""
+        return tuple(bundle.slug for bundle in self.bundles)
+
+
+@cache
+def datasets() -> Mapping[str, Dataset]:
+    """Give the known datasets by slug, in alphabetical order."""
+    known = (_read_dataset(path) for path in sorted(DATASETS_DIR.glob("*.json")))
+    return MappingProxyType({dataset.slug: dataset for dataset in known})
+
+
+def _read_dataset(path: Path) -> Dataset:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    frame = values.pop("source_frame")
+    return Dataset(
+        classes=tuple(DatasetClass(**each) for each in values.pop("classes")),
+        limitations=tuple(values.pop("limitations")),
+        source_frame=SourceFrame(**frame) if frame else None,
+        **values,
+    )
+
+
+def discover(root: Path) -> Discovery:
+    """Verify every bundle under `root`; hidden folders are passed over, an absent root is empty."""
+    bundles: list[Bundle] = []
+    errors: list[BundleError] = []
+    for path in _bundle_folders(root):
+        try:
+            bundles.append(load_bundle(path))
+        except BundleError as error:
+            errors.append(error)
+    return Discovery(tuple(bundles), tuple(errors))
+
+
+def _bundle_folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] not in "._")
+
+
+def load_bundle(path: Path, *, require_evaluation: bool = True) -> Bundle:
+    """Read and verify the bundle in a folder.
+
+    A bundle fresh from training has no evaluation yet; `require_evaluation=False` lets it pass.
+    Raises BundleError with every problem that could be found.
+    """
+    slug = path.name
+    metadata = _read_object(path / METADATA_FILE, slug)
+    _raise_any(slug, _type_problems(METADATA_FILE, metadata, _METADATA_TYPES))
+    _raise_any(slug, list(_metadata_problems(path, metadata)))
+    evaluation = None
+    if require_evaluation or (path / EVALUATION_FILE).exists():
+        evaluation = _read_object(path / EVALUATION_FILE, slug)
+        _raise_any(slug, _type_problems(EVALUATION_FILE, evaluation, _EVALUATION_TYPES))
+        _raise_any(slug, list(_evaluation_problems(metadata, evaluation)))
+    return Bundle(path, metadata, evaluation)
+
+
+def _raise_any(slug: str, problems: list[str]) -> None:
+    if problems:
+        raise BundleError(slug, problems)
+
+
+def _read_object(path: Path, slug: str) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(slug, [f"{path.name} is missing."]) from None
+    except (OSError, ValueError) as error:
+        raise BundleError(slug, [f"{path.name} cannot be read: {error}."]) from error
+    if not isinstance(value, dict):
+        raise BundleError(slug, [f"{path.name} does not hold an object."])
+    return value
+
+
+def _type_problems(
+    file_name: str, values: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]]
+) -> list[str]:
+    problems = []
+    for key, expected in types.items():
+        value = _nested(values, key)
+        if value is _MISSING:
+            problems.append(f"{file_name} lacks {key}.")
+        elif not _is_instance(value, expected):
+            problems.append(f"{key} in {file_name} has the wrong type.")
+    return problems
+
+
+_MISSING = object()
+
+
+def _nested(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return _MISSING
+        values = values[part]
+    return values
+
+
+def _is_instance(value: object, expected: type | tuple[type, ...]) -> bool:
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
+
+
+def _metadata_problems(path: Path, metadata: Mapping[str, Any]) -> Iterator[str]:
+    if metadata["schema_version"] != SCHEMA_VERSION:
+        yield f"schema_version is {metadata['schema_version']}, not {SCHEMA_VERSION}."
+    if metadata["slug"] != path.name:
+        yield f"The slug {metadata['slug']!r} is not the folder's name."
+    yield from _class_problems(metadata)
+    yield from _weights_problems(path, metadata["weights"])
+
+
+def _class_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
+    dataset = datasets().get(metadata["dataset"])
+    if dataset is None:
+        yield f"The dataset {metadata['dataset']!r} is not known."
+    elif tuple(metadata["classes"]) != dataset.labels:
+        yield f"The classes are not those of {dataset.title}, or not in its order."
+
+
+def _weights_problems(path: Path, weights: Mapping[str, str]) -> Iterator[str]:
+    file_name = weights["file"]
+    weights_path = path / file_name
+    if weights_path.resolve().parent != path.resolve():
+        yield f"The weights file {file_name!r} is not inside the bundle's folder."
+    elif not weights_path.is_file():
+        yield f"The weights file {file_name!r} is missing."
+    elif _sha256(weights_path) != weights["sha256"]:
+        yield f"The checksum of {file_name!r} is not the one in {METADATA_FILE}."
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _evaluation_problems(
+    metadata: Mapping[str, Any], evaluation: Mapping[str, Any]
+) -> Iterator[str]:
+    labels = [row.get("label") for row in evaluation["per_class"] if isinstance(row, dict)]
+    if labels != metadata["classes"]:
+        yield f"The class labels in {EVALUATION_FILE} are not the model's."
+    matrix, width = evaluation["confusion_matrix"], len(metadata["classes"])
+    if [len(row) for row in matrix if isinstance(row, list)] != [width] * width:
+        yield f"The confusion matrix in {EVALUATION_FILE} is not {width} by {width}."
+    if evaluation.get("weights_sha256") != metadata["weights"]["sha256"]:
+        yield f"{EVALUATION_FILE} is about other weights; run evaluate_model again."
