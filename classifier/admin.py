@@ -1,0 +1,119 @@
+"""The administrator's view of everything that is stored."""
+
+from django.contrib import admin, messages
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from classifier import services
+from classifier.models import ApiToken, ImageUpload, Prediction, TrainedModel
+
+admin.site.site_header = "medclassifier"
+admin.site.site_title = "medclassifier"
+admin.site.index_title = "Administration"
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """What happened is not edited; it can be looked at and deleted."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+@admin.register(TrainedModel)
+class TrainedModelAdmin(admin.ModelAdmin):
+    list_display = (
+        "title", "dataset", "version", "architecture", "accuracy", "auc",
+        "is_recommended", "is_active", "is_installed",
+    )  # fmt: skip
+    list_filter = ("dataset", "is_active", "is_installed")
+    list_editable = ("is_active",)
+    search_fields = ("slug", "title", "architecture")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: TrainedModel | None = None
+    ) -> list[str]:
+        """All but the switch comes from the bundle on disk."""
+        return [field.name for field in TrainedModel._meta.fields if field.name != "is_active"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="test accuracy")
+    def accuracy(self, trained_model: TrainedModel) -> str:
+        return measured(trained_model, "accuracy")
+
+    @admin.display(description="test AUC")
+    def auc(self, trained_model: TrainedModel) -> str:
+        return measured(trained_model, "auc")
+
+
+def measured(trained_model: TrainedModel, metric: str) -> str:
+    """A metric of the bundle's evaluation with its 95 % interval and sample size."""
+    if not trained_model.evaluation:
+        return "–"
+    evaluation = trained_model.evaluation
+    low, high = evaluation["intervals"][metric]
+    return f"{evaluation[metric]:.3f} ({low:.3f}–{high:.3f}, n = {evaluation['n']})"
+
+
+@admin.register(ImageUpload)
+class ImageUploadAdmin(ReadOnlyAdmin):
+    list_display = (
+        "picture", "original_filename", "owner", "format", "width", "height", "byte_size",
+        "is_synthetic", "uploaded_at",
+    )  # fmt: skip
+    list_display_links = ("original_filename",)
+    list_filter = ("format", "is_synthetic", "uploaded_at")
+    list_select_related = ("owner",)
+    search_fields = ("original_filename", "owner__username", "sha256")
+    exclude = ("file", "thumbnail")
+    date_hierarchy = "uploaded_at"
+
+    @admin.display(description="")
+    def picture(self, image: ImageUpload) -> str:
+        address = f"/images/{image.pk}/thumbnail"
+        return format_html('<img src="{}" alt="" width="48" height="48" loading="lazy">', address)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id", "status", "predicted_label", "confidence", "trained_model", "model_version",
+        "owner", "attempts", "created_at", "finished_at",
+    )  # fmt: skip
+    list_filter = ("status", "trained_model", "predicted_label", "created_at")
+    list_select_related = ("trained_model", "image__owner")
+    search_fields = ("id", "image__owner__username", "image__original_filename", "predicted_label")
+    date_hierarchy = "created_at"
+    actions = ("run_again",)
+
+    @admin.display(ordering="image__owner__username")
+    def owner(self, prediction: Prediction) -> str:
+        return str(prediction.image.owner)
+
+    @admin.action(description="Run failed predictions again", permissions=["delete"])
+    def run_again(self, request: HttpRequest, queryset: QuerySet[Prediction]) -> None:
+        queued = sum(services.requeue(prediction=prediction) for prediction in queryset)
+        self.message_user(request, f"{queued} predictions were queued again.", messages.SUCCESS)
+
+    def delete_model(self, request: HttpRequest, obj: Prediction) -> None:
+        services.delete_prediction(prediction=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Prediction]) -> None:
+        for prediction in queryset:
+            services.delete_prediction(prediction=prediction)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "user", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")

@@ -1,0 +1,29 @@
+"""From a stored or uploaded image to what a registered model sees of it."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from classifier import registry
+from classifier.inference.preprocessing import model_view
+from classifier.models import Prediction, TrainedModel
+from classifier.registry import Crop
+
+
+def model_input(
+    trained_model: TrainedModel, image: Image.Image, crop: Crop
+) -> npt.NDArray[np.uint8]:
+    """The pixels (size, size, channels), 0–255, that the network sees of an image."""
+    return model_view(
+        image,
+        size=trained_model.input_size,
+        channels=trained_model.channels,
+        crop=crop,
+        source_frame=registry.datasets()[trained_model.dataset].source_frame,
+    )
+
+
+def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
+    """The same for a prediction's stored image. Raises OSError where its file cannot be read."""
+    with prediction.image.file.open() as file, Image.open(file, formats=["PNG"]) as image:
+        return model_input(prediction.trained_model, image, Crop(prediction.crop))

@@ -1,0 +1,134 @@
+"""The run side: claims waiting predictions, runs them in one forward pass, writes the results."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.inference import loader
+from classifier.inference.inputs import stored_input
+from classifier.models import Prediction, Status, TrainedModel
+
+logger = logging.getLogger(__name__)
+
+TOO_LONG = "This prediction took too long and was stopped. Try again, or choose a smaller model."
+UNEXPECTED = "An unexpected error occurred. The image is kept; try again or tell the administrator."
+UNREADABLE = "The stored image could not be read. Upload it again."
+UNAVAILABLE = "This model cannot be loaded at the moment. Choose another one."
+NO_ANSWER = "The model gave no usable answer for this image."
+EXHAUSTED = "The worker stopped each time it tried this prediction, so it was given up."
+
+
+def run_waiting(slug: str, *, claim: str) -> int:
+    """Run one batch of a model's waiting predictions, after whatever has to be tried again.
+
+    `claim` is the id of the Celery task, so that a task which is delivered again takes up its own
+    rows. Returns how many predictions were run; 0 when nothing waits.
+    """
+    trained_model = TrainedModel.objects.get(slug=slug)
+    done = 0
+    while batch := Prediction.objects.claim_batch(trained_model, claim):
+        _run_claimed(trained_model, batch)
+        done += len(batch)
+        if batch[0].attempts == 1:
+            break
+    return done
+
+
+def _run_claimed(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
+    """The failure ladder: safe words for the person, the cause for the log."""
+    try:
+        _predict(trained_model, batch)
+    except loader.ModelUnavailable as error:
+        logger.error("Model %s is unavailable: %s", trained_model.slug, error)
+        _fail(batch, UNAVAILABLE)
+    except SoftTimeLimitExceeded:
+        logger.warning("%d predictions of %s took too long", len(batch), trained_model.slug)
+        _fail(batch, TOO_LONG)
+    except Exception:
+        logger.exception("A batch of %s failed", trained_model.slug)
+        _fail(batch, UNEXPECTED)
+
+
+def _predict(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
+    loaded = loader.load(trained_model)
+    inputs = {prediction: _input(prediction) for prediction in batch}
+    readable = {prediction: pixels for prediction, pixels in inputs.items() if pixels is not None}
+    _fail([prediction for prediction in batch if prediction not in readable], UNREADABLE)
+    if not readable:
+        return
+    started = time.monotonic()
+    probabilities = loaded.predict(np.stack(list(readable.values())))
+    elapsed = time.monotonic() - started
+    logger.info("%s: %d images in %.0f ms", trained_model.slug, len(readable), 1000 * elapsed)
+    with transaction.atomic():
+        for prediction, row in zip(readable, probabilities, strict=True):
+            _succeed(prediction, loaded, row)
+
+
+def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
+    """What the network sees of the stored image, or None where that cannot be read."""
+    try:
+        return stored_input(prediction)
+    except (OSError, ValueError, SyntaxError):
+        logger.warning("The image of prediction %s cannot be read", prediction.pk)
+        return None
+
+
+def _succeed(
+    prediction: Prediction, loaded: loader.LoadedModel, row: npt.NDArray[np.float32]
+) -> None:
+    probabilities = [float(value) for value in row]
+    if not np.isfinite(row).all():
+        _fail([prediction], NO_ANSWER)
+        return
+    best = int(row.argmax())
+    _write(
+        [prediction],
+        status=Status.SUCCESS,
+        predicted_label=loaded.bundle.classes[best],
+        confidence=min(probabilities[best], 1.0),
+        probabilities=list(zip(loaded.bundle.classes, probabilities, strict=True)),
+        model_version=loaded.bundle.version,
+    )
+
+
+def _fail(batch: Sequence[Prediction], message: str) -> None:
+    _write(batch, status=Status.FAILURE, error_message=message)
+
+
+def _write(batch: Sequence[Prediction], **result: object) -> None:
+    """Write what this claim still holds; a row that was deleted or taken over stays as it is."""
+    for prediction in batch:
+        held = Prediction.objects.filter(
+            pk=prediction.pk, claim=prediction.claim, status=Status.STARTED
+        )
+        held.update(finished_at=timezone.now(), **result)
+
+
+def give_up_exhausted() -> int:
+    """End predictions whose every attempt died with its worker; returns how many."""
+    ended = Prediction.objects.exhausted().update(
+        status=Status.FAILURE, error_message=EXHAUSTED, finished_at=timezone.now()
+    )
+    if ended:
+        logger.error("%d predictions were given up after their last attempt", ended)
+    return int(ended)
+
+
+def tasks_due() -> Counter[str]:
+    """Tasks that each model needs for what waits: fresh rows by the batch, retries one by one."""
+    due: Counter[str] = Counter()
+    waiting = Prediction.objects.claimable().values_list("trained_model__slug", "attempts")
+    fresh = Counter(slug for slug, attempts in waiting if attempts == 0)
+    for slug, count in fresh.items():
+        due[slug] += -(-count // settings.PREDICTION_BATCH_SIZE)
+    due.update(slug for slug, attempts in waiting if attempts > 0)
+    return due

@@ -1,0 +1,35 @@
+"""Celery tasks: a message is only the doorbell, the database says what there is to do."""
+
+import logging
+
+from celery import Task, shared_task
+from kombu.exceptions import OperationalError
+
+from classifier.inference import runner
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(bind=True)
+def run_predictions(self: "Task[[str], None]", slug: str) -> None:
+    """Run waiting predictions of one model."""
+    runner.run_waiting(slug, claim=str(self.request.id))
+
+
+@shared_task
+def sweep() -> None:
+    """Ring again for what waits: a lost message loses nothing."""
+    runner.give_up_exhausted()
+    for slug, count in runner.tasks_due().items():
+        ring(slug, times=count)
+
+
+def ring(slug: str, *, times: int = 1) -> bool:
+    """Queue a task for a model; False when the broker is down, and the sweeper will ring later."""
+    try:
+        for _ in range(times):
+            run_predictions.delay(slug)
+    except OperationalError as error:
+        logger.warning("The broker cannot be reached (%s); what waits is kept", error)
+        return False
+    return True

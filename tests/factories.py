@@ -1,0 +1,154 @@
+"""Rows for tests. Images are real files in the test's own media folder."""
+
+import hashlib
+import io
+from typing import Any
+
+import factory
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.utils import timezone
+from PIL import Image
+
+from classifier import registry
+from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+
+
+def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class UserFactory(factory.django.DjangoModelFactory[User]):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda number: f"person{number}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
+    password = factory.django.Password("correct horse battery")
+
+
+def evaluation_of(classes: list[str]) -> dict[str, Any]:
+    """The shape of an evaluation.json; the figures mean nothing."""
+    averages = {"precision": 0.9, "recall": 0.9, "f1": 0.9}
+    return {
+        "split": "test",
+        "n": 100,
+        "accuracy": 0.9,
+        "auc": 0.97,
+        "balanced_accuracy": 0.9,
+        "per_class": [
+            {"label": label, **averages, "specificity": 0.95, "support": 10} for label in classes
+        ],
+        "macro_avg": {**averages, "support": 100},
+        "weighted_avg": {**averages, "support": 100},
+        "confusion_matrix": [[9 if i == j else 0 for j in classes] for i in classes],
+        "ece": 0.02,
+        "brier": 0.1,
+        "intervals": {"accuracy": [0.83, 0.94], "auc": [0.95, 0.99]},
+        "weights_sha256": "0" * 64,
+        "data": {"file": "bloodmnist.npz", "sha256": "0" * 64},
+    }
+
+
+def metadata_of(
+    *, slug: str, dataset: str, sha256: str, title: str = "", size: int = 28, channels: int = 3
+) -> dict[str, Any]:
+    """The shape of a metadata.json."""
+    return {
+        "schema_version": 1,
+        "slug": slug,
+        "title": title or slug.title(),
+        "version": 1,
+        "dataset": dataset,
+        "architecture": "residual",
+        "classes": list(registry.datasets()[dataset].labels),
+        "input": {"size": size, "channels": channels},
+        "weights": {"file": "model.keras", "sha256": sha256},
+        "parameters": 400_000,
+        "training": {"seed": 1, "epochs": 30, "optimizer": "adamw"},
+        "reported": None,
+        "recommended": False,
+        "intended_use": "Research and teaching.",
+        "limitations": ["One laboratory's images."],
+    }
+
+
+class TrainedModelFactory(factory.django.DjangoModelFactory[TrainedModel]):
+    class Meta:
+        model = TrainedModel
+
+    class Params:
+        size = 28
+        channels = 3
+
+    slug = factory.Sequence(lambda number: f"model-{number}")
+    title = factory.Sequence(lambda number: f"Model {number}")
+    version = 1
+    dataset = "bloodmnist"
+    architecture = "residual"
+    sha256 = factory.LazyAttribute(lambda model: hashlib.sha256(model.slug.encode()).hexdigest())
+    evaluation = factory.LazyAttribute(lambda model: evaluation_of(model.metadata["classes"]))
+    metadata = factory.LazyAttribute(
+        lambda model: metadata_of(
+            slug=model.slug,
+            dataset=model.dataset,
+            sha256=model.sha256,
+            title=model.title,
+            size=model.size,
+            channels=model.channels,
+        )
+    )
+
+
+class ImageUploadFactory(factory.django.DjangoModelFactory[ImageUpload]):
+    class Meta:
+        model = ImageUpload
+
+    owner = factory.SubFactory(UserFactory)
+    file = factory.LazyFunction(lambda: ContentFile(png(), "image.png"))
+    thumbnail = factory.LazyFunction(lambda: ContentFile(png(), "thumbnail.png"))
+    original_filename = "cell.png"
+    format = "PNG"
+    byte_size = 1_234
+    sha256 = "a" * 64
+    width = 28
+    height = 28
+
+
+class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
+    class Meta:
+        model = Prediction
+
+    class Params:
+        started = factory.Trait(
+            status=Status.STARTED,
+            attempts=1,
+            claim="claim",
+            started_at=factory.LazyFunction(timezone.now),
+        )
+        succeeded = factory.Trait(
+            started=True,
+            status=Status.SUCCESS,
+            finished_at=factory.LazyFunction(timezone.now),
+            model_version=1,
+            predicted_label="neutrophil",
+            confidence=0.93,
+            probabilities=factory.LazyAttribute(
+                lambda prediction: [
+                    [label, 0.93 if label == "neutrophil" else 0.01]
+                    for label in prediction.trained_model.metadata["classes"]
+                ]
+            ),
+        )
+        failed = factory.Trait(
+            started=True,
+            status=Status.FAILURE,
+            finished_at=factory.LazyFunction(timezone.now),
+            error_message="The stored image could not be read. Upload it again.",
+        )
+
+    image = factory.SubFactory(ImageUploadFactory)
+    trained_model = factory.SubFactory(TrainedModelFactory)

@@ -1,0 +1,159 @@
+"""The run side on real weights: what it writes, and how it fails."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.core.files.base import ContentFile
+from pytest_django import Settings
+
+from classifier import catalogue, samples
+from classifier.inference import loader, runner
+from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+from tests.factories import ImageUploadFactory, PredictionFactory
+
+pytestmark = pytest.mark.django_db
+
+BLOOD = "blood-compact"
+
+
+@pytest.fixture
+def trained_model() -> TrainedModel:
+    catalogue.load_bundles()
+    return TrainedModel.objects.get(slug=BLOOD)
+
+
+@pytest.fixture
+def sample_image() -> ImageUpload:
+    slug = next(known.slug for known in samples.samples() if known.dataset == "bloodmnist")
+    drawn = ContentFile(samples.draw(slug), "image.png")
+    return ImageUploadFactory.create(file=drawn, width=360, height=363)
+
+
+def test_a_prediction_gets_a_probability_for_every_class(
+    trained_model: TrainedModel, sample_image: ImageUpload
+) -> None:
+    prediction = PredictionFactory.create(trained_model=trained_model, image=sample_image)
+    assert runner.run_waiting(BLOOD, claim="task") == 1
+    prediction.refresh_from_db()
+    assert prediction.status == Status.SUCCESS
+    assert [label for label, _ in prediction.probabilities] == trained_model.metadata["classes"]
+    assert sum(dict(prediction.probabilities).values()) == pytest.approx(1, abs=1e-5)
+    assert prediction.confidence == max(dict(prediction.probabilities).values())
+    assert prediction.model_version == trained_model.version
+    assert prediction.started_at < prediction.finished_at
+
+
+def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
+    trained_model: TrainedModel,
+) -> None:
+    drawn = [known.slug for known in samples.samples() if known.dataset == "bloodmnist"]
+    images = [ImageUploadFactory.create(file=ContentFile(samples.draw(s), "a.png")) for s in drawn]
+    alone = [PredictionFactory.create(trained_model=trained_model, image=each) for each in images]
+    runner.run_waiting(BLOOD, claim="together")
+    together = [Prediction.objects.get(pk=prediction.pk).confidence for prediction in alone]
+    loaded = loader.load(trained_model)
+    for prediction, confidence in zip(alone, together, strict=True):
+        pixels = runner.stored_input(prediction)[None]
+        assert float(loaded.predict(pixels).max()) == pytest.approx(confidence, abs=1e-4)
+
+
+def test_nothing_waiting_is_nothing_done(trained_model: TrainedModel) -> None:
+    assert runner.run_waiting(BLOOD, claim="task") == 0
+
+
+def test_the_network_is_loaded_once(trained_model: TrainedModel) -> None:
+    assert loader.load(trained_model) is loader.load(trained_model)
+
+
+def test_an_unreadable_image_fails_alone(
+    trained_model: TrainedModel, sample_image: ImageUpload
+) -> None:
+    good = PredictionFactory.create(trained_model=trained_model, image=sample_image)
+    bad = PredictionFactory.create(trained_model=trained_model)
+    Path(bad.image.file.path).unlink()
+    runner.run_waiting(BLOOD, claim="task")
+    good.refresh_from_db()
+    bad.refresh_from_db()
+    assert (good.status, bad.status) == (Status.SUCCESS, Status.FAILURE)
+    assert bad.error_message == runner.UNREADABLE
+
+
+def test_a_bundle_that_is_gone_fails_in_plain_words(
+    trained_model: TrainedModel, settings: Settings, tmp_path: Path
+) -> None:
+    prediction = PredictionFactory.create(trained_model=trained_model)
+    TrainedModel.objects.update(sha256="0" * 64)
+    settings.MODELS_DIR = tmp_path
+    runner.run_waiting(BLOOD, claim="task")
+    prediction.refresh_from_db()
+    assert prediction.error_message == runner.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (SoftTimeLimitExceeded(), runner.TOO_LONG),
+        (RuntimeError("a secret path"), runner.UNEXPECTED),
+    ],
+)
+def test_failures_end_in_safe_words(
+    error: Exception,
+    message: str,
+    trained_model: TrainedModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prediction = PredictionFactory.create(trained_model=trained_model)
+    monkeypatch.setattr(loader, "load", raiser(error))
+    runner.run_waiting(BLOOD, claim="task")
+    prediction.refresh_from_db()
+    assert (prediction.status, prediction.error_message) == (Status.FAILURE, message)
+
+
+def raiser(error: Exception) -> Callable[..., None]:
+    def fail(*args: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_late_result_does_not_overwrite_another_claim(
+    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = PredictionFactory.create(trained_model=trained_model)
+    read = runner.stored_input
+
+    def overtaken(claimed: Prediction) -> object:
+        Prediction.objects.update(claim="another worker")
+        return read(claimed)
+
+    monkeypatch.setattr(runner, "stored_input", overtaken)
+    runner.run_waiting(BLOOD, claim="slow worker")
+    prediction.refresh_from_db()
+    assert (prediction.status, prediction.claim) == (Status.STARTED, "another worker")
+
+
+def test_a_prediction_deleted_while_it_runs_stays_deleted(
+    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PredictionFactory.create(trained_model=trained_model)
+    read = runner.stored_input
+
+    def deleted(claimed: Prediction) -> object:
+        pixels = read(claimed)
+        Prediction.objects.all().delete()
+        return pixels
+
+    monkeypatch.setattr(runner, "stored_input", deleted)
+    runner.run_waiting(BLOOD, claim="task")
+    assert not Prediction.objects.exists()
+
+
+def test_tasks_due_counts_batches_and_retries(
+    trained_model: TrainedModel, settings: Settings
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 2
+    PredictionFactory.create_batch(3, trained_model=trained_model)
+    PredictionFactory.create(trained_model=trained_model, attempts=1)
+    assert runner.tasks_due() == {BLOOD: 3}

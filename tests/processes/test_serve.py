@@ -1,0 +1,92 @@
+"""`manage.py serve`, which is what `make run` runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from django.conf import settings
+
+from tests.processes.stack import ApiClient, Stack, wait_until
+
+SERVE = [sys.executable, "manage.py", "serve"]
+
+
+@contextmanager
+def serving(stack: Stack, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [*SERVE, "--port", str(stack.port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=settings.BASE_DIR,
+            env=stack.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until(stack.answers, f"the web server answers, see {log}")
+        wait_until(lambda: stack.health().get("worker") == "ok", "a worker answers")
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
+def processes_on(var_dir: Path) -> dict[int, str]:
+    """Living processes that were started with this VAR_DIR, with their command lines."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"VAR_DIR={var_dir}\0".encode() in (folder / "environ").read_bytes() + b"\0":
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+    return found
+
+
+def test_it_starts_everything_and_stops_everything_and_keeps_the_data(tmp_path: Path) -> None:
+    stack, log = Stack(tmp_path / "var"), tmp_path / "serve.log"
+    with serving(stack, log):
+        token = ApiClient(stack.url).session.headers["Authorization"]
+        assert requests.get(f"{stack.url}/healthz", timeout=30).status_code == 200
+    wait_until(lambda: not processes_on(stack.var_dir), "every process is gone", seconds=30)
+    prefixes = {
+        line.split("|")[0].split()[-1] for line in log.read_text().splitlines() if "|" in line
+    }
+    assert {"broker", "worker", "web", "system"} <= prefixes
+    with serving(stack, log):
+        headers = {"Authorization": str(token)}
+        answer = requests.get(f"{stack.url}/api/v1/predictions/", headers=headers, timeout=30)
+        assert answer.status_code == 200
+
+
+def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
+    stack, log = Stack(tmp_path / "var"), tmp_path / "serve.log"
+    with serving(stack, log):
+        alive = processes_on(stack.var_dir)
+        [broker] = [pid for pid, command in alive.items() if "unixsocket:" in command]
+        os.kill(broker, signal.SIGKILL)
+        wait_until(lambda: "broker stopped with status" in log.read_text(), "it is noticed")
+        wait_until(lambda: stack.health().get("worker") == "ok", "the worker is back")
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        answer = subprocess.run(
+            [*SERVE, "--port", str(port)],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "VAR_DIR": str(tmp_path / "var")},
+            capture_output=True,
+            text=True,
+        )
+    assert answer.returncode == 1
+    [line] = answer.stderr.splitlines()
+    assert f"Cannot listen on 127.0.0.1:{port}" in line
+    assert f"make run PORT={port + 1}" in line

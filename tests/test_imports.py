@@ -1,0 +1,96 @@
+"""The import rules: web | api | admin → services → tasks → inference → registry."""
+
+import ast
+import subprocess
+import sys
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+PACKAGE = Path(settings.BASE_DIR) / "classifier"
+
+# What each part may import of the others. A module that is not named here is a tool which imports
+# none of them: registry, uploads, upload_handlers, pixels, samples.
+BOTTOM = {"registry", "uploads", "upload_handlers", "pixels", "samples"}
+INFERENCE = {"inference", "models", *BOTTOM}
+REQUEST_SIDE = {"services", "catalogue", *INFERENCE}
+MAY_IMPORT = {
+    **dict.fromkeys(BOTTOM, BOTTOM),
+    "models": BOTTOM,
+    "checks": BOTTOM,
+    "inference": INFERENCE,
+    "training": {"registry", "inference.preprocessing", "training"},
+    "tasks": {"tasks", *INFERENCE},
+    "services": {"services", "tasks", "models", *BOTTOM},
+    "catalogue": {"models", *BOTTOM},
+    "web": {"web", *REQUEST_SIDE},
+    "api": {"api", *REQUEST_SIDE},
+    "admin": REQUEST_SIDE,
+}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def package_of(path: Path) -> str:
+    return ".".join(path.parent.relative_to(PACKAGE.parent).parts)
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of this package that a file imports, named relative to the package."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package_of(path))
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("classifier.") for name in names if name.startswith("classifier.")}
+
+
+def modules() -> list[Path]:
+    return [path for path in PACKAGE.rglob("*.py") if part_of(path) in MAY_IMPORT]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    allowed = MAY_IMPORT[part_of(path)]
+    forbidden = {
+        name
+        for name in imported_modules(path)
+        if not any(name == part or name.startswith(f"{part}.") for part in allowed)
+    }
+    assert not forbidden
+
+
+def test_every_part_has_a_rule() -> None:
+    parts = {part_of(path) for path in PACKAGE.rglob("*.py")}
+    free = {"__init__", "apps", "migrations", "management"}
+    assert parts - free == set(MAY_IMPORT)
+
+
+def test_the_bottom_knows_neither_the_database_nor_tensorflow() -> None:
+    imported = run("import classifier.registry, classifier.uploads, classifier.samples")
+    assert not {"django.db", "tensorflow", "keras"} & imported
+
+
+def test_the_web_process_never_loads_tensorflow() -> None:
+    imported = run("import django; django.setup(); import medclassifier.urls, medclassifier.wsgi")
+    assert "classifier.web.views" in imported
+    assert not {"tensorflow", "keras", "h5py"} & imported
+
+
+def run(statement: str) -> set[str]:
+    """Modules that a fresh interpreter has loaded after the statement."""
+    code = f"{statement}; import sys; print(*sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(answer.stdout.split())

@@ -1,0 +1,143 @@
+"""What the database guarantees, and how predictions are claimed."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
+from django.db import IntegrityError
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from classifier.models import ApiToken, Prediction, Status, TrainedModel, token_digest
+from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def trained_model() -> TrainedModel:
+    return TrainedModelFactory.create()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"predicted_label": ""},
+        {"probabilities": None},
+        {"confidence": None},
+        {"confidence": 1.5},
+        {"confidence": -0.1},
+        {"finished_at": None},
+    ],
+)
+def test_a_success_without_its_result_cannot_be_stored(wrong: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError):
+        PredictionFactory.create(succeeded=True, **wrong)
+
+
+def test_a_failure_without_a_message_cannot_be_stored() -> None:
+    with pytest.raises(IntegrityError):
+        PredictionFactory.create(failed=True, error_message="")
+
+
+def test_a_person_sees_their_own_and_staff_see_all(
+    user: User, other_user: User, staff: User
+) -> None:
+    mine = PredictionFactory.create(image__owner=user)
+    theirs = PredictionFactory.create(image__owner=other_user)
+    assert list(Prediction.objects.visible_to(user)) == [mine]
+    assert set(Prediction.objects.visible_to(staff)) == {mine, theirs}
+    assert not Prediction.objects.owned_by(staff).exists()
+
+
+def test_deleting_an_image_row_removes_its_files(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    image = ImageUploadFactory.create()
+    names = (image.file.name, image.thumbnail.name)
+    assert all(map(default_storage.exists, names))
+    with django_capture_on_commit_callbacks(execute=True):
+        image.owner.delete()
+    assert not any(map(default_storage.exists, names))
+
+
+def test_stored_names_tell_nothing_of_the_original(user: User) -> None:
+    image = ImageUploadFactory.create(original_filename="Jane Doe 1970.png")
+    assert "Jane" not in image.file.name
+
+
+def test_a_batch_is_the_oldest_of_one_model(
+    trained_model: TrainedModel, settings: Settings
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 2
+    now = timezone.now()
+    newest, oldest, middle = (
+        PredictionFactory.create(
+            trained_model=trained_model, created_at=now - timedelta(minutes=age)
+        )
+        for age in (1, 3, 2)
+    )
+    PredictionFactory.create()
+    assert Prediction.objects.claim_batch(trained_model, "first") == [oldest, middle]
+    assert Prediction.objects.claim_batch(trained_model, "second") == [newest]
+    assert Prediction.objects.claim_batch(trained_model, "third") == []
+
+
+def test_a_claimed_prediction_is_running_and_counts_its_attempt(
+    trained_model: TrainedModel,
+) -> None:
+    PredictionFactory.create(trained_model=trained_model)
+    [claimed] = Prediction.objects.claim_batch(trained_model, "task")
+    assert (claimed.status, claimed.attempts, claimed.claim) == (Status.STARTED, 1, "task")
+    assert claimed.started_at is not None
+
+
+def test_a_redelivered_task_takes_up_its_own_rows_one_by_one(trained_model: TrainedModel) -> None:
+    PredictionFactory.create_batch(2, trained_model=trained_model, started=True, claim="task")
+    fresh = PredictionFactory.create(trained_model=trained_model)
+    assert Prediction.objects.claim_batch(trained_model, "other") == [fresh]
+    taken = Prediction.objects.claim_batch(trained_model, "task")
+    assert [prediction.attempts for prediction in taken] == [2]
+
+
+def test_what_a_dead_worker_held_becomes_claimable_after_the_time_limit(
+    trained_model: TrainedModel, settings: Settings
+) -> None:
+    ago = timezone.now() - timedelta(seconds=settings.PREDICTION_TIME_LIMIT + 1)
+    left = PredictionFactory.create(trained_model=trained_model, started=True, started_at=ago)
+    PredictionFactory.create(trained_model=trained_model, started=True)
+    assert Prediction.objects.claim_batch(trained_model, "other") == [left]
+
+
+def test_attempts_are_capped(trained_model: TrainedModel, settings: Settings) -> None:
+    ago = timezone.now() - timedelta(seconds=settings.PREDICTION_TIME_LIMIT + 1)
+    hopeless = PredictionFactory.create(
+        trained_model=trained_model,
+        started=True,
+        started_at=ago,
+        attempts=settings.PREDICTION_MAX_ATTEMPTS,
+    )
+    assert Prediction.objects.claim_batch(trained_model, "claim") == []
+    assert list(Prediction.objects.exhausted()) == [hopeless]
+
+
+def test_queue_position_counts_what_waits_ahead(trained_model: TrainedModel) -> None:
+    now = timezone.now()
+    PredictionFactory.create(created_at=now - timedelta(minutes=2))
+    PredictionFactory.create(created_at=now - timedelta(minutes=2), succeeded=True)
+    waiting = PredictionFactory.create(created_at=now)
+    assert waiting.queue_position == 2
+
+
+def test_a_model_can_be_chosen_while_it_is_installed_and_active() -> None:
+    chosen = TrainedModelFactory.create()
+    TrainedModelFactory.create(is_active=False)
+    TrainedModelFactory.create(is_installed=False)
+    assert list(TrainedModel.objects.active()) == [chosen]
+
+
+def test_only_the_digest_of_a_token_is_stored(user: User) -> None:
+    token, secret = ApiToken.objects.issue(user, name="night run")
+    assert token.digest == token_digest(secret)
+    assert secret not in str(vars(token))

@@ -1,0 +1,143 @@
+"""The request side: what is stored, what is queued, what is deleted."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from kombu.exceptions import OperationalError
+from PIL import Image
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from classifier import services, tasks
+from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+from classifier.registry import Crop
+from classifier.uploads import UploadedPicture, read_image
+from tests.factories import PredictionFactory, TrainedModelFactory, png
+
+pytestmark = pytest.mark.django_db
+
+Commit = DjangoCaptureOnCommitCallbacks
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Slugs for which a task was queued; tests/processes try a real broker."""
+    slugs: list[str] = []
+    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
+    return slugs
+
+
+@pytest.fixture
+def trained_model() -> TrainedModel:
+    return TrainedModelFactory.create()
+
+
+@pytest.fixture
+def picture() -> UploadedPicture:
+    data = png(40, 30)
+    return read_image(
+        io.BytesIO(data), filename="cell.png", size=len(data), max_bytes=10**6, max_pixels=10**6
+    )
+
+
+def stored_files(settings: Settings) -> list[Path]:
+    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def test_submitting_stores_the_image_and_queues_one_prediction_per_model(
+    user: User,
+    picture: UploadedPicture,
+    rung: list[str],
+    django_capture_on_commit_callbacks: Commit,
+) -> None:
+    models = TrainedModelFactory.create_batch(2)
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        predictions = services.submit_predictions(
+            owner=user, picture=picture, trained_models=models, crop=Crop.NONE
+        )
+    assert len(callbacks) == 2
+    assert rung == [model.slug for model in models]
+    assert [prediction.status for prediction in predictions] == [Status.PENDING] * 2
+    image = ImageUpload.objects.get()
+    assert (image.owner, image.width, image.height, image.format) == (user, 40, 30, "PNG")
+    assert {prediction.crop for prediction in image.predictions.all()} == {"none"}
+    assert Image.open(image.file).size == (40, 30)
+
+
+def test_nothing_is_queued_before_the_commit(
+    user: User, picture: UploadedPicture, trained_model: TrainedModel, rung: list[str]
+) -> None:
+    services.submit_predictions(owner=user, picture=picture, trained_models=[trained_model])
+    assert rung == []
+
+
+def test_a_failed_submission_leaves_neither_row_nor_file(
+    user: User,
+    picture: UploadedPicture,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError("the database went away")
+
+    monkeypatch.setattr(Prediction.objects, "bulk_create", fail)
+    with pytest.raises(RuntimeError):
+        services.submit_predictions(
+            owner=user, picture=picture, trained_models=[TrainedModelFactory.create()]
+        )
+    assert not ImageUpload.objects.exists()
+    assert stored_files(settings) == []
+
+
+def test_a_broker_that_is_down_keeps_the_prediction_queued(
+    user: User,
+    picture: UploadedPicture,
+    trained_model: TrainedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Commit,
+) -> None:
+    def refuse(slug: str) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.run_predictions, "delay", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.submit_predictions(owner=user, picture=picture, trained_models=[trained_model])
+    assert Prediction.objects.get().status == Status.PENDING
+
+
+def test_a_failed_prediction_can_run_again(
+    rung: list[str], django_capture_on_commit_callbacks: Commit
+) -> None:
+    prediction = PredictionFactory.create(failed=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert services.requeue(prediction=prediction)
+    prediction.refresh_from_db()
+    assert (prediction.status, prediction.attempts) == (Status.PENDING, 0)
+    assert prediction.error_message == ""
+    assert rung == [prediction.trained_model.slug]
+
+
+@pytest.mark.parametrize("state", ["started", "succeeded"])
+def test_what_has_not_failed_is_not_run_again(state: str, rung: list[str]) -> None:
+    prediction = PredictionFactory.create(**{state: True})
+    assert not services.requeue(prediction=prediction)
+    assert Prediction.objects.get().status == prediction.status
+
+
+def test_deleting_the_last_prediction_of_an_image_deletes_its_files(
+    settings: Settings, django_capture_on_commit_callbacks: Commit
+) -> None:
+    first = PredictionFactory.create()
+    second = PredictionFactory.create(image=first.image)
+    delete: Callable[..., None] = services.delete_prediction
+    with django_capture_on_commit_callbacks(execute=True):
+        delete(prediction=first)
+    assert ImageUpload.objects.count() == 1
+    assert len(stored_files(settings)) == 2
+    with django_capture_on_commit_callbacks(execute=True):
+        delete(prediction=second)
+    assert not ImageUpload.objects.exists()
+    assert stored_files(settings) == []

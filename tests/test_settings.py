@@ -1,0 +1,63 @@
+"""The environment: what is read, and that the README names all of it."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from medclassifier import broker
+from medclassifier import settings as project
+
+# Read at the first start only, by `manage.py setup`, or by make.
+READ_ELSEWHERE = {
+    "DJANGO_SUPERUSER_USERNAME",
+    "DJANGO_SUPERUSER_EMAIL",
+    "DJANGO_SUPERUSER_PASSWORD",
+    "HOST",
+    "PORT",
+}
+
+
+def test_the_readme_lists_every_variable_and_no_other() -> None:
+    readme = (settings.BASE_DIR / "README.md").read_text()
+    table = readme.split("## Configuration")[1].split("\n## ")[0]
+    listed = set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE))
+    assert listed == project.ENVIRONMENT | READ_ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DEBUG", "perhaps"), ("PREDICTION_BATCH_SIZE", "0"), ("PREDICTION_TIME_LIMIT", "a minute")],
+)
+def test_a_value_that_makes_no_sense_is_named(name: str, value: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "VAR_DIR": str(tmp_path), name: value}
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode != 0
+    assert f"{name} must be" in answer.stderr.splitlines()[-1]
+
+
+def test_the_secret_key_is_drawn_once_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "secret_key"
+    key = project.stored_secret_key(path)
+    assert project.stored_secret_key(path) == key
+    assert len(key) >= 50
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_deep_folder_still_gets_a_socket_that_fits(tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 30)
+    path = broker.socket_path(deep)
+    assert len(str(path)) <= broker.LONGEST_SOCKET_PATH
+    assert path != broker.socket_path(tmp_path / ("deeper" * 30))
+    assert broker.socket_path(Path("/srv/var")) == Path("/srv/var/redis.sock")
