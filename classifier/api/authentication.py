@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
+from drf_spectacular.authentication import TokenScheme
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -44,3 +45,10 @@ def note_use(token: ApiToken) -> None:
     now = timezone.now()
     long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY)
     ApiToken.objects.filter(long_ago, pk=token.pk).update(last_used_at=now)
+
+
+class ApiTokenScheme(TokenScheme):  # type: ignore[no-untyped-call]
+    """Tells the OpenAPI schema how a token is sent."""
+
+    target_class = "classifier.api.authentication.ApiTokenAuthentication"
+    name = "token"

@@ -45,7 +45,7 @@ class TrainedModelSerializer(serializers.ModelSerializer[TrainedModel]):
 
 
 class TrainedModelDetailSerializer(TrainedModelSerializer):
-    notice = serializers.ReadOnlyField(default=NOTICE)
+    notice = serializers.CharField(read_only=True, default=NOTICE)
 
     class Meta(TrainedModelSerializer.Meta):
         fields = (*TrainedModelSerializer.Meta.fields, "metadata", "evaluation", "notice")  # type: ignore[assignment]
@@ -67,7 +67,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     )
     image = ImageSerializer()
     probabilities = serializers.SerializerMethodField()
-    notice = serializers.ReadOnlyField(default=NOTICE)
+    notice = serializers.CharField(read_only=True, default=NOTICE)
 
     class Meta:
         model = Prediction
