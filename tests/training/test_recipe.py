@@ -1,0 +1,75 @@
+"""Recipes as shipped, and the networks that they describe."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.registry import datasets
+from classifier.training.architectures import ARCHITECTURES, ImageSpec
+from classifier.training.augmentation import augment
+from classifier.training.recipe import (
+    Augmentation,
+    RecipeError,
+    available_recipes,
+    load_recipe,
+    resolve_recipe,
+)
+
+
+@pytest.mark.parametrize("slug", available_recipes())
+def test_every_recipe_builds_its_network(slug: str) -> None:
+    recipe = load_recipe(slug)
+    dataset = datasets()[recipe.dataset]
+    channels = recipe.channels or dataset.channels
+    spec = ImageSpec(recipe.size, channels, (127.5,) * channels, (1000.0,) * channels)
+    # Building needs no downloaded weights.
+    options = {key: value for key, value in recipe.network.items() if key != "weights"}
+    network = ARCHITECTURES[recipe.architecture](spec, len(dataset.classes), **options)
+    assert network.input_shape == (None, recipe.size, recipe.size, channels)
+    assert network.output_shape == (None, len(dataset.classes))
+    assert network.get_layer("logits").output.shape == (None, len(dataset.classes))
+    assert network.layers[-1].name == "probabilities"
+
+
+def test_one_recipe_per_dataset_is_recommended() -> None:
+    recipes = [load_recipe(slug) for slug in available_recipes()]
+    recommended = sorted(recipe.dataset for recipe in recipes if recipe.recommended)
+    assert recommended == sorted(datasets())
+
+
+def test_options_change_a_recipe() -> None:
+    changed = resolve_recipe("blood-compact", {"epochs": 2, "seed": 7})
+    assert (changed.epochs, changed.seed) == (2, 7)
+    assert changed.architecture == load_recipe("blood-compact").architecture
+
+
+def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "typo.toml").write_text('title = "T"\nspeed = 3\n')
+    with pytest.raises(RecipeError, match=r"typo\.toml: .*'speed'"):
+        load_recipe("typo", tmp_path)
+
+
+def test_flips_and_transpose_give_the_eight_symmetries() -> None:
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
+    settings = Augmentation(flip_horizontal=True, flip_vertical=True, transpose=True)
+    changed = augment(np.repeat(image[None], 400, axis=0), settings, seed=5)
+    symmetries = {
+        np.rot90(base, turn).tobytes() for base in (image, image[::-1]) for turn in range(4)
+    }
+    assert {each.tobytes() for each in changed} == symmetries
+
+
+def test_augmentation_hangs_on_the_seed_alone() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8)
+    settings = Augmentation(rotation=20, shift=0.1, zoom=0.1, brightness=0.1, contrast=0.1)
+    first = augment(images, settings, seed=5)
+    assert (first == augment(images, settings, seed=5)).all()
+    assert (first != augment(images, settings, seed=6)).any()
+    assert first.shape == images.shape
+    assert first.dtype == np.uint8
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    assert augment(images, Augmentation(), seed=1) is images

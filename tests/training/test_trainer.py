@@ -1,0 +1,128 @@
+"""Training is repeatable, and a run that was killed ends as if it had not been."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings
+
+from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from classifier.training.trainer import (
+    CHECKPOINT_FILE,
+    Listener,
+    Progress,
+    ResumeError,
+    TrainedNetwork,
+    best_epoch,
+    predict,
+    train,
+)
+from tests.training import synthetic
+
+EPOCHS = 3
+
+# Kills itself without warning in the middle of the second epoch.
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+from classifier.training.trainer import train
+from tests.training import synthetic
+
+def listen(progress):
+    if progress.epoch == 2 and progress.batch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(synthetic.recipe(int(sys.argv[2])), 2, synthetic.split(48, 0), synthetic.split(24, 1),
+      Path(sys.argv[1]), listener=listen)
+"""
+
+
+def run(
+    directory: Path, *, resume: bool = False, listener: Listener = lambda progress: None
+) -> TrainedNetwork:
+    parts = synthetic.split(48, 0), synthetic.split(24, 1)
+    recipe = synthetic.recipe(EPOCHS)
+    return train(recipe, 2, *parts, directory, resume=resume, listener=listener)
+
+
+def without_time(history: list[Record]) -> list[Record]:
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in history]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    return run(tmp_path_factory.mktemp("uninterrupted"))
+
+
+def test_a_killed_run_resumes_to_the_same_end(
+    tmp_path: Path, uninterrupted: TrainedNetwork
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, str(tmp_path), str(EPOCHS)],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(load_checkpoint(tmp_path / CHECKPOINT_FILE).history) == 1
+
+    resumed = run(tmp_path, resume=True)
+
+    assert [line["epoch"] for line in resumed.history] == [1, 2, 3]
+    for line, expected in zip(
+        without_time(resumed.history), without_time(uninterrupted.history), strict=True
+    ):
+        assert line == pytest.approx(expected, rel=1e-5)
+    assert resumed.selected_epoch == uninterrupted.selected_epoch
+    for weights, others in zip(
+        resumed.network.get_weights(), uninterrupted.network.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(weights, others, rtol=1e-4, atol=1e-6)
+
+
+def test_the_seed_decides_the_outcome_and_every_batch_is_told(
+    tmp_path: Path, uninterrupted: TrainedNetwork
+) -> None:
+    told: list[Progress] = []
+    again = run(tmp_path, listener=told.append)
+    assert [step.batch for step in told if step.epoch == 1] == [1, 2, 3, 3]
+    assert [step.epoch for step in told if step.record is not None] == [1, 2, 3]
+    for weights, others in zip(
+        again.network.get_weights(), uninterrupted.network.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weights, others)
+
+
+def test_the_learning_rate_rises_and_falls_to_zero(uninterrupted: TrainedNetwork) -> None:
+    rates = [line["learning_rate"] for line in uninterrupted.history]
+    assert rates[0] == pytest.approx(synthetic.recipe().learning_rate)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_network_gives_probabilities_of_pixels(uninterrupted: TrainedNetwork) -> None:
+    probabilities = predict(uninterrupted.network, synthetic.split(20, 2).images)
+    assert probabilities.shape == (20, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_another_recipe_is_not_resumed(tmp_path: Path) -> None:
+    other = replace(synthetic.recipe(EPOCHS), seed=2)
+    save_checkpoint(tmp_path / CHECKPOINT_FILE, Checkpoint(recipe=asdict(other)))
+    with pytest.raises(ResumeError, match="another recipe"):
+        run(tmp_path, resume=True)
+
+
+def test_the_best_epoch_by_each_selection() -> None:
+    history = [
+        {"val_loss": 0.5, "val_auc": 0.8},
+        {"val_loss": 0.3, "val_auc": 0.9},
+        {"val_loss": 0.2, "val_auc": 0.9},
+        {"val_loss": 0.4, "val_auc": 0.7},
+    ]
+    assert best_epoch(history, "val_loss") == 3
+    assert best_epoch(history, "val_auc") == 3
+    assert best_epoch(history, "last") == 4
