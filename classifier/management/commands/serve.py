@@ -30,6 +30,7 @@ class Command(BaseCommand):
         with only_instance(settings.VAR_DIR / "serve.lock"):
             call_command("setup", stdout=self.stdout)
             self.stdout.write(f"Open http://{host}:{port} · stop with Ctrl-C")
+            self.stdout.flush()
             sys.exit(run(processes(host, port)))
 
 
