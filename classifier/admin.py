@@ -4,6 +4,7 @@ from django.contrib import admin, messages
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 
 from classifier import services
@@ -79,7 +80,7 @@ class ImageUploadAdmin(ReadOnlyAdmin):
 
     @admin.display(description="")
     def picture(self, image: ImageUpload) -> str:
-        address = f"/images/{image.pk}/thumbnail"
+        address = reverse("web:thumbnail", args=[image.pk])
         return format_html('<img src="{}" alt="" width="48" height="48" loading="lazy">', address)
 
 
