@@ -1,4 +1,4 @@
-"""Finds Chromium for the browser test; `python -m tests.browser.chromium --install` provides one."""
+"""Finds Chromium; `python -m tests.browser.chromium --install` provides one where there is none."""
 
 import os
 import shutil

@@ -1,0 +1,149 @@
+"""The form that takes an image, a model and a crop."""
+
+import io
+from typing import Any, BinaryIO, cast
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from PIL import Image
+
+from classifier import samples, services, uploads
+from classifier.models import ImageUpload, Prediction, TrainedModel
+from classifier.registry import Crop
+from classifier.upload_handlers import sent_name
+from classifier.web.previews import Preview, build_preview
+
+CROP_CHOICES = [(Crop.AUTO, "Auto"), (Crop.CENTER, "Centre"), (Crop.NONE, "None")]
+NO_IMAGE = "No image was chosen. Choose a file, or one of the samples."
+IMAGE_GONE = "This image is no longer stored. Choose the file again."
+SAMPLE_GONE = "There is no such sample. Choose another one, or a file of your own."
+NO_MODEL = "No model was chosen. Choose one."
+NO_CROP = "There is no such crop. Choose auto, centre or none."
+MODEL_GONE = "This model is not available. Choose another one."
+
+
+class ClassifyForm(forms.Form):
+    """An image from one of three places, the model to run on it, and how to crop it.
+
+    A file comes before a sample, and a sample before an image that is already stored.
+    """
+
+    image = forms.FileField(required=False, allow_empty_file=True)
+    sample = forms.CharField(required=False)
+    stored_image = forms.UUIDField(required=False, error_messages={"invalid": IMAGE_GONE})
+    model = forms.ModelChoiceField(
+        TrainedModel.objects.none(),
+        to_field_name="slug",
+        error_messages={"required": NO_MODEL, "invalid_choice": MODEL_GONE},
+    )
+    crop = forms.TypedChoiceField(
+        choices=CROP_CHOICES,
+        coerce=Crop,
+        empty_value=Crop.AUTO,
+        required=False,
+        error_messages={"invalid_choice": NO_CROP},
+    )
+
+    def __init__(self, *args: Any, user: User, require_image: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.require_image = require_image
+        self.status = 400
+        self.source: uploads.UploadedPicture | ImageUpload | None = None
+        self.is_synthetic = False
+        model = cast("forms.ModelChoiceField[TrainedModel]", self.fields["model"])
+        model.queryset = TrainedModel.objects.active().in_display_order()
+
+    def clean_image(self) -> UploadedFile | None:
+        file: UploadedFile | None = self.cleaned_data["image"]
+        if file is not None:
+            self.source = self._read(cast(BinaryIO, file), sent_name(file), file.size or 0)
+        return file
+
+    def clean_sample(self) -> str:
+        slug: str = self.cleaned_data["sample"]
+        if slug and not self._has_file:
+            self.source = self._sample(slug)
+            self.is_synthetic = True
+        return slug
+
+    def clean_stored_image(self) -> ImageUpload | None:
+        key = self.cleaned_data["stored_image"]
+        if not key or self._has_file or self.data.get("sample"):
+            return None
+        stored = ImageUpload.objects.filter(owner=self.user, pk=key).first()
+        if stored is None:
+            raise ValidationError(IMAGE_GONE, code="stored_image_gone")
+        self.source = stored
+        return stored
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.require_image and self.source is None and not self.image_errors:
+            self.add_error("image", ValidationError(NO_IMAGE, code="no_image"))
+        return cleaned
+
+    @property
+    def image_errors(self) -> list[str]:
+        """What is wrong with the image, wherever it was to come from."""
+        fields = ("image", "sample", "stored_image")
+        return [str(message) for field in fields for message in self.errors.get(field, ())]
+
+    @property
+    def max_megabytes(self) -> int:
+        """The most that a file may have, as the refusal of a larger one puts it."""
+        return int(settings.MAX_UPLOAD_BYTES // 10**6)
+
+    def submit(self) -> Prediction:
+        """Store the image where it is new and queue its prediction; for a valid form."""
+        chosen = {"trained_models": [self.cleaned_data["model"]], "crop": self.cleaned_data["crop"]}
+        if isinstance(self.source, ImageUpload):
+            return services.predict_image(image=self.source, **chosen)[0]
+        return services.submit_predictions(
+            owner=self.user,
+            picture=cast(uploads.UploadedPicture, self.source),
+            is_synthetic=self.is_synthetic,
+            **chosen,
+        )[0]
+
+    def preview(self) -> Preview | None:
+        """What was chosen, as far as it is valid."""
+        self.is_valid()  # finds the source
+        model, crop = self.cleaned_data.get("model"), self.cleaned_data.get("crop", Crop.AUTO)
+        if isinstance(self.source, uploads.UploadedPicture):
+            return build_preview(self.source, self.source.pixels, model, crop)
+        if self.source is None:
+            return None
+        try:
+            with self.source.file.open() as file, Image.open(file, formats=["PNG"]) as pixels:
+                return build_preview(self.source, pixels, model, crop)
+        except OSError:
+            self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))
+            return None
+
+    @property
+    def _has_file(self) -> bool:
+        return "image" in self.files
+
+    def _read(self, file: BinaryIO, filename: str, size: int) -> uploads.UploadedPicture:
+        try:
+            return uploads.read_image(
+                file,
+                filename=filename,
+                size=size,
+                max_bytes=settings.MAX_UPLOAD_BYTES,
+                max_pixels=settings.MAX_UPLOAD_PIXELS,
+            )
+        except uploads.UploadRejected as rejected:
+            self.status = rejected.status
+            raise ValidationError(rejected.message, code=rejected.code) from rejected
+
+    def _sample(self, slug: str) -> uploads.UploadedPicture:
+        try:
+            png = samples.draw(slug)
+        except KeyError as error:
+            raise ValidationError(SAMPLE_GONE, code="sample_gone") from error
+        return self._read(io.BytesIO(png), f"{slug}.png", len(png))

@@ -1,0 +1,187 @@
+"""Numbers and rows as the pages show them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+from classifier import registry
+from classifier.models import Prediction, Status, TrainedModel
+
+LOW_CONFIDENCE: Final = 0.6
+SHADES: Final = 10
+
+
+def percent(share: float) -> str:
+    """One decimal, and never a certainty that rounding made up."""
+    if 0 < share < 0.001:
+        return "<0.1%"
+    if 0.999 < share < 1:
+        return ">99.9%"
+    return f"{100 * share:.1f}%"
+
+
+def seconds(start: datetime | None, end: datetime | None) -> str:
+    """How long something took; empty while it has not ended."""
+    if start is None or end is None:
+        return ""
+    passed = max(0.0, (end - start).total_seconds())
+    return f"{passed:.1f} s" if passed < 60 else f"{passed / 60:.0f} min"
+
+
+def gloss(dataset: str, label: str) -> str:
+    """A class in everyday words; empty for one that the dataset does not list."""
+    return next((known.gloss for known in _classes(dataset) if known.label == label), "")
+
+
+def _classes(dataset: str) -> Sequence[registry.DatasetClass]:
+    known = registry.datasets().get(dataset)
+    return known.classes if known else ()
+
+
+@dataclass(frozen=True)
+class ProbabilityRow:
+    """One class of a result."""
+
+    label: str
+    text: str
+    bar: str
+    is_leading: bool
+
+
+def probability_rows(prediction: Prediction) -> list[ProbabilityRow]:
+    """All classes of a result, the most probable first."""
+    ranked = sorted(prediction.ranked_probabilities, key=lambda row: -row[1])
+    return [
+        ProbabilityRow(label, percent(share), f"{100 * share:.2f}%", rank == 0)
+        for rank, (label, share) in enumerate(ranked)
+    ]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A prediction in words and rows."""
+
+    confidence: str
+    is_low: bool
+    gloss: str
+    rows: list[ProbabilityRow]
+    summary: str
+
+
+def outcome(prediction: Prediction) -> Outcome:
+    """What a prediction came to; empty but for its summary while it is unfinished."""
+    share = prediction.confidence or 0.0
+    succeeded = prediction.status == Status.SUCCESS
+    return Outcome(
+        confidence=percent(share) if succeeded else "",
+        is_low=succeeded and share < LOW_CONFIDENCE,
+        gloss=gloss(prediction.trained_model.dataset, prediction.predicted_label),
+        rows=probability_rows(prediction),
+        summary=_summary(prediction),
+    )
+
+
+def _summary(prediction: Prediction) -> str:
+    if prediction.status == Status.SUCCESS:
+        share = percent(prediction.confidence or 0.0)
+        return f"Predicted class: {prediction.predicted_label}, confidence {share}."
+    if prediction.status == Status.FAILURE:
+        return f"The prediction failed. {prediction.error_message}"
+    return f"The prediction is {prediction.get_status_display().lower()}."
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure with its 95 % interval."""
+
+    value: str
+    interval: str
+
+
+def accuracy(evaluation: dict[str, Any]) -> Measure:
+    low, high = evaluation["intervals"]["accuracy"]
+    return Measure(percent(evaluation["accuracy"]), f"{100 * low:.1f}–{percent(high)}")
+
+
+def auc(evaluation: dict[str, Any]) -> Measure:
+    low, high = evaluation["intervals"]["auc"]
+    return Measure(f"{evaluation['auc']:.3f}", f"{low:.3f}–{high:.3f}")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as the form and the tables list it."""
+
+    model: TrainedModel
+    input: str
+    parameters: str
+    accuracy: Measure | None
+    auc: Measure | None
+    n: int | None
+    reported_accuracy: str
+
+
+def model_card(model: TrainedModel) -> ModelCard:
+    colours = "grey" if model.channels == 1 else "colour"
+    evaluation, reported = model.evaluation, model.metadata.get("reported")
+    return ModelCard(
+        model=model,
+        input=f"{model.input_size} × {model.input_size} px, {colours}",
+        parameters=f"{model.metadata['parameters'] / 1e6:.2f} M",
+        accuracy=accuracy(evaluation) if evaluation else None,
+        auc=auc(evaluation) if evaluation else None,
+        n=evaluation["n"] if evaluation else None,
+        reported_accuracy=percent(reported["accuracy"]) if reported else "",
+    )
+
+
+@dataclass(frozen=True)
+class ModelGroup:
+    """The models for one kind of image."""
+
+    dataset: registry.Dataset
+    cards: list[ModelCard]
+
+    @property
+    def has_reported(self) -> bool:
+        return any(card.reported_accuracy for card in self.cards)
+
+
+def model_groups(models: Iterable[TrainedModel]) -> list[ModelGroup]:
+    """Models that come in display order, by what they look at."""
+    return [
+        ModelGroup(registry.datasets()[dataset], [model_card(model) for model in group])
+        for dataset, group in groupby(models, key=lambda model: model.dataset)
+        if dataset in registry.datasets()
+    ]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A count of a confusion matrix; its shade is the share of its row in tenths."""
+
+    count: int
+    shade: int
+    is_diagonal: bool
+
+
+def confusion_rows(evaluation: dict[str, Any]) -> list[tuple[str, list[Cell]]]:
+    """True classes with their counts by predicted class."""
+    labels = [row["label"] for row in evaluation["per_class"]]
+    return [
+        (labels[i], _cells(counts, i)) for i, counts in enumerate(evaluation["confusion_matrix"])
+    ]
+
+
+def _cells(counts: Sequence[int], true: int) -> list[Cell]:
+    total = max(1, sum(counts))
+    return [
+        Cell(count, _shade(count / total), is_diagonal=j == true) for j, count in enumerate(counts)
+    ]
+
+
+def _shade(share: float) -> int:
+    """0 for nothing at all; a single case among many still shows."""
+    return max(1, round(SHADES * share)) if share else 0

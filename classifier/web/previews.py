@@ -1,0 +1,93 @@
+"""Pictures inside pages: what was chosen, and what the model would see of it."""
+
+import base64
+import io
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from classifier.inference.inputs import model_input
+from classifier.inference.preprocessing import describe_crop
+from classifier.models import ImageUpload, TrainedModel
+from classifier.registry import Crop
+from classifier.uploads import UploadedPicture
+
+LONGEST_SIDE: Final = 512
+# Twice what the pages show, for screens with small pixels.
+THUMBNAIL_SIDE: Final = 112
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A chosen image as the page shows it before anything is stored."""
+
+    filename: str
+    format: str
+    byte_size: int
+    width: int
+    height: int
+    picture_uri: str
+    model_view_uri: str = ""
+    crop_words: str = ""
+
+
+def build_preview(
+    facts: UploadedPicture | ImageUpload,
+    pixels: Image.Image,
+    trained_model: TrainedModel | None,
+    crop: Crop,
+) -> Preview:
+    """The preview of an image; without a model, it has no model's view."""
+    preview = Preview(
+        filename=facts.original_filename if isinstance(facts, ImageUpload) else facts.filename,
+        format=facts.format,
+        byte_size=facts.byte_size,
+        width=facts.width,
+        height=facts.height,
+        picture_uri=_data_uri(_reduced_png(pixels)),
+    )
+    if trained_model is None:
+        return preview
+    return replace(
+        preview,
+        model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, crop))),
+        crop_words=crop_words((facts.width, facts.height), trained_model, crop),
+    )
+
+
+def crop_words(size: tuple[int, int], trained_model: TrainedModel, crop: Crop) -> str:
+    """What the model takes of an image, in words."""
+    frame = trained_model.dataset_info.source_frame
+    return describe_crop(*size, crop=crop, source_frame=frame)
+
+
+def array_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Exactly these pixels, (height, width, 1 or 3), as a PNG file."""
+    return _png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
+
+
+@cache
+def square_thumbnail(png: bytes) -> bytes:
+    """The centred square of a sample, small; there are few samples, so each is reduced once."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        return _png(ImageOps.fit(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
+
+
+def _reduced_png(pixels: Image.Image) -> bytes:
+    reduced = pixels.copy()
+    reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return _png(reduced)
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

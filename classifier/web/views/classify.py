@@ -1,0 +1,83 @@
+"""Choosing an image and a model, and sending them off."""
+
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from classifier.models import TrainedModel
+from classifier.samples import samples
+from classifier.web.forms import CROP_CHOICES, ClassifyForm
+from classifier.web.presenters import model_groups
+
+
+class HtmxRequest(HttpRequest):
+    """A request as HtmxMiddleware leaves it."""
+
+    htmx: HtmxDetails
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def classify(request: HtmxRequest) -> HttpResponseBase:
+    if request.method != "POST":
+        form = ClassifyForm(_asked_for(request), user=_user(request), require_image=False)
+        return render(request, "web/classify.html", _page(form))
+    form = ClassifyForm(request.POST, request.FILES, user=_user(request))
+    if not form.is_valid():
+        return _refuse(request, form)
+    url = form.submit().get_absolute_url()
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+
+
+@never_cache
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """What was chosen and what the model would see of it; stores nothing."""
+    form = ClassifyForm(request.POST, request.FILES, user=_user(request), require_image=False)
+    context = {"preview": form.preview(), "form": form}
+    status = 200 if form.is_valid() else form.status
+    return render(request, "web/partials/preview_response.html", context, status=status)
+
+
+def _refuse(request: HtmxRequest, form: ClassifyForm) -> HttpResponse:
+    """With htmx only the messages are sent, so that the chosen file stays chosen."""
+    if request.htmx:
+        return render(request, "web/partials/errors.html", {"form": form}, status=form.status)
+    return render(request, "web/classify.html", _page(form), status=form.status)
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _asked_for(request: HttpRequest) -> dict[str, str]:
+    """The choices that the address makes; the first recommended model unless it names one."""
+    sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
+    models = TrainedModel.objects.active().in_display_order()
+    fitting = models.filter(dataset=sample.dataset) if sample else models
+    default = fitting.order_by("-is_recommended", "dataset", "title").first()
+    return {
+        "sample": request.GET.get("sample", ""),
+        "stored_image": request.GET.get("image", ""),
+        "model": request.GET.get("model") or (default.slug if default else ""),
+        "crop": request.GET.get("crop", ""),
+    }
+
+
+def _page(form: ClassifyForm) -> dict[str, Any]:
+    preview = form.preview()
+    return {
+        "form": form,
+        "preview": preview,
+        "groups": model_groups(TrainedModel.objects.active().in_display_order()),
+        "chosen": form.cleaned_data.get("model"),
+        "crops": CROP_CHOICES,
+        "samples": samples(),
+    }

@@ -1,0 +1,231 @@
+"""The form: what it takes, what it refuses, and that it keeps what was entered."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import ImageUpload, Prediction, TrainedModel
+from classifier.registry import Crop
+from classifier.web.forms import MODEL_GONE, NO_CROP, NO_IMAGE, NO_MODEL, SAMPLE_GONE
+from tests.factories import ImageUploadFactory, TrainedModelFactory
+from tests.web import pictures
+from tests.web.conftest import assert_nothing_stored, stored_files
+
+URL = "/classify/"
+PREVIEW = "/classify/preview/"
+HTMX = {"HX-Request": "true"}
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"></svg>'
+TINY = pictures.encoded(pictures.Image.new("RGB", (1, 1)), "PNG")
+
+BAD_FILES = {
+    "empty file": (b"", 400, "empty"),
+    "text renamed": (b"not an image at all", 400, "not an image"),
+    "SVG": (SVG, 400, "SVG"),
+    "truncated JPEG": (pictures.truncated_jpeg(), 400, "damaged"),
+    "animated GIF": (pictures.animated_gif(), 400, "animation"),
+    "one pixel": (TINY, 400, "1 × 1"),
+    "huge PNG": (pictures.huge_png(), 400, "million pixels"),
+    "too many bytes": (b"\x89PNG\r\n\x1a\n" + bytes(20 * 2**20), 413, "20 MB"),
+}
+
+
+def entered(image: Any = None, **changes: Any) -> dict[str, Any]:
+    data = {"model": "blood", "crop": "none", **changes}
+    return {**data, "image": image} if image is not None else data
+
+
+def test_valid_upload_is_stored_and_queued(
+    page: Client,
+    user: User,
+    model: TrainedModel,
+    no_ringing: list[str],
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        response = page.post(URL, entered(pictures.cell("my cell.png")))
+    prediction = Prediction.objects.get()
+    assert response.status_code == 302
+    assert response["Location"] == prediction.get_absolute_url()
+    assert (prediction.image.owner, prediction.trained_model) == (user, model)
+    assert prediction.image.original_filename == "my cell.png"
+    assert prediction.crop == Crop.NONE
+    assert not prediction.image.is_synthetic
+    assert no_ringing == ["blood"]
+
+
+def test_htmx_is_sent_to_the_result(page: Client, model: TrainedModel) -> None:
+    response = page.post(URL, entered(pictures.cell()), headers=HTMX)
+    assert response.status_code == 200
+    assert response["HX-Redirect"] == Prediction.objects.get().get_absolute_url()
+
+
+def test_sample_is_marked_synthetic(page: Client, model: TrainedModel) -> None:
+    page.post(URL, entered(sample="synthetic-neutrophil"))
+    image = ImageUpload.objects.get()
+    assert image.is_synthetic
+    assert image.original_filename == "synthetic-neutrophil.png"
+
+
+def test_file_comes_before_sample(page: Client, model: TrainedModel) -> None:
+    page.post(URL, entered(pictures.cell("own.png"), sample="synthetic-neutrophil"))
+    image = ImageUpload.objects.get()
+    assert (image.original_filename, image.is_synthetic) == ("own.png", False)
+
+
+def test_stored_image_is_used_again(page: Client, user: User, model: TrainedModel) -> None:
+    image = ImageUploadFactory.create(owner=user)
+    page.post(URL, entered(stored_image=str(image.pk)))
+    assert Prediction.objects.get().image == image
+
+
+def test_stored_image_of_another_person_is_refused(
+    page: Client, other_user: User, model: TrainedModel
+) -> None:
+    image = ImageUploadFactory.create(owner=other_user)
+    response = page.post(URL, entered(stored_image=str(image.pk)))
+    assert response.status_code == 400
+    assert "no longer stored" in response.content.decode()
+    assert not Prediction.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_file_is_refused_in_words(
+    page: Client, model: TrainedModel, name: str, headers: dict[str, str]
+) -> None:
+    content, status, words = BAD_FILES[name]
+    file = SimpleUploadedFile("cell.png", content, "image/png")
+    response = page.post(URL, entered(file), headers=headers)
+    assert response.status_code == status
+    assert words in response.content.decode()
+    assert_nothing_stored()
+
+
+@pytest.mark.parametrize(
+    ("filename", "words"), [(b"ce\0ll.png", "NUL"), (b"../../etc/cell.png", "path")]
+)
+def test_bad_filename_is_refused_in_words(
+    page: Client, model: TrainedModel, filename: bytes, words: str
+) -> None:
+    body, content_type = pictures.multipart(filename, pictures.cell().read(), model="blood")
+    response = page.post(URL, body, content_type=content_type)
+    assert response.status_code == 400
+    assert words in response.content.decode()
+    assert_nothing_stored()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, NO_IMAGE),
+        ({"sample": "no-such-sample"}, SAMPLE_GONE),
+        ({"sample": "synthetic-neutrophil", "model": ""}, NO_MODEL),
+        ({"sample": "synthetic-neutrophil", "model": "no-such-model"}, MODEL_GONE),
+        ({"sample": "synthetic-neutrophil", "model": "off"}, MODEL_GONE),
+        ({"sample": "synthetic-neutrophil", "crop": "round"}, NO_CROP),
+        ({"stored_image": "not-a-key"}, "no longer stored"),
+    ],
+)
+def test_bad_choice_is_refused_in_words(
+    page: Client, model: TrainedModel, changes: dict[str, str], words: str
+) -> None:
+    TrainedModelFactory.create(slug="off", is_active=False)
+    response = page.post(URL, entered(**changes))
+    assert response.status_code == 400
+    assert words in response.content.decode()
+    assert_nothing_stored()
+
+
+def test_what_was_entered_is_kept(page: Client, model: TrainedModel) -> None:
+    TrainedModelFactory.create(slug="second", title="Second model")
+    response = page.post(URL, entered(model="second"))
+    content = response.content.decode()
+    assert 'value="second" data-title="Second model" checked' in content
+    assert 'id="crop-none" value="none" checked' in content
+
+
+def test_htmx_refusal_leaves_the_file_input_alone(page: Client, model: TrainedModel) -> None:
+    content = page.post(URL, entered(), headers=HTMX).content.decode()
+    assert 'hx-swap-oob="innerHTML:#image-errors"' in content
+    assert 'type="file"' not in content
+
+
+def test_recommended_model_is_chosen(page: Client, model: TrainedModel) -> None:
+    TrainedModelFactory.create(slug="another", title="A model earlier in the alphabet")
+    content = page.get(URL).content.decode()
+    assert 'value="blood" data-title="Blood model" checked' in content
+    assert content.count(" checked") == 2  # the model and the crop
+
+
+def test_sample_in_the_address_chooses_a_fitting_model(page: Client, model: TrainedModel) -> None:
+    TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    response = page.get(URL, {"sample": "synthetic-smooth-lesion"})
+    content = response.content.decode()
+    assert 'value="breast"' in content.split(" checked")[0].rsplit("<input", 1)[1]
+    assert "What the model will see" in content
+
+
+def test_stored_image_in_the_address_is_shown(
+    page: Client, user: User, model: TrainedModel
+) -> None:
+    image = ImageUploadFactory.create(owner=user, original_filename="stored before.png")
+    content = page.get(URL, {"image": str(image.pk), "crop": "center"}).content.decode()
+    assert "stored before.png" in content
+    assert 'id="crop-center" value="center" checked' in content
+
+
+def test_stored_image_whose_file_is_gone(page: Client, user: User, model: TrainedModel) -> None:
+    image = ImageUploadFactory.create(owner=user)
+    image.file.storage.delete(image.file.name)
+    response = page.get(URL, {"image": str(image.pk)})
+    assert response.status_code == 200
+    assert "no longer stored" in response.content.decode()
+
+
+def test_page_without_models_says_so(page: Client) -> None:
+    assert "No model is installed" in page.get(URL).content.decode()
+
+
+def test_preview_shows_the_image_and_the_models_view(page: Client, model: TrainedModel) -> None:
+    response = page.post(PREVIEW, entered(pictures.cell(), crop="auto"), headers=HTMX)
+    content = response.content.decode()
+    assert response.status_code == 200
+    assert content.count("data:image/png;base64,") == 2
+    assert "360 × 363 px · PNG" in content
+    assert "the central 200 × 200 of 360 × 363 pixels" in content
+    assert_nothing_stored()
+
+
+def test_preview_of_nothing_is_no_error(page: Client, model: TrainedModel) -> None:
+    response = page.post(PREVIEW, entered(), headers=HTMX)
+    assert response.status_code == 200
+    assert NO_IMAGE not in response.content.decode()
+
+
+def test_preview_refuses_like_the_form(page: Client, model: TrainedModel) -> None:
+    file = SimpleUploadedFile("cell.png", b"not an image at all")
+    response = page.post(PREVIEW, entered(file), headers=HTMX)
+    assert response.status_code == 400
+    assert "not an image" in response.content.decode()
+    assert_nothing_stored()
+
+
+def test_failure_while_storing_leaves_no_file(
+    page: Client, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**kwargs: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("classifier.services.predict_image", fail)
+    page.raise_request_exception = False
+    assert page.post(URL, entered(pictures.cell())).status_code == 500
+    assert not stored_files()
+
+
+def test_names_of_the_addresses() -> None:
+    assert reverse("web:classify") == URL
+    assert reverse("web:preview") == PREVIEW

@@ -1,0 +1,79 @@
+"""The list of a person's own results."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
+
+URL = "/predictions/"
+
+
+def make(user: User, count: int, **options: Any) -> None:
+    model = TrainedModelFactory.create()
+    for number in range(count):
+        image = ImageUploadFactory.create(owner=user, original_filename=f"cell-{number:03d}.png")
+        created_at = timezone.now() - timedelta(minutes=count - number)
+        PredictionFactory.create(image=image, trained_model=model, created_at=created_at, **options)
+
+
+def test_empty_history_leads_to_the_form(page: Client) -> None:
+    text = page.get(URL).content.decode()
+    assert "You have not classified anything yet" in text
+    assert 'href="/classify/"' in text
+
+
+def test_only_own_results_newest_first(page: Client, user: User, other_user: User) -> None:
+    make(user, 2, succeeded=True)
+    foreign = ImageUploadFactory.create(owner=other_user, original_filename="foreign.png")
+    PredictionFactory.create(image=foreign, succeeded=True)
+    text = page.get(URL).content.decode()
+    assert text.index("cell-001.png") < text.index("cell-000.png")
+    assert "foreign.png" not in text
+
+
+def test_staff_see_their_own_history(client: Client, staff: User, user: User) -> None:
+    make(user, 1, succeeded=True)
+    client.force_login(staff)
+    assert "cell-000.png" not in client.get(URL).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [({}, "Queued"), ({"started": True}, "Running"), ({"failed": True}, "Failed")],
+)
+def test_states_have_words(page: Client, user: User, state: dict[str, bool], words: str) -> None:
+    make(user, 1, **state)
+    text = page.get(URL).content.decode()
+    assert words in text
+    assert "None yet" in text
+
+
+def test_pages_of_25(page: Client, user: User) -> None:
+    make(user, 26, succeeded=True)
+    first, second = page.get(URL).content.decode(), page.get(URL, {"page": "2"}).content.decode()
+    assert first.count('class="cell-file"') == 25
+    assert second.count('class="cell-file"') == 1
+    assert 'href="?page=2" rel="next"' in first
+    assert 'href="?page=1" rel="prev"' in second
+    assert 'aria-current="page">2</a>' in second
+
+
+@pytest.mark.parametrize("number", ["0", "99", "x", ""])
+def test_page_out_of_range_is_still_a_page(page: Client, user: User, number: str) -> None:
+    make(user, 1, succeeded=True)
+    assert page.get(URL, {"page": number}).status_code == 200
+
+
+def test_number_of_queries_does_not_grow(
+    page: Client, user: User, django_assert_num_queries: Any
+) -> None:
+    # Session, person, count, rows.
+    for count in (1, 20):
+        make(user, count, succeeded=True)
+        with django_assert_num_queries(4):
+            page.get(URL)

@@ -1,0 +1,176 @@
+"""A result's page in every state, its polled fragment, retrying and deleting."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from classifier.models import ImageUpload, Prediction, Status
+from classifier.web import health
+from tests.factories import ImageUploadFactory, PredictionFactory
+from tests.web.conftest import stored_files
+
+RESEARCH = "Research use only — not for diagnosis."
+
+
+@pytest.fixture
+def image(user: User) -> ImageUpload:
+    return ImageUploadFactory.create(owner=user)
+
+
+def content(client: Client, prediction: Prediction, path: str = "", **query: str) -> str:
+    return client.get(f"{prediction.get_absolute_url()}{path}", query).content.decode()
+
+
+def test_result_shows_class_confidence_and_all_bars(page: Client, image: ImageUpload) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    text = content(page, prediction)
+    assert "Neutrophil</p>" in text
+    assert "93.0%" in text
+    assert text.count('class="bar-fill"') == 8
+    assert text.count("is-leading") == 1
+    assert "What the model saw" in text
+    assert prediction.trained_model.get_absolute_url() in text
+    assert RESEARCH in text
+    assert "hx-get" not in text
+
+
+def test_low_confidence_asks_to_look_again(page: Client, image: ImageUpload) -> None:
+    low = PredictionFactory.create(image=image, succeeded=True, confidence=0.59)
+    high = PredictionFactory.create(image=image, succeeded=True, confidence=0.6)
+    assert "Look again" in content(page, low)
+    assert "Look again" not in content(page, high)
+
+
+@pytest.mark.parametrize("is_synthetic", [True, False])
+def test_synthetic_image_is_named_so(page: Client, user: User, is_synthetic: bool) -> None:
+    image = ImageUploadFactory.create(owner=user, is_synthetic=is_synthetic)
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    assert ("synthetic sample" in content(page, prediction)) is is_synthetic
+
+
+def test_waiting_page_polls_and_refreshes_itself(page: Client, image: ImageUpload) -> None:
+    ahead = PredictionFactory.create(image=image)
+    prediction = PredictionFactory.create(
+        image=image, created_at=ahead.created_at + timedelta(milliseconds=1)
+    )
+    text = content(page, prediction)
+    assert f'hx-get="{prediction.get_absolute_url()}status/?seen=PENDING"' in text
+    assert '<noscript><meta http-equiv="refresh"' in text
+    assert "Number 2 in the queue" in text
+    assert RESEARCH in text
+
+
+@pytest.mark.parametrize(("age", "pause"), [(1, 500), (30, 2000), (3600, 5000)])
+def test_polling_backs_off(page: Client, image: ImageUpload, age: int, pause: int) -> None:
+    created_at = timezone.now() - timedelta(seconds=age)
+    prediction = PredictionFactory.create(image=image, created_at=created_at)
+    assert f'hx-trigger="every {pause}ms"' in content(page, prediction, "status/")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"), [("broker", "The queue does not answer"), ("worker", "No worker answers")]
+)
+def test_long_wait_says_why(
+    page: Client, image: ImageUpload, monkeypatch: pytest.MonkeyPatch, trouble: str, words: str
+) -> None:
+    monkeypatch.setattr(health, "queue_trouble", lambda: trouble)
+    fresh = PredictionFactory.create(image=image)
+    old = PredictionFactory.create(image=image, created_at=timezone.now() - timedelta(seconds=11))
+    assert words not in content(page, fresh)
+    assert words in content(page, old)
+    assert "is kept" in content(page, old)
+
+
+def test_running_page(page: Client, image: ImageUpload) -> None:
+    text = content(page, PredictionFactory.create(image=image, started=True))
+    assert "The model is running" in text
+    assert "seen=STARTED" in text
+
+
+def test_change_of_status_is_announced_once(page: Client, image: ImageUpload) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    news = content(page, prediction, "status/", seen="PENDING")
+    assert "Predicted class: neutrophil, confidence 93.0%." in news
+    assert "<title>Neutrophil" in news
+    known = content(page, prediction, "status/", seen="SUCCESS")
+    assert "#announcement" not in known
+
+
+def test_polling_stops_at_the_end(page: Client, image: ImageUpload) -> None:
+    for end in ("succeeded", "failed"):
+        prediction = PredictionFactory.create(image=image, **{end: True})
+        assert "hx-get" not in content(page, prediction, "status/", seen="STARTED")
+
+
+def test_failure_offers_another_try(
+    page: Client, image: ImageUpload, no_ringing: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    prediction = PredictionFactory.create(image=image, failed=True)
+    assert prediction.error_message in content(page, prediction)
+    assert "Try again" in content(page, prediction)
+    with django_capture_on_commit_callbacks(execute=True):
+        response = page.post(f"{prediction.get_absolute_url()}retry/")
+    assert response["Location"] == prediction.get_absolute_url()
+    prediction.refresh_from_db()
+    assert prediction.status == Status.PENDING
+    assert no_ringing == [prediction.trained_model.slug]
+
+
+def test_retry_leaves_a_result_alone(page: Client, image: ImageUpload) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    assert "Try again" not in content(page, prediction)
+    page.post(f"{prediction.get_absolute_url()}retry/")
+    prediction.refresh_from_db()
+    assert prediction.status == Status.SUCCESS
+
+
+def test_delete_asks_first(page: Client, image: ImageUpload) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    assert "the stored image are deleted for good" in content(page, prediction, "delete/")
+    assert Prediction.objects.exists()
+
+
+def test_delete_removes_row_image_and_files(
+    page: Client, image: ImageUpload, django_capture_on_commit_callbacks: Any
+) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    assert len(stored_files()) == 2
+    with django_capture_on_commit_callbacks(execute=True):
+        response = page.post(f"{prediction.get_absolute_url()}delete/", follow=True)
+    assert response.redirect_chain == [("/predictions/", 302)]
+    assert "was deleted" in response.content.decode()
+    assert not ImageUpload.objects.exists()
+    assert not stored_files()
+    assert page.get(prediction.get_absolute_url()).status_code == 404
+
+
+def test_delete_keeps_an_image_that_another_result_uses(
+    page: Client, image: ImageUpload, django_capture_on_commit_callbacks: Any
+) -> None:
+    first, second = PredictionFactory.create_batch(2, image=image, succeeded=True)
+    assert "1 other result uses it" in content(page, first, "delete/")
+    with django_capture_on_commit_callbacks(execute=True):
+        page.post(f"{first.get_absolute_url()}delete/")
+    assert page.get(second.get_absolute_url()).status_code == 200
+    assert len(stored_files()) == 2
+
+
+def test_another_model_is_offered_to_the_owner_only(
+    client: Client, staff: User, image: ImageUpload
+) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    for person, offered in ((image.owner, True), (staff, False)):
+        client.force_login(person)
+        assert ("Use another model" in content(client, prediction)) is offered
+
+
+def test_file_names_are_escaped(page: Client, user: User) -> None:
+    image = ImageUploadFactory.create(owner=user, original_filename="<b>cell</b>.png")
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    for text in (content(page, prediction), page.get("/predictions/").content.decode()):
+        assert "<b>cell" not in text
+        assert "&lt;b&gt;cell" in text

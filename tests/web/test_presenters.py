@@ -1,0 +1,51 @@
+"""Numbers as the pages show them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from classifier.web.presenters import confusion_rows, gloss, percent, seconds
+from tests.factories import evaluation_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0.0%"),
+        (0.0004, "<0.1%"),
+        (0.001, "0.1%"),
+        (0.98149, "98.1%"),
+        (0.999, "99.9%"),
+        (0.99996, ">99.9%"),
+        (1.0, "100.0%"),
+    ],
+)
+def test_percent_never_rounds_to_certainty(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"), [(0.42, "0.4 s"), (59.9, "59.9 s"), (125, "2 min"), (-1, "0.0 s")]
+)
+def test_seconds(passed: float, text: str) -> None:
+    assert seconds(NOW, NOW + timedelta(seconds=passed)) == text
+
+
+def test_seconds_of_what_has_not_ended() -> None:
+    assert seconds(NOW, None) == seconds(None, NOW) == ""
+
+
+def test_gloss_of_an_unknown_class_is_empty() -> None:
+    assert gloss("bloodmnist", "platelet")
+    assert gloss("bloodmnist", "unicorn") == gloss("no-dataset", "platelet") == ""
+
+
+def test_confusion_matrix_is_shaded_by_row() -> None:
+    evaluation = evaluation_of(["a", "b"])
+    evaluation["confusion_matrix"] = [[999, 1], [0, 0]]
+    (_, first), (_, second) = confusion_rows(evaluation)
+    assert [(cell.count, cell.shade) for cell in first] == [(999, 10), (1, 1)]
+    assert [cell.shade for cell in second] == [0, 0]
+    assert [cell.is_diagonal for cell in first] == [True, False]
