@@ -95,7 +95,7 @@ class ClassifyForm(forms.Form):
     @property
     def max_megabytes(self) -> int:
         """The most that a file may have, as the refusal of a larger one puts it."""
-        return int(settings.MAX_UPLOAD_BYTES // 10**6)
+        return int(settings.MAX_UPLOAD_BYTES // 2**20)
 
     def submit(self) -> Prediction:
         """Store the image where it is new and queue its prediction; for a valid form."""
