@@ -1,0 +1,27 @@
+"""`manage.py verify_bundles`: check every model bundle, network included."""
+
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from classifier import registry
+
+
+class Command(BaseCommand):
+    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+    help = "Check every bundle under models/ and load its network; exit code 1 if one is broken."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from classifier.training.verification import network_problems
+
+        found = registry.discover(settings.MODELS_DIR)
+        problems = {error.slug: error.problems for error in found.errors}
+        problems |= {bundle.slug: network_problems(bundle) for bundle in found.bundles}
+        for slug, sentences in sorted(problems.items()):
+            self.stdout.write(f"{slug}: {' '.join(sentences) or 'sound'}")
+        if any(problems.values()):
+            sys.exit(1)

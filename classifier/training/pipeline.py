@@ -1,0 +1,93 @@
+"""From a recipe's name to a bundle on disk, and from a bundle to its figures on the test split."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from classifier.registry import Bundle, Dataset
+from classifier.training.architectures import ARCHITECTURES
+from classifier.training.data import Source, Split, fetch, load_split, source_of
+from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
+from classifier.training.progress import download_progress, training_progress
+from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
+from classifier.training.trainer import TrainedNetwork, train
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The splits that training may see, and the facts about their file for the metadata."""
+
+    training: Split
+    validation: Split
+    facts: dict[str, Any]
+
+
+def train_bundle(
+    slug: str,
+    overrides: Mapping[str, Any],
+    *,
+    models_dir: Path,
+    checkpoint_dir: Path,
+    data_root: Path,
+    resume: bool,
+) -> Bundle:
+    """Train by the recipe of a slug, changed by `overrides`, and write the bundle.
+
+    The checkpoint is removed when the bundle is written. Raises RecipeError, DataError and
+    ResumeError.
+    """
+    recipe = resolve_recipe(slug, overrides)
+    dataset = dataset_of(recipe)
+    _check_architecture(recipe)
+    data = _training_data(recipe, dataset, data_root)
+    trained = _train(recipe, len(dataset.classes), data, checkpoint_dir, resume)
+    bundle = export_bundle(models_dir, recipe, dataset, trained, data.facts)
+    shutil.rmtree(checkpoint_dir)
+    return bundle
+
+
+def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> TrainingData:
+    path, source = obtain(dataset, recipe.size, data_root)
+    channels = recipe.channels or dataset.channels
+    training = load_split(path, "train", size=recipe.size, channels=channels)
+    validation = load_split(path, "val", size=recipe.size, channels=channels)
+    counts = {"train": len(training.labels), "validation": len(validation.labels)}
+    return TrainingData(training, validation, data_facts(path, source.md5) | counts)
+
+
+def _train(
+    recipe: Recipe, classes: int, data: TrainingData, checkpoint_dir: Path, resume: bool
+) -> TrainedNetwork:
+    with training_progress(recipe.slug, recipe.epochs) as listener:
+        return train(
+            recipe,
+            classes,
+            data.training,
+            data.validation,
+            checkpoint_dir,
+            resume=resume,
+            listener=listener,
+        )
+
+
+def _check_architecture(recipe: Recipe) -> None:
+    if recipe.architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise RecipeError(f"There is no architecture {recipe.architecture!r}. Known: {known}.")
+
+
+def evaluate_on_test(bundle: Bundle, data_root: Path) -> dict[str, Any]:
+    """Evaluate on the dataset's own test split and write evaluation.json. Raises DataError."""
+    path, source = obtain(bundle.dataset, bundle.input_size, data_root)
+    figures = evaluate_bundle(bundle, path)
+    write_evaluation(bundle, figures, data_facts(path, source.md5))
+    return figures
+
+
+def obtain(dataset: Dataset, size: int, data_root: Path) -> tuple[Path, Source]:
+    """Give the data file for an input size, downloaded with a progress bar if absent."""
+    source = source_of(dataset, size)
+    with download_progress(source.file_name) as on_progress:
+        return fetch(source, data_root, on_progress), source

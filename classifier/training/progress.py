@@ -1,0 +1,62 @@
+"""Progress bars for commands: training by batches, downloads by bytes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from classifier.training.checkpoint import Record
+from classifier.training.trainer import Listener
+from classifier.training.trainer import Progress as TrainingProgress
+
+
+@contextmanager
+def training_progress(title: str, epochs: int) -> Iterator[Listener]:
+    """Show epoch and time left, and print one line per finished epoch."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    with Progress(*columns, speed_estimate_period=600) as progress:
+        task = progress.add_task(title, total=None)
+
+        def listen(step: TrainingProgress) -> None:
+            done = (step.epoch - 1) * step.batches_per_epoch + step.batch
+            total = epochs * step.batches_per_epoch
+            progress.update(task, total=total, completed=done)
+            progress.update(task, description=f"{title}, epoch {step.epoch} of {epochs}")
+            if step.record is not None:
+                progress.console.print(_epoch_line(step.record), highlight=False, soft_wrap=True)
+
+        yield listen
+
+
+def _epoch_line(record: Record) -> str:
+    return (
+        f"epoch {record['epoch']:.0f}: loss {record['loss']:.4f}, accuracy "
+        f"{record['accuracy']:.4f}; validation: loss {record['val_loss']:.4f}, accuracy "
+        f"{record['val_accuracy']:.4f}, AUC {record['val_auc']:.4f}; {record['seconds']:.0f} s"
+    )
+
+
+@contextmanager
+def download_progress(file_name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show bytes and time left from the first bytes received on; a file at hand needs no bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        task = progress.add_task(file_name, total=None, visible=False)
+        yield lambda received, total: progress.update(
+            task, completed=received, total=total or None, visible=True
+        )

@@ -1,0 +1,115 @@
+"""Declarative training recipes: one TOML file per model, read into frozen dataclasses."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from classifier.registry import Dataset, datasets
+
+RECIPES_DIR = Path(__file__).parent / "recipes"
+
+Selection = Literal["last", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_auc"]
+
+
+class RecipeError(ValueError):
+    """A recipe that does not exist or does not say what it must."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Random changes of the training images; zero or false leaves one out.
+
+    `rotation` is in degrees to either side, `shift` and `zoom` are shares of the image's side,
+    `brightness` and `contrast` shares of the full range.
+    """
+
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    transpose: bool = False
+    rotation: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = "reflect"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides what `train_model` produces from a data file.
+
+    `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
+    none. `selection` names the column of the history that picks the epoch whose weights are kept.
+    """
+
+    slug: str
+    title: str
+    dataset: str
+    architecture: str
+    size: int
+    epochs: int
+    summary: str = ""
+    channels: int | None = None
+    recommended: bool = False
+    network: dict[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = Augmentation()
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_epochs: float = 1.0
+    batch_size: int = 128
+    label_smoothing: float = 0.0
+    weight_averaging: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    selection: Selection = "val_loss"
+    seed: int = 1
+    reported: dict[str, float] | None = None
+
+
+def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:
+    """Give the slugs that have a recipe, in alphabetical order."""
+    return sorted(path.stem for path in directory.glob("*.toml"))
+
+
+def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
+    """Read the recipe of a slug.
+
+    Raises RecipeError when there is none of that name, or when a key is unknown or missing.
+    """
+    if slug not in available_recipes(directory):
+        known = ", ".join(available_recipes(directory))
+        raise RecipeError(f"There is no recipe named {slug!r}. Known recipes: {known}.")
+    values = tomllib.loads((directory / f"{slug}.toml").read_text(encoding="utf-8"))
+    try:
+        augmentation = Augmentation(**values.pop("augmentation", {}))
+        return Recipe(slug=slug, augmentation=augmentation, **values)
+    except TypeError as error:
+        raise RecipeError(f"{slug}.toml: {error}") from error
+
+
+def resolve_recipe(slug: str, overrides: Mapping[str, Any]) -> Recipe:
+    """Give the recipe of a slug changed by `overrides`, or a new one made of them.
+
+    Raises RecipeError when a new slug comes without dataset and architecture.
+    """
+    if slug in available_recipes():
+        return replace(load_recipe(slug), **overrides)
+    if not {"dataset", "architecture"} <= overrides.keys():
+        known = ", ".join(available_recipes())
+        raise RecipeError(
+            f"There is no recipe named {slug!r} (known: {known}); "
+            "a new model needs --dataset and --architecture."
+        )
+    defaults: dict[str, Any] = {"title": slug, "size": 28, "epochs": 30}
+    return Recipe(slug=slug, **(defaults | dict(overrides)))
+
+
+def dataset_of(recipe: Recipe) -> Dataset:
+    """Give the dataset of a recipe. Raises RecipeError when it is not known."""
+    try:
+        return datasets()[recipe.dataset]
+    except KeyError:
+        known = ", ".join(datasets())
+        raise RecipeError(f"There is no dataset {recipe.dataset!r}. Known: {known}.") from None

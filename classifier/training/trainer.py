@@ -1,0 +1,274 @@
+"""Trains a network by a recipe, one epoch at a time, so that a killed run goes on where it was."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from classifier.training import evaluation
+from classifier.training.architectures import ARCHITECTURES, ImageSpec
+from classifier.training.augmentation import augment
+from classifier.training.averaging import AveragedWeights
+from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from classifier.training.data import Split
+from classifier.training.recipe import Recipe
+
+CHECKPOINT_FILE = "checkpoint.npz"
+PREDICTION_BATCH = 256
+
+
+class ResumeError(RuntimeError):
+    """The interrupted run followed another recipe than the one asked for."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `record` is the finished epoch's line of history, None within an epoch."""
+
+    epoch: int
+    batch: int
+    batches_per_epoch: int
+    record: Record | None = None
+
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """The network with the weights of the selected epoch (1-based), and the run's history."""
+
+    network: keras.Model
+    selected_epoch: int
+    history: list[Record]
+
+
+def train(
+    recipe: Recipe,
+    classes: int,
+    training: Split,
+    validation: Split,
+    directory: Path,
+    *,
+    resume: bool = False,
+    listener: Listener = lambda progress: None,
+) -> TrainedNetwork:
+    """Train by the recipe, leaving a checkpoint in `directory` after every epoch.
+
+    With `resume` the run goes on after the last finished epoch and ends as if never interrupted;
+    where there is no checkpoint it starts. Raises ResumeError.
+    """
+    path = directory / CHECKPOINT_FILE
+    checkpoint = _resumable(path, recipe) if resume else None
+    run = TrainingRun(recipe, classes, training, validation)
+    if checkpoint is not None:
+        run.restore(checkpoint)
+    for epoch in range(len(run.checkpoint.history) + 1, recipe.epochs + 1):
+        record = run.train_epoch(epoch, listener)
+        save_checkpoint(path, run.state())
+        listener(Progress(epoch, run.batches_per_epoch, run.batches_per_epoch, record))
+    return run.selected_network()
+
+
+def _resumable(path: Path, recipe: Recipe) -> Checkpoint | None:
+    if not path.exists():
+        return None
+    checkpoint = load_checkpoint(path)
+    if checkpoint.recipe != asdict(recipe):
+        raise ResumeError(
+            f"The interrupted training of {recipe.slug} followed another recipe; "
+            "without --resume it starts anew."
+        )
+    return checkpoint
+
+
+class TrainingRun:
+    """One training in memory: network, optimizer, averaged weights and history."""
+
+    def __init__(self, recipe: Recipe, classes: int, training: Split, validation: Split) -> None:
+        keras.utils.set_random_seed(recipe.seed)
+        tf.config.experimental.enable_op_determinism()
+        self.recipe = recipe
+        self.training = training
+        self.validation = validation
+        self.targets = keras.utils.to_categorical(training.labels, classes)
+        self.sample_weights = _sample_weights(recipe, training.labels, classes)
+        self.batches_per_epoch = math.ceil(len(training.labels) / recipe.batch_size)
+        self.network = _build_network(recipe, classes, training)
+        self.learner = self._compile()
+        self.average = self._average()
+        self.checkpoint = Checkpoint(recipe=asdict(recipe))
+
+    def _compile(self) -> keras.Model:
+        """The loss is taken on the logits, where it is numerically stable."""
+        logits = self.network.get_layer("logits").output
+        learner = keras.Model(self.network.inputs, logits)
+        learner.compile(
+            optimizer=_optimizer(self.recipe, self.batches_per_epoch),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=self.recipe.label_smoothing
+            ),
+            metrics=["accuracy"],
+            jit_compile=False,  # on a CPU, XLA gains nothing here and takes long to compile
+        )
+        learner.optimizer.build(learner.trainable_variables)
+        return learner
+
+    def _average(self) -> AveragedWeights | None:
+        decay = self.recipe.weight_averaging
+        return AveragedWeights(self.network, decay) if decay else None
+
+    @property
+    def candidate(self) -> keras.Model:
+        """The network whose weights may be exported: the averaged one where there is one."""
+        return self.average.network if self.average else self.network
+
+    def train_epoch(self, epoch: int, listener: Listener) -> Record:
+        """Train one epoch (1-based) and add its record to the history."""
+        started = time.monotonic()
+        logs = self._fit(epoch, listener)
+        record = (
+            {"epoch": epoch, "learning_rate": float(self.learner.optimizer.learning_rate)}
+            | {"loss": logs["loss"], "accuracy": logs["accuracy"]}
+            | self._validate()
+            | {"seconds": round(time.monotonic() - started, 1)}
+        )
+        self.checkpoint.history.append(record)
+        self._select(epoch)
+        return record
+
+    def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
+        # Order and augmentation hang on seed and epoch alone, so a resumed run repeats neither.
+        seeds = np.random.SeedSequence([self.recipe.seed, epoch]).generate_state(2)
+        order = np.random.default_rng(seeds[0]).permutation(len(self.targets))
+        images = augment(
+            self.training.images[order], self.recipe.augmentation, int(seeds[1]) % 2**30
+        )
+        callbacks = [_BatchListener(epoch, self.batches_per_epoch, listener)]
+        history = self.learner.fit(
+            images,
+            self.targets[order],
+            sample_weight=self.sample_weights[order],
+            batch_size=self.recipe.batch_size,
+            epochs=epoch,
+            initial_epoch=epoch - 1,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks + ([self.average] if self.average else []),
+        )
+        return {name: float(values[-1]) for name, values in history.history.items()}
+
+    def _validate(self) -> Record:
+        probabilities = predict(self.candidate, self.validation.images)
+        return validation_record(self.validation.labels, probabilities)
+
+    def _select(self, epoch: int) -> None:
+        history = self.checkpoint.history
+        if best_epoch(history, self.recipe.selection) == epoch:
+            self.checkpoint.selected = self.candidate.get_weights()
+            self.checkpoint.selected_epoch = epoch
+
+    def state(self) -> Checkpoint:
+        """Give the checkpoint, brought up to date with all variables."""
+        self.checkpoint.variables = [np.asarray(each) for each in self._variables()]
+        return self.checkpoint
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take up the state that a checkpoint holds."""
+        for variable, value in zip(self._variables(), checkpoint.variables, strict=True):
+            variable.assign(value)
+        self.checkpoint = checkpoint
+
+    def _variables(self) -> list[Any]:
+        averaged = self.average.network.variables if self.average else []
+        return [*self.learner.variables, *self.learner.optimizer.variables, *averaged]
+
+    def selected_network(self) -> TrainedNetwork:
+        """Give the network with the weights of the selected epoch."""
+        self.network.set_weights(self.checkpoint.selected)
+        return TrainedNetwork(self.network, self.checkpoint.selected_epoch, self.checkpoint.history)
+
+
+class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type stubs
+    def __init__(self, epoch: int, batches: int, listener: Listener) -> None:
+        super().__init__()
+        self.epoch = epoch
+        self.batches = batches
+        self.listener = listener
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.listener(Progress(self.epoch, batch + 1, self.batches))
+
+
+def predict(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Give the probabilities (N, classes) float64 of images (N, size, size, channels) uint8."""
+    probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
+    return np.asarray(probabilities, np.float64)
+
+
+def validation_record(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Record:
+    """Give the figures of a validation split as columns of the history."""
+    matrix = evaluation.confusion_matrix(
+        labels, probabilities.argmax(axis=1), probabilities.shape[1]
+    )
+    likelihood = probabilities[np.arange(len(labels)), labels]
+    return {
+        "val_loss": float(-np.log(np.maximum(likelihood, 1e-12)).mean()),
+        "val_accuracy": evaluation.accuracy(matrix),
+        "val_balanced_accuracy": evaluation.balanced_accuracy(matrix),
+        "val_auc": evaluation.auc(labels, probabilities),
+    }
+
+
+def best_epoch(history: list[Record], selection: str) -> int:
+    """Give the 1-based epoch that a selection picks; of equals, the one with the lower loss."""
+    if selection == "last":
+        return len(history)
+    sign = -1 if selection == "val_loss" else 1
+    return 1 + max(
+        range(len(history)),
+        key=lambda index: (sign * history[index][selection], -history[index]["val_loss"]),
+    )
+
+
+def _build_network(recipe: Recipe, classes: int, training: Split) -> keras.Model:
+    pixels = training.images.astype(np.float32)
+    spec = ImageSpec(
+        size=recipe.size,
+        channels=training.images.shape[-1],
+        mean=tuple(float(value) for value in pixels.mean(axis=(0, 1, 2), dtype=np.float64)),
+        variance=tuple(float(value) for value in pixels.var(axis=(0, 1, 2), dtype=np.float64)),
+    )
+    return ARCHITECTURES[recipe.architecture](spec, classes, **recipe.network)
+
+
+def _optimizer(recipe: Recipe, batches_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017)."""
+    warmup = int(recipe.warmup_epochs * batches_per_epoch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, recipe.epochs * batches_per_epoch - warmup),
+    )
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(schedule)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    # Shrinking biases and normalisation scales helps nothing and hurts small networks.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _sample_weights(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Balanced weights give every class the same share of the loss, and average to one."""
+    if recipe.class_weights == "none":
+        return np.ones(len(labels), np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * counts[labels])).astype(np.float32)
