@@ -18,7 +18,7 @@ INFERENCE = {"inference", "models", *BOTTOM}
 REQUEST_SIDE = {"services", "catalogue", *INFERENCE}
 MAY_IMPORT = {
     **dict.fromkeys(BOTTOM, BOTTOM),
-    "models": BOTTOM,
+    "models": {"models", *BOTTOM},
     "checks": BOTTOM,
     "inference": INFERENCE,
     "training": {"registry", "inference.preprocessing", "training"},
