@@ -1,19 +1,24 @@
 """Predictions, from the queue to the result."""
 
 import uuid
-from datetime import timedelta
-from typing import ClassVar, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Max, Min, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.models.batches import Batch
 from classifier.models.images import ImageUpload
 from classifier.models.trained import TrainedModel
 from classifier.registry import Crop
+
+CROP_CHOICES: Final = [(crop.value, crop.value.title()) for crop in Crop]
 
 
 class Status(models.TextChoices):
@@ -23,6 +28,38 @@ class Status(models.TextChoices):
     STARTED = "STARTED", "Running"
     SUCCESS = "SUCCESS", "Succeeded"
     FAILURE = "FAILURE", "Failed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch has come."""
+
+    counts: dict[str, int]
+    ran: int = 0
+    first_started_at: datetime | None = None
+    last_finished_at: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def unfinished(self) -> int:
+        return self.counts[Status.PENDING] + self.counts[Status.STARTED]
+
+    @property
+    def finished_at(self) -> datetime | None:
+        return None if self.unfinished else self.last_finished_at
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before the first result."""
+        if not self.unfinished:
+            return 0.0
+        if not self.ran or self.first_started_at is None:
+            return None
+        passed = (timezone.now() - self.first_started_at).total_seconds()
+        return round(self.unfinished * passed / self.ran, 1)
 
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
@@ -76,9 +113,40 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         taken = self.filter(pk__in=keys, status=Status.STARTED, claim=claim)
         return list(taken.with_relations().order_by("created_at"))
 
+    def in_order(self) -> Self:
+        """As they were sent."""
+        return self.order_by("created_at", "pk")
+
+    def progress(self, batches: Iterable[Batch]) -> dict[uuid.UUID, Progress]:
+        """How far each of the batches has come, in one query."""
+        keys = [batch.pk for batch in batches]
+        rows = (
+            self.filter(batch__in=keys)
+            .order_by()
+            .values("batch_id")
+            .annotate(
+                **{status: Count("pk", Q(status=status)) for status in Status.values},
+                # What was cancelled ended without having run, and says nothing about the pace.
+                ran=Count("pk", Q(finished_at__isnull=False, started_at__isnull=False)),
+                first_started_at=Min("started_at"),
+                last_finished_at=Max("finished_at"),
+            )
+        )
+        found = {row["batch_id"]: _progress({**row}) for row in rows}
+        return {key: found.get(key, Progress(dict.fromkeys(Status.values, 0))) for key in keys}
+
     def exhausted(self) -> Self:
         """Overdue, with every attempt used up."""
         return self.overdue().filter(attempts__gte=settings.PREDICTION_MAX_ATTEMPTS)
+
+
+def _progress(row: dict[str, Any]) -> Progress:
+    return Progress(
+        counts={status: row[status] for status in Status.values},
+        ran=row["ran"],
+        first_started_at=row["first_started_at"],
+        last_finished_at=row["last_finished_at"],
+    )
 
 
 class Prediction(models.Model):
@@ -89,9 +157,13 @@ class Prediction(models.Model):
     trained_model = models.ForeignKey(
         TrainedModel, on_delete=models.PROTECT, related_name="predictions"
     )
+    # Its index serves progress, the results of a batch and their cancelling.
+    batch = models.ForeignKey(
+        Batch, on_delete=models.SET_NULL, null=True, blank=True, related_name="predictions"
+    )
     crop = models.CharField(
         max_length=6,
-        choices=[(crop.value, crop.value.title()) for crop in Crop],
+        choices=CROP_CHOICES,
         default=Crop.AUTO.value,
     )
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING)
