@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -79,6 +80,7 @@ def _response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Re
     return Response(body, status=body["status"], content_type=PROBLEM_TYPE, headers=headers)
 
 
+@csrf_exempt  # or a POST to a wrong address would be answered by the page about CSRF
 @login_not_required
 def not_found(request: HttpRequest) -> JsonResponse:
     """For addresses under /api/ that lead nowhere."""

@@ -87,7 +87,7 @@ def _wait(predictions: PredictionQuerySet, seconds: float) -> bool:
 
 def accepted(body: Mapping[str, Any], *, finished: bool) -> Response:
     """202 and when to ask again, or 200 with what has finished already."""
-    headers = {"Location": body["url"]}
+    headers = {"Location": str(body["url"])}
     if finished:
         return Response(body, headers=headers)
     return Response(body, status=202, headers={**headers, "Retry-After": str(POLL_AFTER_SECONDS)})
