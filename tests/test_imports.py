@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "quotas": {"models"},
     "idempotency": {"models"},
     "catalogue": {"models", *BOTTOM},
+    "client": {"client"},
     "web": {"web", *REQUEST_SIDE},
     "api": {"api", *REQUEST_SIDE},
     "admin": REQUEST_SIDE,
