@@ -16,7 +16,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 BASE_PYTHON ?= $(shell for python in $(CANDIDATES); do $$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: run test lint format train bench requirements browser
+.PHONY: run test lint format schema train bench requirements browser
 
 run: $(VENV)/runtime
 	@$(PYTHON) manage.py serve --host "$(HOST)" --port "$(PORT)"
@@ -35,6 +35,10 @@ lint: $(VENV)/development
 format: $(VENV)/development
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+# What the API promises, for programs; a test compares this file with what is served.
+schema: $(VENV)/development
+	@$(PYTHON) manage.py spectacular --validate --fail-on-warn --file classifier/api/schema.yaml
 
 # Every recipe in turn; a training that was cut off goes on where its last checkpoint stands.
 train: $(VENV)/development

@@ -8,7 +8,15 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from classifier import services
-from classifier.models import ApiToken, ImageUpload, Prediction, TrainedModel
+from classifier.models import (
+    ApiToken,
+    Batch,
+    IdempotencyKey,
+    ImageUpload,
+    Prediction,
+    TrainedModel,
+    Usage,
+)
 
 admin.site.site_header = "medclassifier"
 admin.site.site_title = "medclassifier"
@@ -113,8 +121,33 @@ class PredictionAdmin(ReadOnlyAdmin):
             services.delete_prediction(prediction=prediction)
 
 
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ("id", "owner", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("id", "owner__username")
+    date_hierarchy = "created_at"
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     list_display = ("name", "user", "created_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    list_display = ("key", "owner", "batch", "created_at")
+    list_select_related = ("owner", "batch")
+    search_fields = ("key", "owner__username")
+
+
+@admin.register(Usage)
+class UsageAdmin(ReadOnlyAdmin):
+    """Deleting a row gives its person a fresh start."""
+
+    list_display = ("user", "kind", "amount")
+    list_select_related = ("user",)
+    list_filter = ("kind",)
+    search_fields = ("user__username",)

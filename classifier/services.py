@@ -5,17 +5,40 @@ never looks for a row which is not there yet.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.utils import timezone
 
-from classifier import uploads
-from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+from classifier import quotas, uploads
+from classifier.idempotency import RepeatableRequest
+from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
 from classifier.registry import Crop
 from classifier.tasks import ring
+
+CANCELLED = "Cancelled before it ran."
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file of a batch, read when its turn comes; `read` raises UploadRejected."""
+
+    filename: str
+    read: Callable[[], uploads.UploadedPicture]
+
+
+class NothingAccepted(Exception):
+    """Not one file of a batch was taken; `rejected` says why."""
+
+    def __init__(self, rejected: list[dict[str, str]]) -> None:
+        super().__init__("None of the files can be classified.")
+        self.rejected = rejected
 
 
 def submit_predictions(
@@ -25,17 +48,74 @@ def submit_predictions(
     trained_models: Sequence[TrainedModel],
     crop: Crop = Crop.AUTO,
     is_synthetic: bool = False,
+    repeatable: RepeatableRequest | None = None,
 ) -> list[Prediction]:
-    """Store an image and queue one prediction per model; both or neither."""
-    image = _build_image(owner, picture, is_synthetic)
-    try:
+    """Store an image and queue one prediction per model; both or neither.
+
+    Raises idempotency.AlreadyDone when the same request was stored meanwhile.
+    """
+    with _files_unless_stored() as images:
+        images.append(_build_image(owner, picture, is_synthetic))
         with transaction.atomic():
-            image.save()
-            return predict_image(image=image, trained_models=trained_models, crop=crop)
+            images[0].save()
+            quotas.count_bytes(owner, picture.byte_size)
+            predictions = predict_image(image=images[0], trained_models=trained_models, crop=crop)
+            if repeatable:
+                repeatable.remember(predictions=predictions)
+    return predictions
+
+
+def submit_batch(
+    *,
+    owner: User,
+    files: Iterable[SentFile],
+    trained_models: Sequence[TrainedModel],
+    crop: Crop = Crop.AUTO,
+    repeatable: RepeatableRequest | None = None,
+) -> Batch:
+    """Store what can be read and queue one prediction per image and model; all or nothing.
+
+    One image at a time is decoded. Raises NothingAccepted when none can be, and
+    idempotency.AlreadyDone when the same request was stored meanwhile.
+    """
+    with _files_unless_stored() as images:
+        rejected = _read_all(owner, files, images)
+        if not images:
+            raise NothingAccepted(rejected)
+        with transaction.atomic():
+            batch = Batch.objects.create(owner=owner, rejected=rejected)
+            ImageUpload.objects.bulk_create(images)
+            quotas.count_bytes(owner, sum(image.byte_size for image in images))
+            _queue(images, trained_models, crop, batch)
+            if repeatable:
+                repeatable.remember(batch=batch)
+    return batch
+
+
+@contextmanager
+def _files_unless_stored() -> Iterator[list[ImageUpload]]:
+    """A list for images whose files are written; the files go again should the rest fail."""
+    images: list[ImageUpload] = []
+    try:
+        yield images
     except BaseException:
-        image.file.delete(save=False)
-        image.thumbnail.delete(save=False)
+        for image in images:
+            image.file.delete(save=False)
+            image.thumbnail.delete(save=False)
         raise
+
+
+def _read_all(
+    owner: User, files: Iterable[SentFile], images: list[ImageUpload]
+) -> list[dict[str, str]]:
+    """Append an image for each file that can be read; returns the others with the reason."""
+    rejected = []
+    for file in files:
+        try:
+            images.append(_build_image(owner, file.read(), is_synthetic=False))
+        except uploads.UploadRejected as refusal:
+            rejected.append({"filename": file.filename, "reason": refusal.message})
+    return rejected
 
 
 def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bool) -> ImageUpload:
@@ -60,13 +140,24 @@ def predict_image(
     *, image: ImageUpload, trained_models: Sequence[TrainedModel], crop: Crop = Crop.AUTO
 ) -> list[Prediction]:
     """Queue one prediction per model for an image that is already stored."""
+    return _queue([image], trained_models, crop)
+
+
+def _queue(
+    images: Sequence[ImageUpload],
+    trained_models: Sequence[TrainedModel],
+    crop: Crop,
+    batch: Batch | None = None,
+) -> list[Prediction]:
     predictions = [
-        Prediction(image=image, trained_model=trained_model, crop=crop)
+        Prediction(image=image, trained_model=trained_model, crop=crop, batch=batch)
+        for image in images
         for trained_model in trained_models
     ]
     Prediction.objects.bulk_create(predictions)
+    forward_passes = -(-len(images) // settings.PREDICTION_BATCH_SIZE)
     for trained_model in trained_models:
-        transaction.on_commit(partial(ring, trained_model.slug))
+        transaction.on_commit(partial(ring, trained_model.slug, times=forward_passes))
     return predictions
 
 
@@ -84,6 +175,15 @@ def requeue(*, prediction: Prediction) -> bool:
     if reset:
         transaction.on_commit(partial(ring, prediction.trained_model.slug))
     return bool(reset)
+
+
+def cancel_waiting(*, batch: Batch) -> int:
+    """End what no worker has taken up yet; what runs goes on. Returns how many were ended."""
+    waiting = batch.predictions.filter(status=Status.PENDING)
+    ended = waiting.update(
+        status=Status.FAILURE, error_message=CANCELLED, finished_at=timezone.now()
+    )
+    return int(ended)
 
 
 @transaction.atomic

@@ -90,6 +90,15 @@ MESSAGES: Final = {
     "filename_too_long": (
         "The file's name is longer than {limit} characters. Shorten it and choose the file again."
     ),
+    "archive_damaged": "This archive could not be read. Send a zip file.",
+    "archive_empty": "There is no file in this archive. Put the images into it.",
+    "archive_entries": "This archive has more than {limit} entries. Split it.",
+    "archive_images": "This archive holds more than {limit} files. Split it.",
+    "archive_too_many_bytes": "The files in this archive come to more than {limit} MB. Split it.",
+    "archive_nested": "This is an archive inside of the archive. Put its images there instead.",
+    "expands": "This file unpacks to over {limit} times its packed size. Send it on its own.",
+    "encrypted": "This file is encrypted. Send the archive without a password.",
+    "compression": "This file is compressed in a way that is not read. Use the usual deflate.",
 }
 
 
@@ -100,12 +109,14 @@ class UploadRejected(Exception):
         code: a key of ``MESSAGES``.
         message: what happened and what to do, for the person who uploaded.
         status: the HTTP status that fits, 413 for too many bytes and 400 otherwise.
+        field: which field of a form or request it is about.
     """
 
     def __init__(self, code: str, **details: int | str) -> None:
         self.code = code
         self.message = MESSAGES[code].format(**details)
-        self.status = 413 if code == "too_many_bytes" else 400
+        self.status = 413 if code.endswith("too_many_bytes") else 400
+        self.field = "archive" if code.startswith("archive") else "image"
         super().__init__(self.message)
 
 

@@ -165,12 +165,16 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
     "classifier.upload_handlers.SentNameHandler",
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "classifier.upload_handlers.SpoolHandler",
 ]
 
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MEGABYTES", 20) * 2**20
 MAX_UPLOAD_PIXELS = env_int("MAX_UPLOAD_MEGAPIXELS", 40) * 1_000_000
+MAX_BATCH_IMAGES = 1_000
+# The body of one request, and likewise what its archive unpacks to.
+MAX_BATCH_BYTES = env_int("MAX_BATCH_MEGABYTES", 2_000) * 2**20
+# One more, so that a batch which is too large gets an answer in the API's own words.
+DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_IMAGES + 1
 
 # Accounts --------------------------------------------------------------------------------------
 
@@ -252,8 +256,10 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "classifier.api.negotiation.OneContentType",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "classifier.api.schema.ProblemSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["classifier.api.throttling.RequestsPerMinute"],
     "DEFAULT_THROTTLE_RATES": {"token": "10/min"},
     "NUM_PROXIES": ALLAUTH_TRUSTED_PROXY_COUNT,
     "EXCEPTION_HANDLER": "classifier.api.errors.problem_handler",
@@ -262,12 +268,19 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "medclassifier",
     "VERSION": "1",
     "DESCRIPTION": "Classify medical images. Research use only, not for diagnosis.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"CropEnum": "classifier.models.CROP_CHOICES"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# What one person may use up
+API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 600)
+MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
+MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20
 
 # Inference and its queue -----------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from PIL import Image
 
 from classifier import registry
-from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
 
 
 def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
@@ -116,6 +116,13 @@ class ImageUploadFactory(factory.django.DjangoModelFactory[ImageUpload]):
     sha256 = "a" * 64
     width = 28
     height = 28
+
+
+class BatchFactory(factory.django.DjangoModelFactory[Batch]):
+    class Meta:
+        model = Batch
+
+    owner = factory.SubFactory(UserFactory)
 
 
 class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):

@@ -43,7 +43,7 @@ def test_a_result_can_be_looked_at_but_not_changed(admin_pages: Client) -> None:
     assert prediction.predicted_label == "neutrophil"
 
 
-@pytest.mark.parametrize("name", ["prediction", "imageupload", "trainedmodel", "apitoken"])
+@pytest.mark.parametrize("name", ["prediction", "imageupload", "trainedmodel", "apitoken", "batch"])
 def test_nothing_is_added_by_hand(admin_pages: Client, name: str) -> None:
     assert admin_pages.get(reverse(f"admin:classifier_{name}_add")).status_code == 403
 

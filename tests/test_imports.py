@@ -12,19 +12,22 @@ from django.conf import settings
 PACKAGE = Path(settings.BASE_DIR) / "classifier"
 
 # What each part may import of the others. A module that is not named here is a tool which imports
-# none of them: registry, uploads, upload_handlers, pixels, samples.
-BOTTOM = {"registry", "uploads", "upload_handlers", "pixels", "samples"}
+# none of them: registry, uploads, archives, upload_handlers, pixels, samples.
+BOTTOM = {"registry", "uploads", "archives", "upload_handlers", "pixels", "samples"}
 INFERENCE = {"inference", "models", *BOTTOM}
-REQUEST_SIDE = {"services", "catalogue", *INFERENCE}
+REQUEST_SIDE = {"services", "catalogue", "quotas", "idempotency", *INFERENCE}
 MAY_IMPORT = {
     **dict.fromkeys(BOTTOM, BOTTOM),
-    "models": BOTTOM,
+    "models": {"models", *BOTTOM},
     "checks": BOTTOM,
     "inference": INFERENCE,
     "training": {"registry", "inference.preprocessing", "training"},
     "tasks": {"tasks", *INFERENCE},
-    "services": {"services", "tasks", "models", *BOTTOM},
+    "services": {"services", "quotas", "idempotency", "tasks", "models", *BOTTOM},
+    "quotas": {"models"},
+    "idempotency": {"models"},
     "catalogue": {"models", *BOTTOM},
+    "client": {"client"},
     "web": {"web", *REQUEST_SIDE},
     "api": {"api", *REQUEST_SIDE},
     "admin": REQUEST_SIDE,

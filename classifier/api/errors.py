@@ -1,17 +1,33 @@
 """Every error of the API has one shape: problem details (RFC 9457)."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from classifier.idempotency import KeyReused
+from classifier.quotas import QuotaExceeded
+from classifier.services import NothingAccepted
 from classifier.uploads import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
+
+
+class RequestTooLarge(exceptions.APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "This request is larger than what is accepted here."
+
+
+class Conflict(exceptions.APIException):
+    status_code = HTTPStatus.CONFLICT
+    default_detail = "This Idempotency-Key came with another request before. Draw a new one."
 
 
 def problem(status: int, detail: str, **members: Any) -> dict[str, Any]:
@@ -22,24 +38,49 @@ def problem(status: int, detail: str, **members: Any) -> dict[str, Any]:
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None lets an unexpected error end as 500 in the log."""
     if isinstance(error, UploadRejected):
-        body = problem(
-            error.status, error.message, code=error.code, errors={"image": [error.message]}
-        )
-        return Response(body, status=error.status, content_type=PROBLEM_TYPE)
-    response = exception_handler(error, context)
+        members = {"code": error.code, "errors": {error.field: [error.message]}}
+        return _response(problem(error.status, error.message, **members))
+    if isinstance(error, NothingAccepted):
+        return _response(problem(400, str(error), rejected=error.rejected))
+    response = exception_handler(_as_api_exception(error), context)
     if response is None:
         return None
-    members: dict[str, Any] = {}
     if isinstance(error, exceptions.ValidationError):
-        members["errors"] = response.data
-        detail = "Some fields are not valid."
+        errors = {field: list(_messages(found)) for field, found in response.data.items()}
+        body = problem(response.status_code, "Some fields are not valid.", errors=errors)
     else:
-        detail = str(response.data.get("detail", ""))
-    response.data = problem(response.status_code, detail, **members)
-    response.content_type = PROBLEM_TYPE
-    return response
+        body = problem(response.status_code, str(response.data.get("detail", "")))
+    return _response(body, headers=dict(response.items()))
 
 
+def _as_api_exception(error: Exception) -> Exception:
+    if isinstance(error, QuotaExceeded):
+        return exceptions.Throttled(error.retry_after, error.message)
+    if isinstance(error, KeyReused):
+        return Conflict()
+    if isinstance(error, RequestDataTooBig):
+        return RequestTooLarge()
+    if isinstance(error, SuspiciousOperation):
+        return exceptions.ParseError(f"{error} Send fewer at once.")
+    return error
+
+
+def _messages(found: Any) -> Iterator[str]:
+    """The sentences in DRF's errors, which nest where fields do."""
+    if isinstance(found, dict):
+        found = list(found.values())
+    if isinstance(found, list):
+        for each in found:
+            yield from _messages(each)
+    else:
+        yield str(found)
+
+
+def _response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status=body["status"], content_type=PROBLEM_TYPE, headers=headers)
+
+
+@csrf_exempt  # or a POST to a wrong address would be answered by the page about CSRF
 @login_not_required
 def not_found(request: HttpRequest) -> JsonResponse:
     """For addresses under /api/ that lead nowhere."""

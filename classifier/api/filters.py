@@ -1,17 +1,88 @@
-"""Filters of the API's lists."""
+"""Filters, ordering and pages of the API's lists."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 import django_filters
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
+from rest_framework import exceptions
+from rest_framework.filters import OrderingFilter
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
-from classifier.models import Prediction, Status
+from classifier.models import Batch, Prediction, Status
+
+
+class PointInTimeField(IsoDateTimeField):
+    """Refuses what is a date in its own time zone, but before the year 1 or after 9999 in UTC."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class PointInTimeFilter(django_filters.IsoDateTimeFilter):
+    field_class = PointInTimeField
+
+
+class BatchFilter(django_filters.FilterSet):
+    created_after = PointInTimeFilter("created_at", "gte")
+    created_before = PointInTimeFilter("created_at", "lt")
+
+    class Meta:
+        model = Batch
+        fields: ClassVar[list[str]] = []
 
 
 class PredictionFilter(django_filters.FilterSet):
     model = django_filters.CharFilter("trained_model__slug")
+    batch = django_filters.UUIDFilter("batch_id")
     status = django_filters.ChoiceFilter(choices=Status.choices)
     predicted_label = django_filters.CharFilter()
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    created_after = PointInTimeFilter("created_at", "gte")
+    created_before = PointInTimeFilter("created_at", "lt")
 
     class Meta:
         model = Prediction
-        fields = ("model", "status", "predicted_label")
+        fields = ("model", "batch", "status", "predicted_label")
+
+
+class StrictOrdering(OrderingFilter):
+    """Refuses what it cannot order by; DRF would order by something else without a word."""
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet[Any], fields: Iterable[str], view: APIView, request: Request
+    ) -> list[str]:
+        valid: list[str] = super().remove_invalid_fields(queryset, fields, view, request)
+        if valid != list(fields):
+            choices = ", ".join(sorted(self.choices(view)))
+            raise exceptions.ValidationError({"ordering": [f"Choose one of {choices}."]})
+        return valid
+
+    def choices(self, view: APIView) -> list[str]:
+        return [sign + name for name in getattr(view, "ordering_fields", ()) for sign in ("", "-")]
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        [parameter] = super().get_schema_operation_parameters(view)
+        return [{**parameter, "schema": {"type": "string", "enum": self.choices(view)}}]
+
+
+class NewestFirst(CursorPagination):
+    ordering = "-created_at"
+    page_size = 50
+    max_page_size = 500
+    page_size_query_param = "page_size"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """DRF lets a cursor through whose inside is no time."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValidationError, OverflowError) as error:
+            raise exceptions.NotFound(self.invalid_cursor_message) from error

@@ -1,40 +1,64 @@
-"""What the API takes and gives."""
+"""What the API gives."""
 
 from typing import Any
 
-from django.contrib.auth import authenticate
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.registry import Crop
-from classifier.uploads import MESSAGES
+from classifier.api import examples
+from classifier.models import (
+    ApiToken,
+    Batch,
+    ImageUpload,
+    Prediction,
+    Progress,
+    Status,
+    TrainedModel,
+)
 
 NOTICE = "Research use only, not for diagnosis."
 
-
-class TokenRequestSerializer(serializers.Serializer[Any]):
-    username = serializers.CharField()
-    password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
-    name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        user = authenticate(
-            self.context["request"], username=attrs["username"], password=attrs["password"]
-        )
-        if user is None:
-            raise serializers.ValidationError("The username or the password is wrong.")
-        return {**attrs, "user": user}
+COUNTS = {
+    "type": "object",
+    "properties": {status: {"type": "integer", "minimum": 0} for status in Status.values},
+    "required": Status.values,
+}
 
 
 class TokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="Shown once: only a digest of it is kept.")
 
 
+class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
+    class Meta:
+        model = ApiToken
+        fields = ("id", "name", "created_at", "last_used_at")
+
+
+class IssuedTokenSerializer(ApiTokenSerializer):
+    token = serializers.CharField(help_text="Shown once: only a digest of it is kept.")
+
+    class Meta(ApiTokenSerializer.Meta):
+        fields = (*ApiTokenSerializer.Meta.fields, "token")  # type: ignore[assignment]
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField()
+    used = serializers.IntegerField()
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    email = serializers.CharField()
+    is_staff = serializers.BooleanField()
+    requests_per_minute = LimitSerializer()
+    waiting_predictions = LimitSerializer()
+    bytes_per_day = LimitSerializer()
+
+
 class TrainedModelSerializer(serializers.ModelSerializer[TrainedModel]):
     url = serializers.HyperlinkedIdentityField(view_name="api:model-detail", lookup_field="slug")
-    accuracy = serializers.FloatField(source="evaluation.accuracy", default=None)
+    accuracy = serializers.FloatField(source="evaluation.accuracy", default=None, allow_null=True)
 
     class Meta:
         model = TrainedModel
@@ -52,19 +76,22 @@ class TrainedModelDetailSerializer(TrainedModelSerializer):
 
 
 class ImageSerializer(serializers.ModelSerializer[ImageUpload]):
-    url = serializers.HyperlinkedIdentityField("web:image")
+    url = serializers.HyperlinkedIdentityField("api:image")
+    model_view_url = serializers.HyperlinkedIdentityField("api:image-model-view")
     filename = serializers.CharField(source="original_filename")
 
     class Meta:
         model = ImageUpload
-        fields = ("id", "url", "filename", "format", "width", "height", "sha256")
+        fields = ("id", "url", "model_view_url", "filename", "format", "width", "height", "sha256")
 
 
+@extend_schema_serializer(examples=[examples.PREDICTION])
 class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     url = serializers.HyperlinkedIdentityField("api:prediction-detail")
     model: serializers.SlugRelatedField[TrainedModel] = serializers.SlugRelatedField(
         "slug", source="trained_model", read_only=True
     )
+    batch = serializers.UUIDField(source="batch_id", allow_null=True)
     image = ImageSerializer()
     probabilities = serializers.SerializerMethodField()
     notice = serializers.CharField(read_only=True, default=NOTICE)
@@ -72,22 +99,102 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     class Meta:
         model = Prediction
         fields = (
-            "id", "url", "status", "model", "model_version", "crop",
+            "id", "url", "status", "model", "model_version", "crop", "batch",
             "predicted_label", "confidence", "probabilities", "image",
             "created_at", "started_at", "finished_at", "error_message", "notice",
         )  # fmt: skip
 
-    @extend_schema_field({"type": "object", "additionalProperties": {"type": "number"}})
+    @extend_schema_field(
+        {"type": "object", "additionalProperties": {"type": "number"}, "nullable": True}
+    )
     def get_probabilities(self, prediction: Prediction) -> dict[str, float] | None:
         """By label, in the order of the model's classes; null until there is a result."""
         return dict(prediction.ranked_probabilities) or None
 
 
-class PredictionRequestSerializer(serializers.Serializer[Any]):
-    image = extend_schema_field(OpenApiTypes.BINARY)(serializers.FileField)(
-        error_messages={"required": MESSAGES["missing"], "invalid": MESSAGES["missing"]},
-        allow_empty_file=True,
-        max_length=None,
+@extend_schema_serializer(examples=[examples.CREATED_PREDICTION])
+class CreatedPredictionSerializer(PredictionSerializer):
+    """The prediction by the first model that was named, and all of them in `predictions`."""
+
+    predictions = serializers.SerializerMethodField()
+
+    class Meta(PredictionSerializer.Meta):
+        fields = (*PredictionSerializer.Meta.fields, "predictions")  # type: ignore[assignment]
+
+    @extend_schema_field(PredictionSerializer(many=True))
+    def get_predictions(self, first: Prediction) -> Any:
+        created = self.context["predictions"]
+        return PredictionSerializer(created, many=True, context=self.context).data
+
+
+class RejectedSerializer(serializers.Serializer[Any]):
+    filename = serializers.CharField()
+    reason = serializers.CharField()
+
+
+@extend_schema_serializer(examples=[examples.BATCH])
+class BatchSerializer(serializers.ModelSerializer[Batch]):
+    """Needs `progress` in its context: how far each batch has come, by its key."""
+
+    url = serializers.HyperlinkedIdentityField("api:batch-detail")
+    total = serializers.SerializerMethodField()
+    counts = serializers.SerializerMethodField()
+    finished_at = serializers.SerializerMethodField()
+    seconds_left = serializers.SerializerMethodField()
+    rejected = RejectedSerializer(many=True)
+    results_csv = serializers.HyperlinkedIdentityField("api:batch-results-csv")
+    results_json = serializers.HyperlinkedIdentityField("api:batch-results-json")
+    notice = serializers.CharField(read_only=True, default=NOTICE)
+
+    class Meta:
+        model = Batch
+        fields = (
+            "id", "url", "created_at", "finished_at", "total", "counts", "seconds_left",
+            "rejected", "results_csv", "results_json", "notice",
+        )  # fmt: skip
+
+    def progress(self, batch: Batch) -> Progress:
+        found: Progress = self.context["progress"][batch.pk]
+        return found
+
+    def get_total(self, batch: Batch) -> int:
+        """Predictions in the batch: one for each image that was taken and each model."""
+        return self.progress(batch).total
+
+    @extend_schema_field(COUNTS)
+    def get_counts(self, batch: Batch) -> dict[str, int]:
+        """Predictions by status."""
+        return self.progress(batch).counts
+
+    @extend_schema_field({"type": "string", "format": "date-time", "nullable": True})
+    def get_finished_at(self, batch: Batch) -> Any:
+        """When the last prediction ended; null until then."""
+        finished_at = self.progress(batch).finished_at
+        return finished_at and serializers.DateTimeField().to_representation(finished_at)
+
+    def get_seconds_left(self, batch: Batch) -> float | None:
+        """At the pace so far; null before the first result."""
+        return self.progress(batch).seconds_left
+
+
+class BatchResultsSerializer(BatchSerializer):
+    results = PredictionSerializer(many=True)
+
+    class Meta(BatchSerializer.Meta):
+        fields = (*BatchSerializer.Meta.fields, "results")  # type: ignore[assignment]
+
+
+@extend_schema_serializer(examples=[examples.PROBLEM])
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details, RFC 9457."""
+
+    title = serializers.CharField(help_text="The status in words.")
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What went wrong.")
+    code = serializers.CharField(required=False, help_text="Names what is wrong with an image.")
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="Sentences by the field that they are about.",
     )
-    model = serializers.SlugRelatedField("slug", queryset=TrainedModel.objects.active())
-    crop = serializers.ChoiceField([crop.value for crop in Crop], default=Crop.AUTO.value)
+    rejected = RejectedSerializer(many=True, required=False)

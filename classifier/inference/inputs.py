@@ -1,5 +1,7 @@
 """From a stored or uploaded image to what a registered model sees of it."""
 
+import io
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -27,3 +29,10 @@ def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
     """The same for a prediction's stored image. Raises OSError where its file cannot be read."""
     with prediction.image.file.open() as file, Image.open(file, formats=["PNG"]) as image:
         return model_input(prediction.trained_model, image, Crop(prediction.crop))
+
+
+def array_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Exactly these pixels, (height, width, 1 or 3), as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()

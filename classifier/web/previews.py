@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from classifier.inference.inputs import model_input
+from classifier.inference.inputs import array_png, model_input
 from classifier.inference.preprocessing import describe_crop
 from classifier.models import ImageUpload, TrainedModel
 from classifier.registry import Crop
@@ -63,11 +61,6 @@ def crop_words(size: tuple[int, int], trained_model: TrainedModel, crop: Crop) -
     """What the model takes of an image, in words."""
     frame = trained_model.dataset_info.source_frame
     return describe_crop(*size, crop=crop, source_frame=frame)
-
-
-def array_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Exactly these pixels, (height, width, 1 or 3), as a PNG file."""
-    return _png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classifier.web.views import classify, images, models, predictions, site
+from classifier.web.views import classify, images, models, predictions, programs, site
 
 app_name = "web"
 
@@ -24,4 +24,7 @@ urlpatterns = [
     path("samples/<slug:slug>/thumbnail.png", images.sample_thumbnail, name="sample_thumbnail"),
     path("models/", models.models, name="models"),
     path("models/<slug:slug>/", models.model, name="model"),
+    path("account/tokens/", programs.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", programs.revoke, name="revoke"),
+    path("guide/", programs.guide, name="guide"),
 ]

@@ -24,6 +24,8 @@ CLOSED = [
     "/samples/synthetic-neutrophil/thumbnail.png",
     "/accounts/email/",
     "/accounts/password/change/",
+    "/account/tokens/",
+    "/guide/",
 ]
 OWN = [
     "/predictions/{prediction}/",

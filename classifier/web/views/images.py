@@ -12,9 +12,9 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from classifier import samples
-from classifier.inference.inputs import stored_input
+from classifier.inference.inputs import array_png, stored_input
 from classifier.models import ImageUpload, Prediction
-from classifier.web.previews import array_png, square_thumbnail
+from classifier.web.previews import square_thumbnail
 
 # A browser may keep a picture but asks each time, so that what was deleted is no longer shown.
 ASK_EACH_TIME = "private, no-cache"

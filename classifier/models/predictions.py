@@ -1,129 +1,24 @@
-"""What the database keeps: models, images, predictions and API tokens."""
+"""Predictions, from the queue to the result."""
 
-import hashlib
-import secrets
 import uuid
-from datetime import timedelta
-from functools import partial
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
-from django.db import models, transaction
-from django.db.models import F, Q
-from django.db.models.signals import post_delete
-from django.dispatch import receiver
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import Count, F, Max, Min, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier import registry
+from classifier.models.batches import Batch
+from classifier.models.images import ImageUpload
+from classifier.models.trained import TrainedModel
 from classifier.registry import Crop
 
-
-class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
-    def active(self) -> Self:
-        """Models that may be chosen: present on disk and not switched off."""
-        return self.filter(is_active=True, is_installed=True)
-
-    def in_display_order(self) -> Self:
-        """Grouped by what they look at, the recommended one first in its group."""
-        return self.order_by("dataset", "-is_recommended", "title")
-
-
-class TrainedModel(models.Model):
-    """A bundle under models/ as it was when the bundles were last loaded."""
-
-    slug = models.SlugField(max_length=80, unique=True)
-    title = models.CharField(max_length=120)
-    version = models.PositiveIntegerField()
-    dataset = models.CharField(max_length=40)
-    architecture = models.CharField(max_length=80)
-    sha256 = models.CharField("SHA-256 of the weights", max_length=64)
-    is_recommended = models.BooleanField(
-        "recommended", default=False, help_text="The choice that the form starts with."
-    )
-    is_active = models.BooleanField(
-        "active", default=True, help_text="Switch off to take the model out of every form."
-    )
-    is_installed = models.BooleanField(
-        "installed", default=True, help_text="Its bundle was found and verified on disk."
-    )
-    metadata = models.JSONField(help_text="metadata.json of the bundle")
-    evaluation = models.JSONField(
-        null=True, blank=True, help_text="evaluation.json of the bundle, where there is one"
-    )
-
-    objects = TrainedModelQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("dataset", "title")
-
-    def __str__(self) -> str:
-        return self.title
-
-    def get_absolute_url(self) -> str:
-        return reverse("web:model", args=[self.slug])
-
-    @property
-    def dataset_info(self) -> registry.Dataset:
-        return registry.datasets()[self.dataset]
-
-    @property
-    def input_size(self) -> int:
-        """Side of the square that the network sees, in pixels."""
-        return int(self.metadata["input"]["size"])
-
-    @property
-    def channels(self) -> int:
-        """1 for grey, 3 for colour."""
-        return int(self.metadata["input"]["channels"])
-
-
-def upload_path(image: "ImageUpload", filename: str) -> str:
-    """Drawn from the key alone: nothing of what the person called the file reaches the disk."""
-    return f"images/{image.pk}{Path(filename).suffix}"
-
-
-class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.all() if getattr(user, "is_staff", False) else self.filter(owner_id=user.pk)
-
-
-class ImageUpload(models.Model):
-    """An image as a person sent it, turned upright, without its metadata, stored as PNG."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="image_uploads"
-    )
-    file = models.FileField(upload_to=upload_path)
-    thumbnail = models.FileField(upload_to=upload_path)
-    original_filename = models.CharField(max_length=255)
-    format = models.CharField(max_length=8, help_text="The file format as it was sent.")
-    byte_size = models.PositiveIntegerField("size in bytes")
-    sha256 = models.CharField("SHA-256 of the file as it was sent", max_length=64)
-    width = models.PositiveIntegerField(help_text="In pixels, upright.")
-    height = models.PositiveIntegerField(help_text="In pixels, upright.")
-    is_synthetic = models.BooleanField(
-        "synthetic", default=False, help_text="One of the drawn samples, not a photograph."
-    )
-    uploaded_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = ImageUploadQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-uploaded_at",)
-
-    def __str__(self) -> str:
-        return self.original_filename
-
-
-@receiver(post_delete, sender=ImageUpload)
-def delete_files(sender: type[ImageUpload], instance: ImageUpload, **kwargs: Any) -> None:
-    """However the row goes (a page, the admin, a deleted account), its files go with it."""
-    for file in (instance.file, instance.thumbnail):
-        transaction.on_commit(partial(file.delete, save=False))
+CROP_CHOICES: Final = [(crop.value, crop.value.title()) for crop in Crop]
 
 
 class Status(models.TextChoices):
@@ -133,6 +28,38 @@ class Status(models.TextChoices):
     STARTED = "STARTED", "Running"
     SUCCESS = "SUCCESS", "Succeeded"
     FAILURE = "FAILURE", "Failed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch has come."""
+
+    counts: dict[str, int]
+    ran: int = 0
+    first_started_at: datetime | None = None
+    last_finished_at: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def unfinished(self) -> int:
+        return self.counts[Status.PENDING] + self.counts[Status.STARTED]
+
+    @property
+    def finished_at(self) -> datetime | None:
+        return None if self.unfinished else self.last_finished_at
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before the first result."""
+        if not self.unfinished:
+            return 0.0
+        if not self.ran or self.first_started_at is None:
+            return None
+        passed = (timezone.now() - self.first_started_at).total_seconds()
+        return round(self.unfinished * passed / self.ran, 1)
 
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
@@ -186,9 +113,40 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         taken = self.filter(pk__in=keys, status=Status.STARTED, claim=claim)
         return list(taken.with_relations().order_by("created_at"))
 
+    def in_order(self) -> Self:
+        """As they were sent."""
+        return self.order_by("created_at", "pk")
+
+    def progress(self, batches: Iterable[Batch]) -> dict[uuid.UUID, Progress]:
+        """How far each of the batches has come, in one query."""
+        keys = [batch.pk for batch in batches]
+        rows = (
+            self.filter(batch__in=keys)
+            .order_by()
+            .values("batch_id")
+            .annotate(
+                **{status: Count("pk", Q(status=status)) for status in Status.values},
+                # What was cancelled ended without having run, and says nothing about the pace.
+                ran=Count("pk", Q(finished_at__isnull=False, started_at__isnull=False)),
+                first_started_at=Min("started_at"),
+                last_finished_at=Max("finished_at"),
+            )
+        )
+        found = {row["batch_id"]: _progress({**row}) for row in rows}
+        return {key: found.get(key, Progress(dict.fromkeys(Status.values, 0))) for key in keys}
+
     def exhausted(self) -> Self:
         """Overdue, with every attempt used up."""
         return self.overdue().filter(attempts__gte=settings.PREDICTION_MAX_ATTEMPTS)
+
+
+def _progress(row: dict[str, Any]) -> Progress:
+    return Progress(
+        counts={status: row[status] for status in Status.values},
+        ran=row["ran"],
+        first_started_at=row["first_started_at"],
+        last_finished_at=row["last_finished_at"],
+    )
 
 
 class Prediction(models.Model):
@@ -199,9 +157,13 @@ class Prediction(models.Model):
     trained_model = models.ForeignKey(
         TrainedModel, on_delete=models.PROTECT, related_name="predictions"
     )
+    # Its index serves progress, the results of a batch and their cancelling.
+    batch = models.ForeignKey(
+        Batch, on_delete=models.SET_NULL, null=True, blank=True, related_name="predictions"
+    )
     crop = models.CharField(
         max_length=6,
-        choices=[(crop.value, crop.value.title()) for crop in Crop],
+        choices=CROP_CHOICES,
         default=Crop.AUTO.value,
     )
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING)
@@ -280,36 +242,3 @@ class Prediction(models.Model):
     def ranked_probabilities(self) -> list[tuple[str, float]]:
         """Classes with their probabilities, in the order of the model's classes."""
         return [(label, probability) for label, probability in self.probabilities or ()]
-
-
-class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    def issue(self, user: User, *, name: str) -> tuple["ApiToken", str]:
-        """Make a token; the second value is its secret, which only the caller ever sees."""
-        secret = secrets.token_urlsafe(32)
-        return self.create(user=user, name=name, digest=token_digest(secret)), secret
-
-
-def token_digest(secret: str) -> str:
-    """SHA-256 is enough here: the secret is 256 random bits, which no dictionary holds."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-class ApiToken(models.Model):
-    """A key for programs. Only its digest is kept."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
-    )
-    name = models.CharField(max_length=80)
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ApiTokenQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-created_at",)
-        verbose_name = "API token"
-
-    def __str__(self) -> str:
-        return self.name

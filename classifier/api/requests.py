@@ -1,0 +1,211 @@
+"""What the API takes: the shapes of requests, and what their bodies and headers may be."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, BinaryIO, Final, cast
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from classifier.archives import Archive, basename
+from classifier.idempotency import RepeatableRequest, fingerprint
+from classifier.models import CROP_CHOICES, TrainedModel
+from classifier.registry import Crop
+from classifier.services import SentFile
+from classifier.upload_handlers import sent_name
+from classifier.uploads import MAXIMUM_FILENAME_LENGTH, MESSAGES, UploadedPicture, read_image
+
+LONGEST_WAIT: Final = 30
+IDEMPOTENCY_KEY: Final = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description=(
+        "Makes the creation safe to repeat: for 24 hours, the same key with the same request "
+        "gives the same record, and with a different request 409."
+    ),
+)
+
+
+@extend_schema_field(OpenApiTypes.BINARY)
+class BinaryField(serializers.FileField):
+    """A file of whatever name and size; what is wrong with it is said by `uploads`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty_file=True, max_length=None, **kwargs)
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "minItems": 1})
+class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
+    """Slugs of models, the field repeated; each model once, in the order that they were named."""
+
+    default_error_messages = {  # noqa: RUF012, DRF declares it so
+        "unknown": "There is no model “{slug}” to choose."
+    }
+
+    def get_value(self, dictionary: Any) -> Any:
+        is_form = isinstance(dictionary, QueryDict)
+        return (is_form and dictionary.getlist(str(self.field_name))) or serializers.empty
+
+    def to_internal_value(self, data: list[Any]) -> list[TrainedModel]:
+        slugs = list(dict.fromkeys(str(slug) for slug in data))
+        known = {slug: None for slug in slugs if "\0" not in slug}
+        models = TrainedModel.objects.active().in_bulk(list(known), field_name="slug")
+        for slug in slugs:
+            if slug not in models:
+                self.fail("unknown", slug=slug)
+        return [models[slug] for slug in slugs]
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
+    name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        user = authenticate(
+            self.context["request"], username=attrs["username"], password=attrs["password"]
+        )
+        if user is None:
+            raise serializers.ValidationError("The username or the password is wrong.")
+        return {**attrs, "user": user}
+
+
+class NewTokenSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80, help_text="To tell tokens apart.")
+
+
+class SubmissionSerializer(serializers.Serializer[Any]):
+    model = ModelsField(help_text="Slug of a model; repeat the field for several models.")
+    crop = serializers.ChoiceField(CROP_CHOICES, default=Crop.AUTO.value)
+
+
+class PredictionRequestSerializer(SubmissionSerializer):
+    image = BinaryField(
+        error_messages={"required": MESSAGES["missing"], "invalid": MESSAGES["missing"]}
+    )
+
+
+class BatchRequestSerializer(SubmissionSerializer):
+    """Either `images` or `archive`."""
+
+    images = serializers.ListField(
+        child=BinaryField(),
+        required=False,
+        help_text="Repeat the field for each image, at most 1,000 times.",
+    )
+    archive = BinaryField(required=False, help_text="One zip file with the images.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if bool(attrs.get("images")) == ("archive" in attrs):
+            raise serializers.ValidationError({"images": ["Send either images or one archive."]})
+        if len(attrs.get("images", ())) > settings.MAX_BATCH_IMAGES:
+            limit = f"At most {settings.MAX_BATCH_IMAGES} images can be sent at once."
+            raise serializers.ValidationError({"images": [limit]})
+        return attrs
+
+
+class WaitSerializer(serializers.Serializer[Any]):
+    wait = serializers.IntegerField(
+        min_value=0,
+        max_value=LONGEST_WAIT,
+        default=0,
+        help_text="Seconds to wait for the result; when it comes in time, the answer is 200.",
+    )
+
+
+class ModelViewSerializer(serializers.Serializer[Any]):
+    model: serializers.SlugRelatedField[TrainedModel] = serializers.SlugRelatedField(
+        "slug", queryset=TrainedModel.objects.active(), help_text="Slug of a model."
+    )
+    crop = serializers.ChoiceField(CROP_CHOICES, default=Crop.AUTO.value)
+
+
+class IdempotencyKeySerializer(serializers.Serializer[Any]):
+    key = serializers.RegexField(
+        r"^[!-~]+\Z",
+        max_length=255,
+        error_messages={"invalid": "An Idempotency-Key is up to 255 visible ASCII characters."},
+    )
+
+
+def valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """The cleaned data. Raises ValidationError."""
+    filled = serializer(data=data)
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+def repeatable_request(
+    request: Request, fields: dict[str, Any], files: list[UploadedFile[Any]]
+) -> RepeatableRequest | None:
+    """The request by its Idempotency-Key; None where it has none."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return None
+    key = valid(IdempotencyKeySerializer, {"key": sent})["key"]
+    slugs = [model.slug for model in fields["model"]]
+    digest = fingerprint(
+        request.path,
+        {"model": slugs, "crop": fields["crop"]},
+        [(sent_name(file), cast(BinaryIO, file)) for file in files],
+    )
+    return RepeatableRequest(cast(User, request.user), key, digest)
+
+
+def read_sent(file: UploadedFile[Any]) -> UploadedPicture:
+    """A file of the request as a picture. Raises UploadRejected."""
+    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0)
+
+
+def sent_files(fields: dict[str, Any]) -> tuple[list[SentFile], int]:
+    """The files of a batch, not yet read, and how many bytes they come to.
+
+    Raises UploadRejected where an archive cannot be taken as a whole.
+    """
+    if "archive" in fields:
+        return _archived_files(fields["archive"])
+    images = fields["images"]
+    files = [SentFile(_presentable(sent_name(file)), partial(read_sent, file)) for file in images]
+    return files, sum(file.size or 0 for file in images)
+
+
+def _archived_files(file: UploadedFile[Any]) -> tuple[list[SentFile], int]:
+    archive = Archive(
+        cast(BinaryIO, file),
+        max_images=settings.MAX_BATCH_IMAGES,
+        max_total_bytes=settings.MAX_BATCH_BYTES,
+    )
+
+    def read(index: int) -> UploadedPicture:
+        entry = archive.entries[index]
+        content = archive.open(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
+        return _read(content, basename(entry), entry.file_size)
+
+    files = [
+        SentFile(_presentable(basename(entry)), partial(read, index))
+        for index, entry in enumerate(archive.entries)
+    ]
+    return files, sum(entry.file_size for entry in archive.entries)
+
+
+def _presentable(filename: str) -> str:
+    return "".join(char for char in filename if char.isprintable())[:MAXIMUM_FILENAME_LENGTH]
+
+
+def _read(file: BinaryIO, filename: str, size: int) -> UploadedPicture:
+    return read_image(
+        file,
+        filename=filename,
+        size=size,
+        max_bytes=settings.MAX_UPLOAD_BYTES,
+        max_pixels=settings.MAX_UPLOAD_PIXELS,
+    )

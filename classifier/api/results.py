@@ -1,0 +1,82 @@
+"""The results of a batch, row by row, so that a large batch is never in memory as a whole."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from rest_framework.renderers import JSONRenderer
+
+from classifier.api.serializers import NOTICE, PredictionSerializer
+from classifier.models import Batch, Prediction, TrainedModel
+
+CSV_TYPE: Final = "text/csv"
+ROWS_AT_ONCE: Final = 200
+COLUMNS: Final = (
+    "filename", "status", "model", "model_version", "predicted_label", "confidence",
+    "error_message", "id", "sha256", "width", "height", "created_at", "finished_at",
+)  # fmt: skip
+# A spreadsheet runs a cell as a formula that starts with one of these.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_lines(batch: Batch) -> Iterator[str]:
+    """A header and one line for each prediction; the last columns are probabilities by class."""
+    labels = _labels(batch)
+    yield _line([*COLUMNS, *(f"p({label})" for label in labels), "notice"])
+    for prediction in _predictions(batch):
+        probabilities = dict(prediction.ranked_probabilities)
+        shares = [probabilities.get(label, "") for label in labels]
+        yield _line([*_cells(prediction), *shares, NOTICE])
+
+
+def json_pieces(
+    batch: Batch, summary: Mapping[str, Any], context: dict[str, Any]
+) -> Iterator[bytes]:
+    """The summary of the batch with the member `results`: its predictions."""
+    render = JSONRenderer().render
+    yield render(summary).rstrip(b"}") + b',"results":['
+    for number, prediction in enumerate(_predictions(batch)):
+        row = PredictionSerializer(prediction, context=context).data
+        yield (b"," if number else b"") + render(row)
+    yield b"]}"
+
+
+def _predictions(batch: Batch) -> Iterator[Prediction]:
+    rows = Prediction.objects.filter(batch=batch).with_relations().in_order()
+    return rows.iterator(chunk_size=ROWS_AT_ONCE)
+
+
+def _labels(batch: Batch) -> list[str]:
+    """The classes of all models in the batch."""
+    models = TrainedModel.objects.filter(predictions__batch=batch).distinct()
+    return list(dict.fromkeys(label for model in models for label in model.metadata["classes"]))
+
+
+def _cells(prediction: Prediction) -> list[object]:
+    image = prediction.image
+    return [
+        _inert(image.original_filename),
+        prediction.status,
+        prediction.trained_model.slug,
+        prediction.model_version,
+        prediction.predicted_label,
+        prediction.confidence,
+        prediction.error_message,
+        prediction.pk,
+        image.sha256,
+        image.width,
+        image.height,
+        prediction.created_at.isoformat(),
+        prediction.finished_at.isoformat() if prediction.finished_at else "",
+    ]
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _line(cells: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue()

@@ -1,0 +1,99 @@
+"""Who one is, and the tokens for programs."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.cache import patch_cache_control
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+
+from classifier import quotas
+from classifier.api import requests, serializers
+from classifier.api.views.base import ApiView, current_user
+from classifier.models import ApiToken
+
+
+class SecretView(ApiView):
+    """Answers that no cache may keep."""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(*args, **kwargs)
+        patch_cache_control(response, no_store=True)
+        return response
+
+
+class TokenView(SecretView):
+    """Exchange a username and a password for a token."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (ScopedRateThrottle,)
+    throttle_scope = "token"
+
+    @extend_schema(
+        request=requests.TokenRequestSerializer, responses=serializers.TokenSerializer, auth=[]
+    )
+    def post(self, request: Request) -> Response:
+        sent = requests.TokenRequestSerializer(data=request.data, context={"request": request})
+        sent.is_valid(raise_exception=True)
+        data = sent.validated_data
+        _, secret = ApiToken.objects.issue(data["user"], name=data["name"])
+        return Response({"token": secret})
+
+
+class TokenViewSet(
+    SecretView,
+    mixins.ListModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[ApiToken],
+):
+    """Your tokens. Their secrets are kept nowhere."""
+
+    queryset = ApiToken.objects.none()
+    serializer_class = serializers.ApiTokenSerializer
+    pagination_class = None
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.filter(user=current_user(self.request))
+
+    @extend_schema(
+        request=requests.NewTokenSerializer, responses={201: serializers.IssuedTokenSerializer}
+    )
+    def create(self, request: Request) -> Response:
+        """Issue a token. Its secret is in this answer and in no other."""
+        name = requests.valid(requests.NewTokenSerializer, request.data)["name"]
+        token, secret = ApiToken.objects.issue(current_user(request), name=name)
+        return Response({**self.get_serializer(token).data, "token": secret}, status=201)
+
+
+class MeView(ApiView):
+    """Whose token this is, and what is left of the limits."""
+
+    @extend_schema(responses=serializers.MeSerializer)
+    def get(self, request: Request) -> Response:
+        user = current_user(request)
+        used = quotas.used(user)
+        return Response(
+            {
+                "username": user.username,
+                "email": user.email,
+                "is_staff": user.is_staff,
+                "requests_per_minute": _limit(
+                    settings.API_REQUESTS_PER_MINUTE, used.requests_this_minute
+                ),
+                "waiting_predictions": _limit(
+                    settings.MAX_WAITING_PREDICTIONS, used.waiting_predictions
+                ),
+                "bytes_per_day": _limit(settings.MAX_BYTES_PER_DAY, used.bytes_today),
+            }
+        )
+
+
+def _limit(limit: int, used: int) -> dict[str, int]:
+    return {"limit": limit, "used": used}

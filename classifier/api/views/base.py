@@ -1,0 +1,93 @@
+"""What the API's views have in common."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar, cast
+
+from django.contrib.auth.models import User
+from django.utils.cache import patch_cache_control
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import conditional_page
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from classifier.api.errors import RequestTooLarge
+from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid
+from classifier.idempotency import AlreadyDone, RepeatableRequest
+from classifier.models import IdempotencyKey, PredictionQuerySet
+
+Created = TypeVar("Created")
+
+POLL_AFTER_SECONDS: Final = 1
+LOOK_EVERY_SECONDS: Final = 0.05
+# A request that waits keeps a thread of the web server busy. Some must stay free for the others, so
+# beyond this many in a process the answer comes at once, as it does without `wait`.
+_waiting = threading.BoundedSemaphore(2)
+
+
+@method_decorator(conditional_page, name="dispatch")
+class ApiView(APIView):
+    """Bounds the body, and answers 304 to who has the answer already."""
+
+    def max_body_bytes(self) -> int:
+        return 2**20
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_body_bytes():
+            raise RequestTooLarge
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
+        """These answers are one person's own; a cache may keep them, but asks each time."""
+        response = super().finalize_response(*args, **kwargs)
+        patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+
+def current_user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def create_once(
+    repeatable: RepeatableRequest | None,
+    found: Callable[[IdempotencyKey], Created],
+    create: Callable[[], Created],
+) -> Created:
+    """What `create` makes, or what it made when the same request came before."""
+    known = repeatable.find() if repeatable else None
+    if known:
+        return found(known)
+    try:
+        return create()
+    except AlreadyDone:
+        return create_once(repeatable, found, create)
+
+
+def wait_for(request: Request, predictions: PredictionQuerySet) -> bool:
+    """Whether the predictions have ended, after the seconds that the request waits for them."""
+    seconds = valid(WaitSerializer, request.query_params)["wait"]
+    if not seconds or not _waiting.acquire(blocking=False):
+        return not predictions.unfinished().exists()
+    try:
+        return _wait(predictions, min(seconds, LONGEST_WAIT))
+    finally:
+        _waiting.release()
+
+
+def _wait(predictions: PredictionQuerySet, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while predictions.unfinished().exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_EVERY_SECONDS)
+    return True
+
+
+def accepted(body: Mapping[str, Any], *, finished: bool) -> Response:
+    """202 and when to ask again, or 200 with what has finished already."""
+    headers = {"Location": str(body["url"])}
+    if finished:
+        return Response(body, headers=headers)
+    return Response(body, status=202, headers={**headers, "Retry-After": str(POLL_AFTER_SECONDS)})

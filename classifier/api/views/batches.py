@@ -1,0 +1,132 @@
+"""Batches: many images in one request."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from classifier import quotas, services
+from classifier.api import requests, results, serializers
+from classifier.api.filters import BatchFilter, NewestFirst, StrictOrdering
+from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
+from classifier.idempotency import RepeatableRequest
+from classifier.models import Batch, IdempotencyKey, Prediction
+from classifier.registry import Crop
+
+
+class BatchViewSet(
+    ApiView,
+    mixins.RetrieveModelMixin,
+    mixins.ListModelMixin,
+    viewsets.GenericViewSet[Batch],
+):
+    """Your batches; for staff, everyone's."""
+
+    queryset = Batch.objects.none()
+    serializer_class = serializers.BatchSerializer
+    parser_classes = (MultiPartParser,)
+    pagination_class = NewestFirst
+    filter_backends = (DjangoFilterBackend, StrictOrdering)
+    filterset_class = BatchFilter
+    ordering_fields = ("created_at",)
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        return Batch.objects.visible_to(self.request.user)
+
+    def max_body_bytes(self) -> int:
+        return int(settings.MAX_BATCH_BYTES)
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """With the progress of the batches, which is one query for a whole page of them."""
+        batches: Sequence[Batch] = args[0] if kwargs.get("many") else args
+        progress = Prediction.objects.progress(batches)
+        kwargs["context"] = {**self.get_serializer_context(), "progress": progress}
+        return super().get_serializer(*args, **kwargs)
+
+    @extend_schema(
+        parameters=[requests.WaitSerializer, requests.IDEMPOTENCY_KEY],
+        request={"multipart/form-data": requests.BatchRequestSerializer},
+        responses=dict.fromkeys((200, 202), serializers.BatchSerializer),
+        filters=False,
+    )
+    def create(self, request: Request) -> Response:
+        """Queue up to 1,000 images, sent one by one or in a zip file, for one or several models.
+
+        A file that cannot be read is listed under `rejected`, and the others run.
+        """
+        requests.valid(requests.WaitSerializer, request.query_params)
+        fields = requests.valid(requests.BatchRequestSerializer, request.data)
+        sent = fields.get("images") or [fields["archive"]]
+        repeatable = requests.repeatable_request(request, fields, sent)
+        batch = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
+        finished = wait_for(request, Prediction.objects.filter(batch=batch))
+        return accepted(self.get_serializer(batch).data, finished=finished)
+
+    def submit(self, fields: dict[str, Any], repeatable: RepeatableRequest | None) -> Batch:
+        files, byte_size = requests.sent_files(fields)
+        owner, models = current_user(self.request), fields["model"]
+        quotas.check_submission(owner, predictions=len(files) * len(models), byte_size=byte_size)
+        return services.submit_batch(
+            owner=owner,
+            files=files,
+            trained_models=models,
+            crop=Crop(fields["crop"]),
+            repeatable=repeatable,
+        )
+
+    def found(self, known: IdempotencyKey) -> Batch:
+        assert known.batch  # noqa: S101, the fingerprint holds the address, so it was a batch
+        return known.batch
+
+    @extend_schema(
+        operation_id="batches_cancel",
+        request=None,
+        responses=serializers.BatchSerializer,
+        filters=False,
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """End what still waits, as FAILURE with a message that says so. What runs goes on."""
+        batch = self.get_object()
+        services.cancel_waiting(batch=batch)
+        return Response(self.get_serializer(batch).data)
+
+    @extend_schema(
+        operation_id="batches_results_csv",
+        responses={(200, results.CSV_TYPE): OpenApiTypes.STR},
+        filters=False,
+    )
+    def results_csv(self, request: Request, pk: str) -> HttpResponseBase:
+        """One row for each prediction, in the order that the images were sent."""
+        batch = self.get_object()
+        return StreamingHttpResponse(
+            results.csv_lines(batch),
+            content_type=results.CSV_TYPE,
+            headers={"Content-Disposition": f'attachment; filename="results-{batch.pk}.csv"'},
+        )
+
+    @extend_schema(
+        operation_id="batches_results_json",
+        responses=serializers.BatchResultsSerializer,
+        filters=False,
+    )
+    def results_json(self, request: Request, pk: str) -> HttpResponseBase:
+        """The batch with all of its predictions, in the order that the images were sent."""
+        batch = self.get_object()
+        summary = self.get_serializer(batch).data
+        return StreamingHttpResponse(
+            results.json_pieces(batch, summary, {**self.get_serializer_context()}),
+            content_type="application/json",
+        )

@@ -1,0 +1,92 @@
+"""Predictions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from classifier import quotas, services
+from classifier.api import requests, serializers
+from classifier.api.filters import NewestFirst, PredictionFilter, StrictOrdering
+from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
+from classifier.idempotency import RepeatableRequest
+from classifier.models import IdempotencyKey, Prediction
+from classifier.registry import Crop
+from classifier.uploads import UploadRejected
+
+
+class PredictionViewSet(
+    ApiView,
+    mixins.RetrieveModelMixin,
+    mixins.ListModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[Prediction],
+):
+    """Your predictions; for staff, everyone's."""
+
+    queryset = Prediction.objects.none()
+    serializer_class = serializers.PredictionSerializer
+    parser_classes = (MultiPartParser,)
+    pagination_class = NewestFirst
+    filter_backends = (DjangoFilterBackend, StrictOrdering)
+    filterset_class = PredictionFilter
+    ordering_fields = ("created_at",)
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        return Prediction.objects.with_relations().visible_to(self.request.user)
+
+    def max_body_bytes(self) -> int:
+        """With room for the other fields: what is wrong with the image is said of the image."""
+        return int(2 * settings.MAX_UPLOAD_BYTES)
+
+    @extend_schema(
+        parameters=[requests.WaitSerializer, requests.IDEMPOTENCY_KEY],
+        request={"multipart/form-data": requests.PredictionRequestSerializer},
+        responses=dict.fromkeys((200, 202), serializers.CreatedPredictionSerializer),
+        filters=False,
+    )
+    def create(self, request: Request) -> Response:
+        """Queue an image for one or several models; the result is at the address in Location."""
+        requests.valid(requests.WaitSerializer, request.query_params)
+        fields = requests.valid(requests.PredictionRequestSerializer, request.data)
+        repeatable = requests.repeatable_request(request, fields, [fields["image"]])
+        created = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
+        return self.answer(created)
+
+    def submit(
+        self, fields: dict[str, Any], repeatable: RepeatableRequest | None
+    ) -> Sequence[Prediction]:
+        image, models, owner = fields["image"], fields["model"], current_user(self.request)
+        if image.size > settings.MAX_UPLOAD_BYTES:
+            raise UploadRejected("too_many_bytes", limit=settings.MAX_UPLOAD_BYTES // 10**6)
+        quotas.check_submission(owner, predictions=len(models), byte_size=image.size)
+        return services.submit_predictions(
+            owner=owner,
+            picture=requests.read_sent(image),
+            trained_models=models,
+            crop=Crop(fields["crop"]),
+            repeatable=repeatable,
+        )
+
+    def found(self, known: IdempotencyKey) -> Sequence[Prediction]:
+        return list(known.predictions.in_order())
+
+    def answer(self, created: Sequence[Prediction]) -> Response:
+        keys = [prediction.pk for prediction in created]
+        predictions = Prediction.objects.filter(pk__in=keys)
+        finished = wait_for(self.request, predictions)
+        current = list(predictions.with_relations().in_order())
+        context = {**self.get_serializer_context(), "predictions": current}
+        body = serializers.CreatedPredictionSerializer(current[0], context=context).data
+        return accepted(body, finished=finished)
+
+    def perform_destroy(self, instance: Prediction) -> None:
+        services.delete_prediction(prediction=instance)

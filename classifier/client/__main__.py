@@ -1,0 +1,63 @@
+"""`python -m classifier.client FOLDER --model SLUG --url URL --token TOKEN`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from classifier.client.journal import Journal
+from classifier.client.run import classify_folder
+from classifier.client.site import ClientError, Site
+
+WORDS = {"SUCCESS": "classified", "FAILURE": "failed", "REJECTED": "not taken"}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m classifier.client",
+        description="Classify the images in a folder, and write the results as a CSV file. "
+        "After an interruption the same command goes on, and sends nothing twice.",
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", action="append", required=True, help="repeat it for several")
+    parser.add_argument("--crop", choices=["auto", "center", "none"], default="auto")
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("MEDCLASSIFIER_TOKEN"),
+        help="default: the environment variable MEDCLASSIFIER_TOKEN, which no process list shows",
+    )
+    parser.add_argument("--output", type=Path, default=Path("results.csv"))
+    chosen = parser.parse_args()
+    if not chosen.token:
+        parser.error("a token is needed: --token or MEDCLASSIFIER_TOKEN")
+    if not chosen.folder.is_dir():
+        parser.error(f"{chosen.folder} is not a folder")
+    return chosen
+
+
+def main() -> int:
+    chosen = arguments()
+    run = {
+        "folder": str(chosen.folder.resolve()),
+        "url": chosen.url,
+        "models": chosen.model,
+        "crop": chosen.crop,
+    }
+    try:
+        journal = Journal.open(Path(f"{chosen.output}.journal"), run)
+        site = Site(chosen.url, chosen.token)
+        counts = classify_folder(site, chosen.folder, journal, chosen.output)
+    except ClientError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    summary = ", ".join(f"{counts[status]} {word}" for status, word in WORDS.items())
+    print(f"{summary}: {chosen.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

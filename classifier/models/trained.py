@@ -1,0 +1,67 @@
+"""The models that can be chosen, as the bundles on disk describe them."""
+
+from typing import Self
+
+from django.db import models
+from django.urls import reverse
+
+from classifier import registry
+
+
+class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
+    def active(self) -> Self:
+        """Models that may be chosen: present on disk and not switched off."""
+        return self.filter(is_active=True, is_installed=True)
+
+    def in_display_order(self) -> Self:
+        """Grouped by what they look at, the recommended one first in its group."""
+        return self.order_by("dataset", "-is_recommended", "title")
+
+
+class TrainedModel(models.Model):
+    """A bundle under models/ as it was when the bundles were last loaded."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    title = models.CharField(max_length=120)
+    version = models.PositiveIntegerField()
+    dataset = models.CharField(max_length=40)
+    architecture = models.CharField(max_length=80)
+    sha256 = models.CharField("SHA-256 of the weights", max_length=64)
+    is_recommended = models.BooleanField(
+        "recommended", default=False, help_text="The choice that the form starts with."
+    )
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Switch off to take the model out of every form."
+    )
+    is_installed = models.BooleanField(
+        "installed", default=True, help_text="Its bundle was found and verified on disk."
+    )
+    metadata = models.JSONField(help_text="metadata.json of the bundle")
+    evaluation = models.JSONField(
+        null=True, blank=True, help_text="evaluation.json of the bundle, where there is one"
+    )
+
+    objects = TrainedModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("dataset", "title")
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("web:model", args=[self.slug])
+
+    @property
+    def dataset_info(self) -> registry.Dataset:
+        return registry.datasets()[self.dataset]
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square that the network sees, in pixels."""
+        return int(self.metadata["input"]["size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return int(self.metadata["input"]["channels"])

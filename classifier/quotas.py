@@ -1,0 +1,72 @@
+"""How much one person may use up, and how much they have."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from classifier.models import Prediction, Usage
+
+MINUTE: Final = 60
+DAY: Final = 24 * 3600
+# Waiting predictions become fewer by the second; asking more often helps nobody.
+RETRY_WAITING_AFTER: Final = 30
+
+
+class QuotaExceeded(Exception):
+    """A limit is reached; `retry_after` seconds later it may not be any more."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.message, self.retry_after = message, retry_after
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a person has used up of each limit."""
+
+    requests_this_minute: int
+    waiting_predictions: int
+    bytes_today: int
+
+
+def used(user: User) -> Used:
+    return Used(
+        requests_this_minute=Usage.objects.used(user, Usage.Kind.REQUESTS, seconds=MINUTE),
+        waiting_predictions=Prediction.objects.owned_by(user).unfinished().count(),
+        bytes_today=Usage.objects.used(user, Usage.Kind.BYTES, seconds=DAY),
+    )
+
+
+def count_request(user: User) -> None:
+    """Raises QuotaExceeded from the first request beyond the limit on."""
+    count = Usage.objects.add(user, Usage.Kind.REQUESTS, seconds=MINUTE)
+    if count > settings.API_REQUESTS_PER_MINUTE:
+        raise QuotaExceeded(
+            f"More than {settings.API_REQUESTS_PER_MINUTE} requests in a minute.",
+            _seconds_left(MINUTE),
+        )
+
+
+def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
+    """Raises QuotaExceeded where so much more work or data would go beyond a limit."""
+    so_far = used(user)
+    if so_far.waiting_predictions + predictions > settings.MAX_WAITING_PREDICTIONS:
+        raise QuotaExceeded(
+            f"{so_far.waiting_predictions} of your predictions wait, and {predictions} more would "
+            f"exceed the limit of {settings.MAX_WAITING_PREDICTIONS}.",
+            RETRY_WAITING_AFTER,
+        )
+    if so_far.bytes_today + byte_size > settings.MAX_BYTES_PER_DAY:
+        limit = settings.MAX_BYTES_PER_DAY // 2**20
+        raise QuotaExceeded(f"This would exceed your {limit} MB a day.", _seconds_left(DAY))
+
+
+def count_bytes(user: User, byte_size: int) -> None:
+    Usage.objects.add(user, Usage.Kind.BYTES, seconds=DAY, amount=byte_size)
+
+
+def _seconds_left(period: int) -> int:
+    return period - int(time.time()) % period

@@ -1,0 +1,34 @@
+"""A program with a token, and a model that it may ask."""
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from classifier import tasks
+from classifier.models import ApiToken, TrainedModel
+from tests.factories import TrainedModelFactory
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Slugs for which a task was queued; a real broker is tried in tests/processes."""
+    slugs: list[str] = []
+    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
+    return slugs
+
+
+def client_of(user: User) -> APIClient:
+    _, secret = ApiToken.objects.issue(user, name="test")
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
+    return client
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    return client_of(user)
+
+
+@pytest.fixture
+def trained_model(db: None) -> TrainedModel:
+    return TrainedModelFactory.create(slug="blood")

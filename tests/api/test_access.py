@@ -1,0 +1,136 @@
+"""Who may do what: every address and method of the API, for every kind of person."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from classifier.models import ApiToken, Batch, Prediction, TrainedModel
+from tests.api.conftest import client_of
+from tests.api.test_schema import served_schema
+from tests.factories import BatchFactory, PredictionFactory, png
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("anonymous", "owner", "other", "staff")
+PUBLIC = (400, 400, 400, 400)  # an empty request gets as far as its body
+EVERYONE = (401, 200, 200, 200)
+OWNER_AND_STAFF = (401, 200, 404, 200)
+
+# The answer to each role, in the order of ROLES.
+EXPECTED = {
+    "POST /api/v1/auth/token/": PUBLIC,
+    "GET /api/v1/me/": EVERYONE,
+    "GET /api/v1/models/": EVERYONE,
+    "GET /api/v1/models/{slug}/": EVERYONE,
+    "GET /api/v1/tokens/": EVERYONE,
+    "POST /api/v1/tokens/": (401, 201, 201, 201),
+    # Not even staff handle other people's keys; the admin site revokes them.
+    "DELETE /api/v1/tokens/{id}/": (401, 204, 404, 404),
+    "GET /api/v1/predictions/": EVERYONE,
+    "POST /api/v1/predictions/": (401, 202, 202, 202),
+    "GET /api/v1/predictions/{id}/": OWNER_AND_STAFF,
+    "DELETE /api/v1/predictions/{id}/": (401, 204, 404, 204),
+    "GET /api/v1/batches/": EVERYONE,
+    "POST /api/v1/batches/": (401, 202, 202, 202),
+    "GET /api/v1/batches/{id}/": OWNER_AND_STAFF,
+    "POST /api/v1/batches/{id}/cancel/": OWNER_AND_STAFF,
+    "GET /api/v1/batches/{id}/results.csv": OWNER_AND_STAFF,
+    "GET /api/v1/batches/{id}/results.json": OWNER_AND_STAFF,
+    "GET /api/v1/images/{id}/": OWNER_AND_STAFF,
+    "GET /api/v1/images/{id}/model-view/": OWNER_AND_STAFF,
+}
+
+
+@dataclass
+class World:
+    """What the owner has, and everyone's clients."""
+
+    clients: dict[str, APIClient]
+    batch: Batch
+    prediction: Prediction
+    token: ApiToken
+
+    def address(self, path: str) -> str:
+        keys = {
+            "predictions": self.prediction.pk,
+            "batches": self.batch.pk,
+            "images": self.prediction.image_id,
+            "tokens": self.token.pk,
+        }
+        resource = path.split("/")[3]
+        path = path.replace("{slug}", self.prediction.trained_model.slug)
+        return path.replace("{id}", str(keys.get(resource)))
+
+    def body(self, path: str) -> dict[str, Any]:
+        image = SimpleUploadedFile("cell.png", png())
+        model = self.prediction.trained_model.slug
+        return {
+            "/api/v1/tokens/": {"name": "night run"},
+            "/api/v1/predictions/": {"model": model, "image": image},
+            "/api/v1/batches/": {"model": model, "images": [image]},
+        }.get(path, {})
+
+
+@pytest.fixture
+def world(user: User, other_user: User, staff: User, trained_model: TrainedModel) -> World:
+    batch = BatchFactory.create(owner=user)
+    clients = {"owner": user, "other": other_user, "staff": staff}
+    return World(
+        clients={"anonymous": APIClient(), **{name: client_of(u) for name, u in clients.items()}},
+        batch=batch,
+        prediction=PredictionFactory.create(
+            succeeded=True, image__owner=user, batch=batch, trained_model=trained_model
+        ),
+        token=user.api_tokens.get(),
+    )
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    operations = {
+        f"{method.upper()} {path}"
+        for path, methods in served_schema()["paths"].items()
+        for method in methods
+    }
+    assert operations == set(EXPECTED)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("operation", EXPECTED)
+def test_each_role_gets_its_answer(world: World, operation: str, role: str) -> None:
+    method, path = operation.split()
+    address = world.address(path)
+    if path.endswith("model-view/"):
+        address += f"?model={world.prediction.trained_model.slug}"
+    send: Callable[..., Any] = getattr(world.clients[role], method.lower())
+    answer = send(address, world.body(path)) if method == "POST" else send(address)
+    assert answer.status_code == EXPECTED[operation][ROLES.index(role)]
+    if answer.status_code >= 400:
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["predictions", "batches"])
+def test_lists_hold_ones_own_and_all_for_staff(world: World, path: str) -> None:
+    found = {
+        role: len(world.clients[role].get(f"/api/v1/{path}/").json()["results"])
+        for role in ROLES[1:]
+    }
+    assert found == {"owner": 1, "other": 0, "staff": 1}
+
+
+def test_a_session_needs_a_csrf_token(world: World, user: User) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(user)
+    address = reverse("api:prediction-detail", args=[world.prediction.pk])
+    assert client.get(address).status_code == 200
+    assert client.delete(address).status_code == 403
+    page = client.get("/classify/")
+    [secret] = set(re.findall(r'csrfmiddlewaretoken" value="(\w+)"', page.content.decode())[:1])
+    answer = client.delete(address, headers={"X-CSRFToken": secret})
+    assert answer.status_code == 204

@@ -1,0 +1,89 @@
+"""Requests drawn at random from the served schema get answers that the schema announces.
+
+SCHEMATHESIS_EXAMPLES sets how many are drawn for each operation, beside the edge cases.
+"""
+
+import os
+import zlib
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from hypothesis import HealthCheck, Phase, settings
+from pytest_django import Settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from classifier.models import ApiToken, TrainedModel
+from medclassifier.wsgi import application
+from tests.api.test_schema import served_schema
+from tests.factories import BatchFactory, PredictionFactory, png
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+schema = schemathesis.openapi.from_dict(served_schema())
+
+
+@pytest.fixture
+def secret(user: User, settings: Settings) -> str:
+    settings.API_REQUESTS_PER_MINUTE = 10**6
+    return ApiToken.objects.issue(user, name="conformance")[1]
+
+
+@pytest.mark.django_db
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_answers_are_as_announced(
+    case: schemathesis.Case, secret: str, user: User, trained_model: TrainedModel
+) -> None:
+    if zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 2:
+        make_plausible(case, user, trained_model)
+    case.headers["Authorization"] = f"Token {secret}"
+    case.call_and_validate(app=application, checks=CHECKS)
+
+
+def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedModel) -> None:
+    """Half of the requests get beyond 404 and 400: to rows that exist, with images."""
+    if "id" in case.path_parameters:
+        case.path_parameters["id"] = existing_key(case.path, user, trained_model)
+    if "slug" in case.path_parameters:
+        case.path_parameters["slug"] = trained_model.slug
+    if "model" in (case.query or {}):
+        case.query["model"] = trained_model.slug
+    if "wait" in (case.query or {}):
+        del case.query["wait"]
+    if isinstance(case.body, dict) and case.media_type == "multipart/form-data":
+        sent = {"images": [png()]} if "batches" in case.path else {"image": png()}
+        case.body = {"model": [trained_model.slug], **sent}
+
+
+def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
+    batch = BatchFactory.create(owner=user)
+    prediction = PredictionFactory.create(
+        succeeded=True, image__owner=user, batch=batch, trained_model=trained_model
+    )
+    keys = {
+        "predictions": prediction.pk,
+        "batches": batch.pk,
+        "images": prediction.image_id,
+        "tokens": ApiToken.objects.issue(user, name="one more")[0].pk,
+    }
+    return str(keys[path.split("/")[3]])

@@ -1,0 +1,238 @@
+"""Creating things: repeats, waiting, several models, limits."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from classifier import services
+from classifier.api.views import base
+from classifier.idempotency import RepeatableRequest
+from classifier.models import (
+    Batch,
+    IdempotencyKey,
+    ImageUpload,
+    Prediction,
+    Status,
+    TrainedModel,
+    Usage,
+)
+from tests.api.conftest import client_of
+from tests.factories import PredictionFactory, TrainedModelFactory, png
+
+pytestmark = pytest.mark.django_db
+
+Create = Callable[..., Any]
+
+
+def post(api: APIClient, address: str, fields: dict[str, Any]) -> Any:
+    headers = {"Idempotency-Key": fields.pop("key")} if "key" in fields else {}
+    return api.post(address, {"model": "blood", **fields}, headers=headers)
+
+
+def create_prediction(
+    api: APIClient, *, content: bytes = b"", name: str = "cell.png", query: str = "", **sent: Any
+) -> Any:
+    image = SimpleUploadedFile(name, content or png())
+    return post(api, f"/api/v1/predictions/{query}", {"image": image, **sent})
+
+
+def create_batch(
+    api: APIClient, *, content: bytes = b"", name: str = "cell.png", query: str = "", **sent: Any
+) -> Any:
+    images = [SimpleUploadedFile(name, content or png())]
+    return post(api, f"/api/v1/batches/{query}", {"images": images, **sent})
+
+
+@pytest.fixture(params=[create_prediction, create_batch], ids=["prediction", "batch"])
+def create(request: pytest.FixtureRequest, trained_model: TrainedModel) -> Create:
+    function: Create = request.param
+    return function
+
+
+def test_a_repeated_creation_gives_the_same_record(api: APIClient, create: Create) -> None:
+    first, again = create(api, key="k"), create(api, key="k")
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert again["Location"] == first["Location"]
+    assert (Prediction.objects.count(), ImageUpload.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "other", [{"content": png(9, 9)}, {"name": "other.png"}, {"model": "breast"}, {"crop": "none"}]
+)
+def test_a_key_stands_for_one_request(
+    api: APIClient, create: Create, other: dict[str, Any]
+) -> None:
+    TrainedModelFactory.create(slug="breast")
+    create(api, key="k")
+    answer = create(api, key="k", **other)
+    assert answer.status_code == 409
+    assert "Idempotency-Key" in answer.json()["detail"]
+    assert Prediction.objects.count() == 1
+
+
+def test_keys_are_personal_and_optional(api: APIClient, other_user: User, create: Create) -> None:
+    create(api, key="k")
+    create(client_of(other_user), key="k", content=png(9, 9))
+    create(api)
+    create(api, key="other")
+    assert Prediction.objects.count() == 4
+
+
+def test_a_key_is_forgotten_after_a_day(api: APIClient, create: Create) -> None:
+    create(api, key="k")
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert create(api, key="k", content=png(9, 9)).status_code == 202
+    assert (Prediction.objects.count(), IdempotencyKey.objects.count()) == (2, 1)
+
+
+@pytest.mark.parametrize("key", ["", "two words", "k" * 256, "schlüssel"])
+def test_a_key_is_visible_ascii(api: APIClient, create: Create, key: str) -> None:
+    assert create(api, key=key).status_code == 400
+    assert not Prediction.objects.exists()
+
+
+def test_a_refused_creation_leaves_its_key_free(api: APIClient, create: Create) -> None:
+    assert create(api, key="k", content=b"text").status_code == 400
+    assert create(api, key="k").status_code == 202
+
+
+def test_of_two_requests_at_once_the_second_gives_what_the_first_stored(
+    api: APIClient, create: Create, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """The second looks before the first has stored its key, and stores after it."""
+    first = create(api, key="k").json()
+    look = RepeatableRequest.find
+    answers = iter([lambda known: None, look])
+    monkeypatch.setattr(RepeatableRequest, "find", lambda self: next(answers)(self))
+    assert create(api, key="k").json() == first
+    assert (Prediction.objects.count(), ImageUpload.objects.count()) == (1, 1)
+    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.png"))) == 2
+
+
+def test_what_was_deleted_is_made_anew(api: APIClient, trained_model: TrainedModel) -> None:
+    first = create_prediction(api, key="k").json()
+    assert api.delete(first["url"]).status_code == 204
+    again = create_prediction(api, key="k")
+    assert again.status_code == 202
+    assert again.json()["id"] != first["id"]
+
+
+def test_several_models_give_one_prediction_each(
+    api: APIClient, trained_model: TrainedModel
+) -> None:
+    TrainedModelFactory.create(slug="breast")
+    body = create_prediction(api, model=["breast", "blood", "breast"]).json()
+    assert [each["model"] for each in body["predictions"]] == ["breast", "blood"]
+    assert body["id"] == body["predictions"][0]["id"]
+    assert ImageUpload.objects.count() == 1
+
+
+@pytest.fixture
+def quick_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends every prediction while the request sleeps."""
+
+    def finish(seconds: float) -> None:
+        for prediction in Prediction.objects.unfinished():
+            services.cancel_waiting(batch=prediction.batch) if prediction.batch else (
+                Prediction.objects.filter(pk=prediction.pk).update(
+                    status=Status.FAILURE, error_message="No.", finished_at=timezone.now()
+                )
+            )
+
+    monkeypatch.setattr(base.time, "sleep", finish)
+
+
+@pytest.mark.usefixtures("quick_worker")
+def test_who_waits_gets_the_result(api: APIClient, create: Create) -> None:
+    answer = create(api, query="?wait=30")
+    assert answer.status_code == 200
+    assert answer["Location"] == answer.json()["url"]
+    assert "FAILURE" in answer.content.decode()
+    assert '"PENDING"' not in answer.content.decode().replace('"PENDING":0', "")
+
+
+def test_waiting_ends(api: APIClient, create: Create) -> None:
+    assert create(api, query="?wait=1").status_code == 202
+
+
+@pytest.mark.usefixtures("quick_worker")
+def test_some_threads_stay_free_of_waiting(api: APIClient, create: Create) -> None:
+    with base._waiting, base._waiting:
+        assert create(api, query="?wait=30").status_code == 202
+
+
+@pytest.mark.parametrize("wait", ["-1", "31", "soon", "1.5"])
+def test_a_wait_out_of_bounds_is_refused(api: APIClient, create: Create, wait: str) -> None:
+    answer = create(api, query=f"?wait={wait}")
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["wait"]
+    assert not Prediction.objects.exists()
+
+
+def test_too_many_requests_a_minute_are_refused(api: APIClient, settings: Settings) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 2
+    answers = [api.get("/api/v1/me/") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 60
+    assert answers[-1]["Content-Type"] == "application/problem+json"
+
+
+def test_limits_are_personal_and_end_with_their_period(
+    api: APIClient, other_user: User, settings: Settings
+) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 1
+    api.get("/api/v1/me/")
+    assert client_of(other_user).get("/api/v1/me/").status_code == 200
+    assert api.get("/api/v1/me/").status_code == 429
+    Usage.objects.update(period=1)
+    assert api.get("/api/v1/me/").status_code == 200
+
+
+def test_too_much_waiting_is_refused(
+    api: APIClient, user: User, create: Create, settings: Settings
+) -> None:
+    settings.MAX_WAITING_PREDICTIONS = 1
+    assert create(api).status_code == 202
+    answer = create(api)
+    assert answer.status_code == 429
+    assert answer["Retry-After"]
+    assert "limit of 1" in answer.json()["detail"]
+    Prediction.objects.all().delete()
+    PredictionFactory.create(image__owner=user, succeeded=True)
+    assert create(api).status_code == 202
+
+
+def test_too_many_bytes_a_day_are_refused(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    settings.MAX_BYTES_PER_DAY = len(png()) + 10
+    assert create(api).status_code == 202
+    answer = create(api)
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 24 * 3600
+    assert Batch.objects.count() + Prediction.objects.filter(batch=None).count() == 1
+
+
+def test_a_repeat_counts_against_no_limit(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    settings.MAX_WAITING_PREDICTIONS = 1
+    create(api, key="k")
+    assert create(api, key="k").status_code == 202
+
+
+def test_me_tells_what_is_left(api: APIClient, user: User, create: Create) -> None:
+    create(api)
+    body = api.get("/api/v1/me/").json()
+    assert body["username"] == user.username
+    assert body["requests_per_minute"]["used"] == 2
+    assert body["waiting_predictions"]["used"] == 1
+    assert body["bytes_per_day"]["used"] == len(png())
