@@ -19,6 +19,7 @@ from django.utils import timezone
 from classifier import quotas, uploads
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
+from classifier.models.images import IMAGE, THUMBNAIL
 from classifier.registry import Crop
 from classifier.tasks import ring
 
@@ -31,6 +32,16 @@ class SentFile:
 
     filename: str
     read: Callable[[], uploads.UploadedPicture]
+
+
+class StorageFailed(Exception):
+    """The disk would not take the image, and nothing of it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The image could not be stored, so nothing was kept. Try again later, and tell the "
+            "administrator if it happens again."
+        )
 
 
 class NothingAccepted(Exception):
@@ -52,7 +63,7 @@ def submit_predictions(
 ) -> list[Prediction]:
     """Store an image and queue one prediction per model; both or neither.
 
-    Raises idempotency.AlreadyDone when the same request was stored meanwhile.
+    Raises StorageFailed, and idempotency.AlreadyDone when the same request was stored meanwhile.
     """
     with _files_unless_stored() as images:
         images.append(_build_image(owner, picture, is_synthetic))
@@ -75,7 +86,7 @@ def submit_batch(
 ) -> Batch:
     """Store what can be read and queue one prediction per image and model; all or nothing.
 
-    One image at a time is decoded. Raises NothingAccepted when none can be, and
+    One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed, and
     idempotency.AlreadyDone when the same request was stored meanwhile.
     """
     with _files_unless_stored() as images:
@@ -100,8 +111,7 @@ def _files_unless_stored() -> Iterator[list[ImageUpload]]:
         yield images
     except BaseException:
         for image in images:
-            image.file.delete(save=False)
-            image.thumbnail.delete(save=False)
+            image.remove_files()
         raise
 
 
@@ -130,8 +140,12 @@ def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bo
         height=picture.height,
         is_synthetic=is_synthetic,
     )
-    image.file.save("image.png", ContentFile(uploads.encode(picture)), save=False)
-    image.thumbnail.save("thumbnail.png", ContentFile(uploads.thumbnail(picture)), save=False)
+    try:
+        image.file.save(IMAGE, ContentFile(uploads.encode(picture)), save=False)
+        image.thumbnail.save(THUMBNAIL, ContentFile(uploads.thumbnail(picture)), save=False)
+    except OSError as error:
+        image.remove_files()
+        raise StorageFailed from error
     return image
 
 
@@ -139,7 +153,11 @@ def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bo
 def predict_image(
     *, image: ImageUpload, trained_models: Sequence[TrainedModel], crop: Crop = Crop.AUTO
 ) -> list[Prediction]:
-    """Queue one prediction per model for an image that is already stored."""
+    """Queue one prediction per model for an image that is already stored.
+
+    Raises ImageUpload.DoesNotExist when it was deleted meanwhile.
+    """
+    ImageUpload.objects.select_for_update().get(pk=image.pk)
     return _queue([image], trained_models, crop)
 
 
@@ -157,7 +175,7 @@ def _queue(
     Prediction.objects.bulk_create(predictions)
     forward_passes = -(-len(images) // settings.PREDICTION_BATCH_SIZE)
     for trained_model in trained_models:
-        transaction.on_commit(partial(ring, trained_model.slug, times=forward_passes))
+        transaction.on_commit(partial(ring, trained_model.slug, times=forward_passes), robust=True)
     return predictions
 
 
@@ -173,7 +191,7 @@ def requeue(*, prediction: Prediction) -> bool:
         finished_at=None,
     )
     if reset:
-        transaction.on_commit(partial(ring, prediction.trained_model.slug))
+        transaction.on_commit(partial(ring, prediction.trained_model.slug), robust=True)
     return bool(reset)
 
 
@@ -189,7 +207,10 @@ def cancel_waiting(*, batch: Batch) -> int:
 @transaction.atomic
 def delete_prediction(*, prediction: Prediction) -> None:
     """Delete a prediction, and its image with the files once no other prediction uses it."""
-    image = ImageUpload.objects.select_for_update().get(pk=prediction.image_id)
+    image = ImageUpload.objects.select_for_update().filter(pk=prediction.image_id).first()
+    if image is None:
+        # Another tab was faster, and the prediction went with the image.
+        return
     prediction.delete()
     if not image.predictions.exists():
         image.delete()

@@ -48,7 +48,6 @@ def env_path(name: str, default: Path) -> Path:
 
 def stored_secret_key(path: Path) -> str:
     """The installation's own key, drawn once and readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -61,6 +60,8 @@ def stored_secret_key(path: Path) -> str:
 # Where things are ------------------------------------------------------------------------------
 
 VAR_DIR = env_path("VAR_DIR", BASE_DIR / "var")
+# Password hashes, sessions and results lie here: for the account that runs the application alone.
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = env_path("MODELS_DIR", BASE_DIR / "models")
 MEDMNIST_ROOT = env_path("MEDMNIST_ROOT", Path.home() / ".medmnist")
 

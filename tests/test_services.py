@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import FileSystemStorage
 from kombu.exceptions import OperationalError
 from PIL import Image
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
@@ -141,3 +142,58 @@ def test_deleting_the_last_prediction_of_an_image_deletes_its_files(
         delete(prediction=second)
     assert not ImageUpload.objects.exists()
     assert stored_files(settings) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    user: User,
+    picture: UploadedPicture,
+    trained_model: TrainedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    def cut_off(self: FileSystemStorage, name: str, content: Any) -> str:
+        Path(self.path(name)).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.path(name)).write_bytes(b"half of it")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", cut_off)
+    with pytest.raises(services.StorageFailed, match="nothing was kept"):
+        services.submit_predictions(owner=user, picture=picture, trained_models=[trained_model])
+    assert not ImageUpload.objects.exists()
+    assert stored_files(settings) == []
+
+
+def test_a_file_that_cannot_be_removed_does_not_stop_the_deletion_of_the_other(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Commit,
+) -> None:
+    prediction = PredictionFactory.create()
+    stuck = prediction.image.file.name
+    delete = FileSystemStorage.delete
+
+    def refuse(self: FileSystemStorage, name: str) -> None:
+        if name == stuck:
+            raise PermissionError(name)
+        delete(self, name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_prediction(prediction=prediction)
+    assert not ImageUpload.objects.exists()
+    assert [path.name for path in stored_files(settings)] == [Path(stuck).name]
+
+
+def test_deleting_twice_is_deleting_once() -> None:
+    prediction = PredictionFactory.create()
+    again = Prediction.objects.get(pk=prediction.pk)
+    services.delete_prediction(prediction=prediction)
+    services.delete_prediction(prediction=again)
+    assert not Prediction.objects.exists()
+
+
+def test_an_image_that_was_deleted_meanwhile_is_not_queued(trained_model: TrainedModel) -> None:
+    image = PredictionFactory.create().image
+    ImageUpload.objects.all().delete()
+    with pytest.raises(ImageUpload.DoesNotExist):
+        services.predict_image(image=image, trained_models=[trained_model])

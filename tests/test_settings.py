@@ -48,7 +48,7 @@ def test_a_value_that_makes_no_sense_is_named(name: str, value: str, tmp_path: P
 
 
 def test_the_secret_key_is_drawn_once_and_private(tmp_path: Path) -> None:
-    path = tmp_path / "var" / "secret_key"
+    path = tmp_path / "secret_key"
     key = project.stored_secret_key(path)
     assert project.stored_secret_key(path) == key
     assert len(key) >= 50

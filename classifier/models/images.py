@@ -1,7 +1,7 @@
 """Uploaded images and their files."""
 
+import logging
 import uuid
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,10 +12,14 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
+logger = logging.getLogger(__name__)
+
+IMAGE, THUMBNAIL = "image.png", "thumbnail.png"
+
 
 def upload_path(image: "ImageUpload", filename: str) -> str:
     """Drawn from the key alone: nothing of what the person called the file reaches the disk."""
-    return f"images/{image.pk}{Path(filename).suffix}"
+    return f"{Path(filename).stem}s/{image.pk}.png"
 
 
 class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
@@ -51,9 +55,17 @@ class ImageUpload(models.Model):
     def __str__(self) -> str:
         return self.original_filename
 
+    def remove_files(self) -> None:
+        """Remove what is on the disk, complete or not. What cannot be removed is named in the log."""
+        for file, filename in ((self.file, IMAGE), (self.thumbnail, THUMBNAIL)):
+            try:
+                # A file that could not be written to its end has no name yet.
+                file.storage.delete(file.name or upload_path(self, filename))
+            except OSError:
+                logger.exception("A file of image %s could not be removed", self.pk)
+
 
 @receiver(post_delete, sender=ImageUpload)
 def delete_files(sender: type[ImageUpload], instance: ImageUpload, **kwargs: Any) -> None:
     """However the row goes (a page, the admin, a deleted account), its files go with it."""
-    for file in (instance.file, instance.thumbnail):
-        transaction.on_commit(partial(file.delete, save=False))
+    transaction.on_commit(instance.remove_files)

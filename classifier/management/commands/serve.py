@@ -75,7 +75,9 @@ def processes(host: str, port: int) -> dict[str, str]:
         "worker": f"{celery} worker --loglevel INFO --without-gossip --without-mingle",
         "beat": f"{celery} beat --loglevel WARNING --schedule {schedule} --pidfile=",
         "web": f"{python} -m gunicorn medclassifier.wsgi --bind {shlex.quote(f'{host}:{port}')} "
-        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4 --log-level warning",
+        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4 --log-level warning "
+        # No request header may set the path: no proxy of ours does.
+        "--forwarder-headers ''",
     }
     return commands if settings.REDIS_URL else {"broker": f"{manage} broker", **commands}
 

@@ -4,6 +4,7 @@ import os
 import secrets
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -13,6 +14,8 @@ class Command(BaseCommand):
     help = "Migrate, collect static files, register the models, and make the first administrator."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # The folder may have been made by hand, open to others.
+        settings.VAR_DIR.chmod(0o700)
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -39,7 +39,7 @@ def model_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     prediction = get_object_or_404(predictions, pk=pk)
     try:
         pixels = stored_input(prediction)
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise Http404("The image cannot be read.") from error
     return _png(request, array_png(pixels), ASK_EACH_TIME)
 
@@ -70,7 +70,7 @@ def _file(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
     """A stored file; its name is drawn from a key, and what is under it never changes."""
     try:
         response = FileResponse(file.open(), content_type="image/png")
-    except FileNotFoundError as error:
+    except OSError as error:
         raise Http404("The file is gone.") from error
     return _tagged(request, response, str(file.name), ASK_EACH_TIME)
 
