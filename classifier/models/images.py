@@ -56,7 +56,7 @@ class ImageUpload(models.Model):
         return self.original_filename
 
     def remove_files(self) -> None:
-        """Remove what is on the disk, complete or not. What cannot be removed is named in the log."""
+        """Remove what is on the disk, whole or not; what cannot be removed is named in the log."""
         for file, filename in ((self.file, IMAGE), (self.thumbnail, THUMBNAIL)):
             try:
                 # A file that could not be written to its end has no name yet.
