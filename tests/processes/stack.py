@@ -68,8 +68,7 @@ class Stack:
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         # Each line of serve's own table, so that the tests run what people run.
-        command = processes("127.0.0.1", self.port)[name]
-        command = command.replace(str(settings.VAR_DIR), str(self.var_dir))
+        command = processes("127.0.0.1", self.port, self.var_dir)[name]
         with self.log_path(name).open("ab") as log:
             return subprocess.Popen(
                 shlex.split(command),

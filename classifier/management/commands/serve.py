@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from honcho.manager import Manager
 
-from medclassifier.broker import BrokerMissing, find_server
+from medclassifier.broker import BrokerMissing, server_command
 
 
 class Command(BaseCommand):
@@ -26,12 +26,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         require_free_port(host, port)
-        require_broker()
         with only_instance(settings.VAR_DIR / "serve.lock"):
+            commands = processes(host, port, settings.VAR_DIR)
             call_command("setup", stdout=self.stdout)
             self.stdout.write(f"Open http://{host}:{port} · stop with Ctrl-C")
             self.stdout.flush()
-            sys.exit(run(processes(host, port)))
+            sys.exit(run(commands))
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -46,14 +46,6 @@ def require_free_port(host: str, port: int) -> None:
         ) from error
 
 
-def require_broker() -> None:
-    try:
-        if not settings.REDIS_URL:
-            find_server()
-    except BrokerMissing as error:
-        raise CommandError(str(error)) from error
-
-
 @contextmanager
 def only_instance(path: Path) -> Iterator[None]:
     """Two instances on the same data would fight over the broker's socket."""
@@ -65,12 +57,11 @@ def only_instance(path: Path) -> Iterator[None]:
         yield
 
 
-def processes(host: str, port: int) -> dict[str, str]:
-    """Shell commands by name. The worker and the web server import nothing of each other."""
+def processes(host: str, port: int, var_dir: Path) -> dict[str, str]:
+    """Shell commands by name, the broker first where it is the embedded one."""
     python = shlex.quote(sys.executable)
-    manage = f"{python} {shlex.quote(str(settings.BASE_DIR / 'manage.py'))}"
     celery = f"{python} -m celery --app medclassifier"
-    schedule = shlex.quote(str(settings.VAR_DIR / "celerybeat-schedule"))
+    schedule = shlex.quote(str(var_dir / "celerybeat-schedule"))
     commands = {
         "worker": f"{celery} worker --loglevel INFO --without-gossip --without-mingle",
         "beat": f"{celery} beat --loglevel WARNING --schedule {schedule} --pidfile=",
@@ -79,7 +70,14 @@ def processes(host: str, port: int) -> dict[str, str]:
         # No request header may set the path: no proxy of ours does.
         "--forwarder-headers ''",
     }
-    return commands if settings.REDIS_URL else {"broker": f"{manage} broker", **commands}
+    return commands if settings.REDIS_URL else {"broker": broker_command(var_dir), **commands}
+
+
+def broker_command(var_dir: Path) -> str:
+    try:
+        return shlex.join(server_command(var_dir))
+    except (BrokerMissing, PermissionError) as error:
+        raise CommandError(str(error)) from error
 
 
 def run(commands: dict[str, str]) -> int:
