@@ -39,14 +39,19 @@ def serving(stack: Stack, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def processes_on(var_dir: Path) -> dict[int, str]:
-    """Living processes that were started with this VAR_DIR, with their command lines."""
+    """Living processes of an installation, with their command lines.
+
+    They have its VAR_DIR in their environment, or, as Redis, which overwrites that, in their title.
+    """
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if f"VAR_DIR={var_dir}\0".encode() in (folder / "environ").read_bytes() + b"\0":
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+            command = (folder / "cmdline").read_text().replace("\0", " ")
+            environment = (folder / "environ").read_bytes()
         except OSError:
             continue
+        if str(var_dir) in command or f"VAR_DIR={var_dir}".encode() in environment:
+            found[int(folder.name)] = command
     return found
 
 

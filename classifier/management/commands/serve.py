@@ -66,7 +66,7 @@ def processes(host: str, port: int, var_dir: Path) -> dict[str, str]:
         "worker": f"{celery} worker --loglevel INFO --without-gossip --without-mingle",
         "beat": f"{celery} beat --loglevel WARNING --schedule {schedule} --pidfile=",
         "web": f"{python} -m gunicorn medclassifier.wsgi --bind {shlex.quote(f'{host}:{port}')} "
-        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4 --log-level warning "
+        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4 "
         # No request header may set the path: no proxy of ours does.
         "--forwarder-headers ''",
     }
