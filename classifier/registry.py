@@ -4,7 +4,6 @@ Imports neither TensorFlow nor Django. What needs the network itself (its output
 size) is checked by `manage.py verify_bundles`.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,47 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from classifier import verification
+
 DATASETS_DIR = Path(__file__).parent / "datasets"
 SCHEMA_VERSION = 1
-METADATA_FILE = "metadata.json"
-EVALUATION_FILE = "evaluation.json"
-
-_METADATA_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "schema_version": int,
-    "slug": str,
-    "title": str,
-    "version": int,
-    "dataset": str,
-    "architecture": str,
-    "classes": list,
-    "input.size": int,
-    "input.channels": int,
-    "weights.file": str,
-    "weights.sha256": str,
-    "parameters": int,
-    "training": dict,
-    "reported": (dict, type(None)),
-    "intended_use": str,
-    "limitations": list,
-    "recommended": bool,
-}
-_EVALUATION_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "split": str,
-    "n": int,
-    "accuracy": float,
-    "auc": float,
-    "balanced_accuracy": float,
-    "per_class": list,
-    "macro_avg": dict,
-    "weighted_avg": dict,
-    "confusion_matrix": list,
-    "ece": float,
-    "brier": float,
-    "intervals.accuracy": list,
-    "intervals.auc": list,
-    "data.file": str,
-    "data.sha256": str,
-}
+METADATA_FILE = verification.METADATA_FILE
+EVALUATION_FILE = verification.EVALUATION_FILE
 
 
 class Crop(StrEnum):
@@ -246,13 +210,13 @@ def load_bundle(path: Path, *, require_evaluation: bool = True) -> Bundle:
     """
     slug = path.name
     metadata = _read_object(path / METADATA_FILE, slug)
-    _raise_any(slug, _type_problems(METADATA_FILE, metadata, _METADATA_TYPES))
+    _raise_any(slug, verification.metadata_type_problems(metadata))
     _raise_any(slug, list(_metadata_problems(path, metadata)))
     evaluation = None
     if require_evaluation or (path / EVALUATION_FILE).exists():
         evaluation = _read_object(path / EVALUATION_FILE, slug)
-        _raise_any(slug, _type_problems(EVALUATION_FILE, evaluation, _EVALUATION_TYPES))
-        _raise_any(slug, list(_evaluation_problems(metadata, evaluation)))
+        _raise_any(slug, verification.evaluation_type_problems(evaluation))
+        _raise_any(slug, list(verification.evaluation_problems(metadata, evaluation)))
     return Bundle(path, metadata, evaluation)
 
 
@@ -263,44 +227,15 @@ def _raise_any(slug: str, problems: list[str]) -> None:
 
 def _read_object(path: Path, slug: str) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = verification.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(slug, [f"{path.name} is missing."]) from None
     except (OSError, ValueError) as error:
-        raise BundleError(slug, [f"{path.name} cannot be read: {error}."]) from error
+        reason = verification.reason(error)
+        raise BundleError(slug, [f"{path.name} cannot be read: {reason}."]) from error
     if not isinstance(value, dict):
         raise BundleError(slug, [f"{path.name} does not hold an object."])
     return value
-
-
-def _type_problems(
-    file_name: str, values: Mapping[str, Any], types: Mapping[str, type | tuple[type, ...]]
-) -> list[str]:
-    problems = []
-    for key, expected in types.items():
-        value = _nested(values, key)
-        if value is _MISSING:
-            problems.append(f"{file_name} lacks {key}.")
-        elif not _is_instance(value, expected):
-            problems.append(f"{key} in {file_name} has the wrong type.")
-    return problems
-
-
-_MISSING = object()
-
-
-def _nested(values: Any, key: str) -> Any:
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return _MISSING
-        values = values[part]
-    return values
-
-
-def _is_instance(value: object, expected: type | tuple[type, ...]) -> bool:
-    if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
 
 
 def _metadata_problems(path: Path, metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -308,8 +243,9 @@ def _metadata_problems(path: Path, metadata: Mapping[str, Any]) -> Iterator[str]
         yield f"schema_version is {metadata['schema_version']}, not {SCHEMA_VERSION}."
     if metadata["slug"] != path.name:
         yield f"The slug {metadata['slug']!r} is not the folder's name."
+    yield from verification.metadata_problems(metadata)
     yield from _class_problems(metadata)
-    yield from _weights_problems(path, metadata["weights"])
+    yield from verification.weights_problems(path, metadata["weights"])
 
 
 def _class_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -318,32 +254,3 @@ def _class_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
         yield f"The dataset {metadata['dataset']!r} is not known."
     elif tuple(metadata["classes"]) != dataset.labels:
         yield f"The classes are not those of {dataset.title}, or not in its order."
-
-
-def _weights_problems(path: Path, weights: Mapping[str, str]) -> Iterator[str]:
-    file_name = weights["file"]
-    weights_path = path / file_name
-    if weights_path.resolve().parent != path.resolve():
-        yield f"The weights file {file_name!r} is not inside the bundle's folder."
-    elif not weights_path.is_file():
-        yield f"The weights file {file_name!r} is missing."
-    elif _sha256(weights_path) != weights["sha256"]:
-        yield f"The checksum of {file_name!r} is not the one in {METADATA_FILE}."
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _evaluation_problems(
-    metadata: Mapping[str, Any], evaluation: Mapping[str, Any]
-) -> Iterator[str]:
-    labels = [row.get("label") for row in evaluation["per_class"] if isinstance(row, dict)]
-    if labels != metadata["classes"]:
-        yield f"The class labels in {EVALUATION_FILE} are not the model's."
-    matrix, width = evaluation["confusion_matrix"], len(metadata["classes"])
-    if [len(row) for row in matrix if isinstance(row, list)] != [width] * width:
-        yield f"The confusion matrix in {EVALUATION_FILE} is not {width} by {width}."
-    if evaluation.get("weights_sha256") != metadata["weights"]["sha256"]:
-        yield f"{EVALUATION_FILE} is about other weights; run evaluate_model again."

@@ -12,8 +12,16 @@ from django.conf import settings
 PACKAGE = Path(settings.BASE_DIR) / "classifier"
 
 # What each part may import of the others. A module that is not named here is a tool which imports
-# none of them: registry, uploads, archives, upload_handlers, pixels, samples.
-BOTTOM = {"registry", "uploads", "archives", "upload_handlers", "pixels", "samples"}
+# none of them: registry, verification, uploads, archives, upload_handlers, pixels, samples.
+BOTTOM = {
+    "registry",
+    "verification",
+    "uploads",
+    "archives",
+    "upload_handlers",
+    "pixels",
+    "samples",
+}
 INFERENCE = {"inference", "models", *BOTTOM}
 REQUEST_SIDE = {"services", "catalogue", "quotas", "idempotency", *INFERENCE}
 MAY_IMPORT = {

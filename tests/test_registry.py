@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from classifier import registry
+from classifier import registry, verification
 from classifier.registry import BundleError, datasets, discover, load_bundle
 from tests.factories import evaluation_of, metadata_of
 
@@ -134,6 +134,147 @@ def test_wrong_metadata_are_named(bundle_path: Path, edit: Change, sentence: str
 def test_a_wrong_evaluation_is_named(bundle_path: Path, edit: Change, sentence: str) -> None:
     change(bundle_path / registry.EVALUATION_FILE, edit)
     assert sentence in problems_of(bundle_path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda values: values["input"].update(size=0), "input.size in metadata.json is not betw"),
+        (lambda values: values["input"].update(size=1025), "is not between 1 and 1024."),
+        (lambda values: values["input"].update(channels=2), "input.channels in metadata.json is"),
+        (lambda values: values.update(version=0), "version in metadata.json is not between 1"),
+        (lambda values: values.update(version=2**31), "version in metadata.json is not between"),
+        (lambda values: values.update(title="a" * 121), "title in metadata.json does not have 1 t"),
+        (lambda values: values.update(title=" "), "title in metadata.json does not have 1 to 120"),
+        (lambda values: values.update(architecture="a" * 81), "architecture in metadata.json does"),
+        (lambda values: values.update(reported={"auc": 0.9}), "accuracy of reported in metadata"),
+        (lambda values: values.update(reported={"accuracy": "1"}), "accuracy of reported in meta"),
+    ],
+)
+def test_metadata_that_cannot_be_are_named(bundle_path: Path, edit: Change, sentence: str) -> None:
+    change(bundle_path / registry.METADATA_FILE, edit)
+    assert sentence in problems_of(bundle_path)
+
+
+@pytest.mark.parametrize(
+    ("slug", "sentence"),
+    [
+        ("a" * 81, "slug in metadata.json does not have 1 to 80 characters."),
+        ("blood test", "slug in metadata.json is not made of letters, digits"),
+        ("blut-größe", "slug in metadata.json is not made of letters, digits"),
+        ("blood\n", "slug in metadata.json is not made of letters, digits"),
+    ],
+)
+def test_a_slug_that_no_address_takes_is_named(bundle_path: Path, slug: str, sentence: str) -> None:
+    renamed = bundle_path.rename(bundle_path.with_name(slug))
+    change(renamed / registry.METADATA_FILE, lambda values: values.update(slug=slug))
+    assert problems_of(renamed).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        *(
+            (
+                lambda values, pair=pair, name=name: values["intervals"].update({name: pair}),
+                f"intervals.{name} in evaluation.json is not two numbers, the lower one first.",
+            )
+            for name in ("accuracy", "auc")
+            for pair in ([], [0.9], [0.8, 0.9, 1.0], [0.9, 0.8], ["0.8", "0.9"], [None, 0.9])
+        ),
+        *(
+            (
+                lambda values, key=key: values["per_class"][1].pop(key),
+                f"{key} of 'eosinophil' in evaluation.json is not a number.",
+            )
+            for key in ("precision", "recall", "f1", "specificity", "support")
+        ),
+        (lambda values: values["per_class"][0].update(f1="0.9"), "f1 of 'basophil' in"),
+        (lambda values: values["per_class"][0].update(f1=True), "f1 of 'basophil' in"),
+        (lambda values: values["per_class"].append(None), "class labels in evaluation.json"),
+        (lambda values: values["macro_avg"].pop("recall"), "recall of macro_avg in evaluation"),
+        (lambda values: values["macro_avg"].update(specificity=[]), "specificity of macro_avg in"),
+        (lambda values: values["weighted_avg"].update(f1="0.9"), "f1 of weighted_avg in evaluat"),
+        *(
+            (
+                lambda values, count=count: values["confusion_matrix"][0].__setitem__(1, count),
+                "The confusion matrix in evaluation.json holds something other than counts.",
+            )
+            for count in ("1", -1, 1.5, True, None, [])
+        ),
+        (lambda values: values["confusion_matrix"].append("row"), "not 8 by 8"),
+        (lambda values: values.update(n=0), "n in evaluation.json is less than 1."),
+    ],
+)
+def test_figures_that_no_page_can_show_are_named(
+    bundle_path: Path, edit: Change, sentence: str
+) -> None:
+    change(bundle_path / registry.EVALUATION_FILE, edit)
+    assert sentence in problems_of(bundle_path)
+
+
+@pytest.mark.parametrize("file_name", [registry.METADATA_FILE, registry.EVALUATION_FILE])
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("NaN", "cannot be read: it holds NaN, which is not a number."),
+        ("-Infinity", "cannot be read: it holds -Infinity, which is not a number."),
+        ("1e999", "cannot be read: it holds a number that is too large."),
+        (str(2**63), "cannot be read: it holds a number that is too large."),
+        ("9" * 5000, "cannot be read: it holds a number that is too large."),
+        (r'"\ud800"', "cannot be read: it holds text that is not Unicode."),
+        (r'"\u0000"', "cannot be read: it holds a NUL character."),
+        ("[" * 100_000, "cannot be read: it is nested too deeply."),
+    ],
+    ids=["nan", "infinity", "float", "int", "digits", "surrogate", "nul", "nested"],
+)
+def test_values_that_no_database_takes_are_refused(
+    bundle_path: Path, file_name: str, written: str, sentence: str
+) -> None:
+    path = bundle_path / file_name
+    path.write_text(path.read_text().replace("{", f'{{"more": {written}, ', 1))
+    assert problems_of(bundle_path) == f"{file_name} {sentence}"
+
+
+@pytest.mark.parametrize("written", ["9" * 18, f"-{2**63 - 1}", "1e308"])
+def test_large_numbers_that_fit_are_taken(bundle_path: Path, written: str) -> None:
+    path = bundle_path / registry.METADATA_FILE
+    path.write_text(path.read_text().replace("{", f'{{"more": {written}, ', 1))
+    assert load_bundle(bundle_path).metadata["more"] == json.loads(written)
+
+
+@pytest.mark.parametrize("name", ["model\x01.keras", "a" * 300, ".", ""])
+def test_an_odd_weights_name_is_a_problem(bundle_path: Path, name: str) -> None:
+    change(bundle_path / registry.METADATA_FILE, lambda values: values["weights"].update(file=name))
+    assert f"The weights file {name!r}" in problems_of(bundle_path)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError("stale")])
+def test_weights_that_cannot_be_read_are_named(
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    # Not by the file's mode, which root, as whom tests may run, reads past.
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(hashlib, "file_digest", fail)
+    reason = error.strerror or str(error)
+    assert problems_of(bundle_path) == f"The weights file 'model.keras' cannot be read: {reason}."
+
+
+def test_a_nul_in_the_weights_name_is_a_problem(bundle_path: Path) -> None:
+    [problem] = verification.weights_problems(bundle_path, {"file": "a\0", "sha256": SHA256})
+    assert problem.startswith(r"The weights file 'a\x00' cannot be read: ")
+    change(
+        bundle_path / registry.METADATA_FILE, lambda values: values["weights"].update(file="a\0")
+    )
+    assert "holds a NUL character" in problems_of(bundle_path)
+
+
+def test_weights_that_link_to_themselves_are_a_problem(bundle_path: Path) -> None:
+    (bundle_path / "model.keras").unlink()
+    (bundle_path / "model.keras").symlink_to("model.keras")
+    assert "The weights file 'model.keras'" in problems_of(bundle_path)
 
 
 def test_a_link_out_of_the_folder_is_refused(bundle_path: Path) -> None:

@@ -1,0 +1,227 @@
+"""What must hold of a bundle's files, whatever its dataset; `classifier.registry` asks.
+
+Pages, API and database take a bundle's values as they are, so that one bad value here would break
+them for everyone. Each check gives its problems, one plain sentence each.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+METADATA_FILE: Final = "metadata.json"
+EVALUATION_FILE: Final = "evaluation.json"
+
+Values = Mapping[str, Any]
+Types = Mapping[str, type | tuple[type, ...]]
+
+_METADATA_TYPES: Types = {
+    "schema_version": int,
+    "slug": str,
+    "title": str,
+    "version": int,
+    "dataset": str,
+    "architecture": str,
+    "classes": list,
+    "input.size": int,
+    "input.channels": int,
+    "weights.file": str,
+    "weights.sha256": str,
+    "parameters": int,
+    "training": dict,
+    "reported": (dict, type(None)),
+    "intended_use": str,
+    "limitations": list,
+    "recommended": bool,
+}
+_EVALUATION_TYPES: Types = {
+    "split": str,
+    "n": int,
+    "accuracy": float,
+    "auc": float,
+    "balanced_accuracy": float,
+    "per_class": list,
+    "macro_avg": dict,
+    "weighted_avg": dict,
+    "confusion_matrix": list,
+    "ece": float,
+    "brier": float,
+    "intervals.accuracy": list,
+    "intervals.auc": list,
+    "data.file": str,
+    "data.sha256": str,
+}
+# What the columns of TrainedModel hold.
+_LENGTHS: Final = {"slug": 80, "title": 120, "architecture": 80}
+_RANGES: Final = {"version": (1, 2**31 - 1), "input.size": (1, 1024)}
+_CHANNELS: Final = (1, 3)
+_LARGEST: Final = 2**63 - 1
+
+_AVERAGED: Final = ("precision", "recall", "f1", "support")
+_PER_CLASS: Final = (*_AVERAGED, "specificity")
+
+_MISSING = object()
+
+
+def parse(text: str) -> object:
+    """Parse JSON, and refuse with ValueError what no database or page could take.
+
+    That is NaN and infinity, whole numbers beyond 64 bits, NULs and halves of surrogate pairs.
+    """
+    try:
+        value = json.loads(
+            text, parse_constant=_refuse, parse_float=_finite_float, parse_int=_bounded_int
+        )
+        written = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds text that is not Unicode") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if rb"\u0000" in written:
+        raise ValueError("it holds a NUL character")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"it holds {constant}, which is not a number")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("it holds a number that is too large")
+    return value
+
+
+def _bounded_int(text: str) -> int:
+    # Before int(), which complains of very long numbers in its own words.
+    if len(text) > len(str(-_LARGEST)) or abs(int(text)) > _LARGEST:
+        raise ValueError("it holds a number that is too large")
+    return int(text)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the number and path that an OSError's text brings."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def metadata_type_problems(metadata: Values) -> list[str]:
+    """Say which values of metadata.json are missing or of another type."""
+    return list(_type_problems(METADATA_FILE, metadata, _METADATA_TYPES))
+
+
+def evaluation_type_problems(evaluation: Values) -> list[str]:
+    """Say which values of evaluation.json are missing or of another type."""
+    return list(_type_problems(EVALUATION_FILE, evaluation, _EVALUATION_TYPES))
+
+
+def _type_problems(file_name: str, values: Values, types: Types) -> Iterator[str]:
+    for key, expected in types.items():
+        value = _nested(values, key)
+        if value is _MISSING:
+            yield f"{file_name} lacks {key}."
+        elif not _is_instance(value, expected):
+            yield f"{key} in {file_name} has the wrong type."
+
+
+def _nested(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return _MISSING
+        values = values[part]
+    return values
+
+
+def _is_instance(value: object, expected: type | tuple[type, ...]) -> bool:
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
+
+
+def metadata_problems(metadata: Values) -> Iterator[str]:
+    """Say which values of metadata.json, all of the right type, cannot be."""
+    if not re.fullmatch("[-a-zA-Z0-9_]+", metadata["slug"]):
+        yield f"slug in {METADATA_FILE} is not made of letters, digits, hyphens and underscores."
+    for key, longest in _LENGTHS.items():
+        if not metadata[key].strip() or len(metadata[key]) > longest:
+            yield f"{key} in {METADATA_FILE} does not have 1 to {longest} characters."
+    for key, (low, high) in _RANGES.items():
+        if not low <= _nested(metadata, key) <= high:
+            yield f"{key} in {METADATA_FILE} is not between {low} and {high}."
+    if metadata["input"]["channels"] not in _CHANNELS:
+        yield f"input.channels in {METADATA_FILE} is neither 1 nor 3."
+    if metadata["reported"]:
+        named = {"accuracy", *metadata["reported"]}
+        yield from _number_problems("reported", METADATA_FILE, metadata["reported"], named)
+
+
+def _number_problems(
+    what: str, file_name: str, values: Values, keys: Iterable[str]
+) -> Iterator[str]:
+    for key in sorted(keys):
+        if not _is_instance(values.get(key), float):
+            yield f"{key} of {what} in {file_name} is not a number."
+
+
+def weights_problems(folder: Path, weights: Mapping[str, str]) -> list[str]:
+    """Say why the weights file cannot be the one that the metadata name."""
+    try:
+        return list(_weights_problems(folder, weights))
+    # ValueError: the name holds a NUL. RuntimeError: a link leads back to itself.
+    except (OSError, RuntimeError, ValueError) as error:
+        return [f"The weights file {weights['file']!r} cannot be read: {reason(error)}."]
+
+
+def _weights_problems(folder: Path, weights: Mapping[str, str]) -> Iterator[str]:
+    file_name = weights["file"]
+    path = folder / file_name
+    if path.resolve().parent != folder.resolve():
+        yield f"The weights file {file_name!r} is not inside the bundle's folder."
+    elif not path.is_file():
+        yield f"The weights file {file_name!r} is missing."
+    elif _sha256(path) != weights["sha256"]:
+        yield f"The checksum of {file_name!r} is not the one in {METADATA_FILE}."
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def evaluation_problems(metadata: Values, evaluation: Values) -> Iterator[str]:
+    """Say which values of evaluation.json cannot be, or are about another model."""
+    if evaluation["n"] < 1:
+        yield f"n in {EVALUATION_FILE} is less than 1."
+    yield from _per_class_problems(evaluation["per_class"], metadata["classes"])
+    for name in ("macro_avg", "weighted_avg"):
+        keys = {*_AVERAGED, *evaluation[name]}
+        yield from _number_problems(name, EVALUATION_FILE, evaluation[name], keys)
+    yield from _matrix_problems(evaluation["confusion_matrix"], len(metadata["classes"]))
+    for name in ("accuracy", "auc"):
+        if not _is_interval(evaluation["intervals"][name]):
+            yield f"intervals.{name} in {EVALUATION_FILE} is not two numbers, the lower one first."
+    if evaluation.get("weights_sha256") != metadata["weights"]["sha256"]:
+        yield f"{EVALUATION_FILE} is about other weights; run evaluate_model again."
+
+
+def _per_class_problems(rows: Sequence[Any], classes: Sequence[str]) -> Iterator[str]:
+    if [_nested(row, "label") for row in rows] != classes:
+        yield f"The class labels in {EVALUATION_FILE} are not the model's."
+        return
+    for row in rows:
+        yield from _number_problems(repr(row["label"]), EVALUATION_FILE, row, _PER_CLASS)
+
+
+def _matrix_problems(matrix: Sequence[Any], width: int) -> Iterator[str]:
+    if [len(row) if isinstance(row, list) else -1 for row in matrix] != [width] * width:
+        yield f"The confusion matrix in {EVALUATION_FILE} is not {width} by {width}."
+    elif not all(_is_instance(count, int) and count >= 0 for row in matrix for count in row):
+        yield f"The confusion matrix in {EVALUATION_FILE} holds something other than counts."
+
+
+def _is_interval(values: Sequence[Any]) -> bool:
+    are_numbers = all(_is_instance(value, float) for value in values)
+    return are_numbers and len(values) == 2 and bool(values[0] <= values[1])
