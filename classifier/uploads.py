@@ -6,7 +6,8 @@ Nothing here touches the database. Whatever the bytes are, only ``UploadRejected
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -20,6 +21,10 @@ MINIMUM_SIDE: Final = 8
 # Lists show 48 CSS pixels; twice that is sharp on dense screens.
 THUMBNAIL_SIDE: Final = 96
 MAXIMUM_FILENAME_LENGTH: Final = 255
+# Letters and symbols to Unicode, and yet nothing to see: Hangul fillers and the blank Braille cell.
+BLANKS: Final = " \u115f\u1160\u2800\u3164\uffa0"
+# No script needs more on one letter, and a pile of them would cover the lines above.
+MARKS_PER_LETTER: Final = 4
 
 PHOTOMETRIC_INTERPRETATION: Final = 262
 TILE_WIDTH: Final = 322
@@ -129,7 +134,7 @@ class UploadedPicture:
         format: what the bytes really were, one of ``FORMATS``.
         byte_size: of the file as uploaded.
         sha256: of the file as uploaded, 64 hexadecimal digits.
-        filename: as sent, without unprintable characters.
+        filename: as sent, without unprintable characters; "unnamed" where nothing is to be seen.
     """
 
     pixels: Image.Image
@@ -202,7 +207,21 @@ def _printable_name(filename: str) -> str:
         raise UploadRejected("filename_path")
     if len(filename) > MAXIMUM_FILENAME_LENGTH:
         raise UploadRejected("filename_too_long", limit=MAXIMUM_FILENAME_LENGTH)
-    return "".join(char for char in filename if char.isprintable()) or "unnamed"
+    name = "".join(_with_few_marks(filter(str.isprintable, filename))).strip(BLANKS)
+    return name if any(char not in BLANKS and not _is_mark(char) for char in name) else "unnamed"
+
+
+def _with_few_marks(characters: Iterable[str]) -> Iterator[str]:
+    marks = 0
+    for char in characters:
+        marks = marks + 1 if _is_mark(char) else 0
+        if marks <= MARKS_PER_LETTER:
+            yield char
+
+
+def _is_mark(char: str) -> bool:
+    """Whether it is drawn over, under or into the character before it, such as an accent."""
+    return unicodedata.category(char).startswith("M")
 
 
 def _read_bytes(file: BinaryIO, size: int, max_bytes: int) -> bytes:

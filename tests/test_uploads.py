@@ -173,9 +173,16 @@ def test_unfit_file_names(filename: str, code: str) -> None:
         ("a" * 251 + ".png", "a" * 251 + ".png"),
         ("gnp.\u202ellec\n.exe", "gnp.llec.exe"),
         ("\t", "unnamed"),
+        ("   ", "unnamed"),
+        ("\u3164", "unnamed"),
+        ("\u2800 \u115f", "unnamed"),
+        ("\u0301 \u0301", "unnamed"),
+        (" cell.png ", "cell.png"),
+        ("Zu\u0308rich \u0915\u094d\u0937.png", "Zu\u0308rich \u0915\u094d\u0937.png"),
+        ("ce" + "\u0301" * 200 + "ll.png", "ce" + "\u0301" * 4 + "ll.png"),
     ],
 )
-def test_file_names_lose_only_what_cannot_be_printed(filename: str, kept: str) -> None:
+def test_file_names_lose_only_what_cannot_be_shown(filename: str, kept: str) -> None:
     assert read(VALID["png"], filename).filename == kept
 
 

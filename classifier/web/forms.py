@@ -18,8 +18,10 @@ from classifier.web.previews import Preview, build_preview
 
 CROP_CHOICES = [(Crop.AUTO, "Auto"), (Crop.CENTER, "Centre"), (Crop.NONE, "None")]
 NO_IMAGE = "No image was chosen. Choose a file, or one of the samples."
+MANY_IMAGES = "Several files were sent, and one is classified at a time. Choose one file."
 IMAGE_GONE = "This image is no longer stored. Choose the file again."
 SAMPLE_GONE = "There is no such sample. Choose another one, or a file of your own."
+WRONG_KIND = "This model is for another kind of image than the sample. Choose a model for its kind."
 NO_MODEL = "No model was chosen. Choose one."
 NO_CROP = "There is no such crop. Choose auto, centre or none."
 MODEL_GONE = "This model is not available. Choose another one."
@@ -59,6 +61,8 @@ class ClassifyForm(forms.Form):
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
+        if len(self.files.getlist("image")) > 1:
+            raise ValidationError(MANY_IMAGES, code="many_images")
         if file is not None:
             self.source = self._read(cast(BinaryIO, file), sent_name(file), file.size or 0)
         return file
@@ -84,6 +88,9 @@ class ClassifyForm(forms.Form):
         cleaned = super().clean() or {}
         if self.require_image and self.source is None and not self.image_errors:
             self.add_error("image", ValidationError(NO_IMAGE, code="no_image"))
+        model = cleaned.get("model")
+        if self.is_synthetic and model and model.dataset != _kind_of(cleaned["sample"]):
+            self.add_error("model", ValidationError(WRONG_KIND, code="wrong_kind"))
         return cleaned
 
     @property
@@ -97,8 +104,22 @@ class ClassifyForm(forms.Form):
         """The most that a file may have, as the refusal of a larger one puts it."""
         return int(settings.MAX_UPLOAD_BYTES // 2**20)
 
-    def submit(self) -> Prediction:
-        """Store the image where it is new and queue its prediction; for a valid form."""
+    def submit(self) -> Prediction | None:
+        """Store the image where it is new and queue its prediction; for a valid form.
+
+        None when that cannot be done, and then the form is not valid any more.
+        """
+        try:
+            return self._queue()
+        except ImageUpload.DoesNotExist:
+            self.source = None
+            self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))
+        except services.StorageFailed as error:
+            self.status = 503
+            self.add_error(None, ValidationError(str(error), code="storage_failed"))
+        return None
+
+    def _queue(self) -> Prediction:
         chosen = {"trained_models": [self.cleaned_data["model"]], "crop": self.cleaned_data["crop"]}
         if isinstance(self.source, ImageUpload):
             return services.predict_image(image=self.source, **chosen)[0]
@@ -147,3 +168,7 @@ class ClassifyForm(forms.Form):
         except KeyError as error:
             raise ValidationError(SAMPLE_GONE, code="sample_gone") from error
         return self._read(io.BytesIO(png), f"{slug}.png", len(png))
+
+
+def _kind_of(slug: str) -> str:
+    return next(sample.dataset for sample in samples.samples() if sample.slug == slug)

@@ -1,8 +1,10 @@
-"""The content security policy of every page."""
+"""What holds for every request and every answer."""
 
 from collections.abc import Callable
 from typing import Final
 
+from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -30,3 +32,25 @@ def content_security_policy(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+def readable_charset(get_response: Handler) -> Handler:
+    """Refuse a body or a query in a charset that cannot be read as text."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        charset = (request.content_params or {}).get("charset", settings.DEFAULT_CHARSET)
+        if not _reads_text(charset):
+            request.encoding = settings.DEFAULT_CHARSET  # for the page about the error
+            raise BadRequest("The charset of this request is no text encoding.")
+        return get_response(request)
+
+    return middleware
+
+
+def _reads_text(charset: str) -> bool:
+    """Python has codecs that give bytes, such as hex, and some that fail on stray bytes."""
+    try:
+        b"\xff".decode(charset, "replace")
+    except (LookupError, ValueError):
+        return False
+    return True

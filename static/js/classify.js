@@ -33,11 +33,12 @@ function showKind(dataset) {
 }
 
 function chooseKind(dataset) {
+  if (!models(dataset).length) return;
   showKind(dataset);
   if (models(dataset).some((model) => model.checked)) return;
   // The recommended model comes first in its group.
   const [first] = models(dataset);
-  if (first) first.checked = true;
+  first.checked = true;
   nameModel();
 }
 
@@ -45,6 +46,7 @@ function forgetOtherSources() {
   form.elements.sample.value = "";
   form.elements.stored_image.value = "";
   for (const sample of samples) sample.removeAttribute("aria-current");
+  form.querySelector("#image-errors").replaceChildren();
 }
 
 function takeFiles(files) {
@@ -122,9 +124,11 @@ form.addEventListener("htmx:beforeRequest", () => say(""));
 form.addEventListener("htmx:sendError", () =>
   say("The server cannot be reached. Nothing was sent; try again in a moment."),
 );
-form.addEventListener("htmx:responseError", () =>
-  say("The server could not take this. Nothing was stored; reload the page and try again."),
-);
+form.addEventListener("htmx:responseError", () => {
+  // A full disk is told in the server's own words, which are in their place by now.
+  if (form.querySelector("#form-errors .error")) return;
+  say("The server could not take this. Nothing was stored; reload the page and try again.");
+});
 
 // After a refusal the focus goes to the field that has to be changed.
 form.addEventListener("htmx:afterRequest", (event) => {

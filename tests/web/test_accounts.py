@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
+
+from classifier.web.accounts import NAME_LIKE_ADDRESS
 
 PASSWORD = "correct horse battery"
 NEW_PASSWORD = "staple from another battery"
@@ -55,6 +58,11 @@ def test_sign_up_refusals(client: Client, db: None, changes: dict[str, str], wor
     assert not User.objects.exists()
 
 
+def test_username_cannot_pass_for_an_address(client: Client, user: User) -> None:
+    assert NAME_LIKE_ADDRESS in sign_up(client, username=f"{user.email}.org")
+    assert User.objects.get() == user
+
+
 def test_sign_up_can_be_closed(client: Client, db: None, settings: Settings) -> None:
     settings.SIGNUP_OPEN = False
     assert "Sign-up is closed" in sign_up(client)
@@ -68,11 +76,25 @@ def test_sign_in_by_name_or_address(client: Client, user: User, login: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("asked", "led"), [("/models/", "/models/"), ("https://elsewhere.example/", "/classify/")]
+    ("asked", "led"),
+    [
+        ("/models/", "/models/"),
+        ("https://elsewhere.example/", "/classify/"),
+        ("//[evil", "/classify/"),
+        ("http://[", "/classify/"),
+    ],
 )
 def test_sign_in_goes_on_to_where_one_was(client: Client, user: User, asked: str, led: str) -> None:
     data = {"login": user.username, "password": PASSWORD, "next": asked}
     assert client.post("/accounts/login/", data)["Location"] == led
+
+
+@pytest.mark.parametrize("asked", ["//[evil", "http://["])
+def test_broken_address_to_go_on_to_is_passed_over(client: Client, user: User, asked: str) -> None:
+    assert client.get("/accounts/login/", {"next": asked}).status_code == 200
+    client.force_login(user)
+    assert client.get("/accounts/logout/", {"next": asked}).status_code == 200
+    assert client.post("/accounts/logout/", {"next": asked})["Location"] == "/"
 
 
 def test_wrong_password_is_said_at_the_form(client: Client, user: User) -> None:
@@ -124,6 +146,46 @@ def test_reset_of_password(client: Client, user: User) -> None:
     assert "Your password was changed" in done.content.decode()
     user.refresh_from_db()
     assert user.check_password(NEW_PASSWORD)
+
+
+def test_address_of_another_account_cannot_be_added(
+    page: Client, user: User, other_user: User
+) -> None:
+    data = {"email": other_user.email.upper(), "action_add": ""}
+    text = page.post("/accounts/email/", data, follow=True).content.decode()
+    assert "already registered with this email address" in text
+    mail.outbox.clear()
+    page.post("/accounts/password/reset/", {"email": other_user.email})
+    [message] = mail.outbox
+    assert other_user.username in str(message.body)
+    assert f"username is {user.username}" not in str(message.body)
+
+
+def test_address_of_nobody_is_added_and_confirmed(page: Client) -> None:
+    data = {"email": "second@example.org", "action_add": ""}
+    text = page.post("/accounts/email/", data, follow=True).content.decode()
+    assert "second@example.org" in text
+    link = re.search(r"http://testserver(\S+)", str(mail.outbox[-1].body))
+    assert link is not None
+    text = page.get(link[1]).content.decode()
+    assert "Confirm the address" in text
+    assert "<strong>second@example.org</strong>" in text
+    page.post(link[1])
+    address = EmailAddress.objects.get(email="second@example.org")
+    assert address.verified
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/accounts/confirm-email/", "If you asked for a verification link"),
+        ("/accounts/confirm-email/broken/", "This link does not work"),
+    ],
+)
+def test_pages_on_verification_links(client: Client, db: None, path: str, words: str) -> None:
+    text = client.get(path).content.decode()
+    assert words in text
+    assert "page-narrow account" in text
 
 
 def test_broken_reset_link(client: Client, db: None) -> None:

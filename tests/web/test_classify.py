@@ -8,9 +8,20 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from classifier import services
 from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.registry import Crop
-from classifier.web.forms import MODEL_GONE, NO_CROP, NO_IMAGE, NO_MODEL, SAMPLE_GONE
+from classifier.services import StorageFailed
+from classifier.web.forms import (
+    IMAGE_GONE,
+    MANY_IMAGES,
+    MODEL_GONE,
+    NO_CROP,
+    NO_IMAGE,
+    NO_MODEL,
+    SAMPLE_GONE,
+    WRONG_KIND,
+)
 from tests.factories import ImageUploadFactory, TrainedModelFactory
 from tests.web import pictures
 from tests.web.conftest import assert_nothing_stored, stored_files
@@ -140,6 +151,34 @@ def test_bad_choice_is_refused_in_words(
     assert_nothing_stored()
 
 
+def test_several_files_are_refused(page: Client, model: TrainedModel) -> None:
+    response = page.post(URL, entered([pictures.cell("a.png"), pictures.cell("b.png")]))
+    assert response.status_code == 400
+    assert MANY_IMAGES in response.content.decode()
+    assert_nothing_stored()
+
+
+@pytest.mark.parametrize("path", [URL, PREVIEW])
+def test_sample_and_model_must_be_of_one_kind(page: Client, model: TrainedModel, path: str) -> None:
+    response = page.post(path, entered(sample="synthetic-smooth-lesion"), headers=HTMX)
+    assert response.status_code == 400
+    assert WRONG_KIND in response.content.decode().split("#model-errors")[1]
+    assert_nothing_stored()
+
+
+def test_own_file_may_be_of_any_kind(page: Client, model: TrainedModel) -> None:
+    page.post(URL, entered(pictures.cell(), sample="synthetic-smooth-lesion"))
+    assert Prediction.objects.get().trained_model == model
+
+
+def test_samples_without_a_model_are_not_offered(page: Client) -> None:
+    TrainedModelFactory.create(slug="blood", is_active=False)
+    TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    content = page.get(URL).content.decode()
+    assert 'data-dataset="breastmnist"' in content
+    assert 'data-dataset="bloodmnist"' not in content
+
+
 def test_what_was_entered_is_kept(page: Client, model: TrainedModel) -> None:
     TrainedModelFactory.create(slug="second", title="Second model")
     response = page.post(URL, entered(model="second"))
@@ -224,6 +263,42 @@ def test_failure_while_storing_leaves_no_file(
     page.raise_request_exception = False
     assert page.post(URL, entered(pictures.cell())).status_code == 500
     assert not stored_files()
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_stored_image_that_is_deleted_meanwhile(
+    page: Client,
+    user: User,
+    model: TrainedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+) -> None:
+    image = ImageUploadFactory.create(owner=user)
+    predict = services.predict_image
+
+    def delete_first(**chosen: Any) -> list[Prediction]:
+        ImageUpload.objects.get(pk=image.pk).delete()
+        return predict(**chosen)
+
+    monkeypatch.setattr(services, "predict_image", delete_first)
+    response = page.post(URL, entered(stored_image=str(image.pk)), headers=headers)
+    assert response.status_code == 400
+    assert response.content.decode().count(IMAGE_GONE) == 1
+    assert not Prediction.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_full_disk_is_said_at_the_form(
+    page: Client, model: TrainedModel, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("django.core.files.storage.FileSystemStorage._save", full)
+    response = page.post(URL, entered(pictures.cell()), headers=headers)
+    assert response.status_code == 503
+    assert str(StorageFailed()) in response.content.decode().split("form-errors")[1]
+    assert_nothing_stored()
 
 
 def test_names_of_the_addresses() -> None:

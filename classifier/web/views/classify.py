@@ -30,9 +30,10 @@ def classify(request: HtmxRequest) -> HttpResponseBase:
         form = ClassifyForm(_asked_for(request), user=_user(request), require_image=False)
         return render(request, "web/classify.html", _page(form))
     form = ClassifyForm(request.POST, request.FILES, user=_user(request))
-    if not form.is_valid():
+    prediction = form.submit() if form.is_valid() else None
+    if prediction is None:
         return _refuse(request, form)
-    url = form.submit().get_absolute_url()
+    url = prediction.get_absolute_url()
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
@@ -73,11 +74,13 @@ def _asked_for(request: HttpRequest) -> dict[str, str]:
 
 def _page(form: ClassifyForm) -> dict[str, Any]:
     preview = form.preview()
+    groups = model_groups(TrainedModel.objects.active().in_display_order())
+    kinds = {group.dataset.slug for group in groups}
     return {
         "form": form,
         "preview": preview,
-        "groups": model_groups(TrainedModel.objects.active().in_display_order()),
+        "groups": groups,
         "chosen": form.cleaned_data.get("model"),
         "crops": CROP_CHOICES,
-        "samples": samples(),
+        "samples": [sample for sample in samples() if sample.dataset in kinds],
     }
