@@ -7,6 +7,9 @@ from django.urls import include, path
 # The admin asks for the same sign-in as the pages, with the same limits on failed attempts.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+handler400 = "classifier.api.errors.bad_request"
+handler500 = "classifier.api.errors.server_error"
+
 urlpatterns = [
     path("", include("classifier.web.urls")),
     path("accounts/", include("allauth.urls")),

@@ -6,9 +6,12 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -37,6 +40,7 @@ def problem(status: int, detail: str, **members: Any) -> dict[str, Any]:
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None lets an unexpected error end as 500 in the log."""
+    _answer_in_json(context["request"])
     if isinstance(error, UploadRejected):
         members = {"code": error.code, "errors": {error.field: [error.message]}}
         return _response(problem(error.status, error.message, **members))
@@ -51,6 +55,12 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     else:
         body = problem(response.status_code, str(response.data.get("detail", "")))
     return _response(body, headers=dict(response.items()))
+
+
+def _answer_in_json(request: Request) -> None:
+    """Problems are JSON also where the answers are a page or YAML."""
+    request.accepted_renderer = JSONRenderer()
+    request.accepted_media_type = JSONRenderer.media_type
 
 
 def _as_api_exception(error: Exception) -> Exception:
@@ -84,5 +94,26 @@ def _response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Re
 @login_not_required
 def not_found(request: HttpRequest) -> JsonResponse:
     """For addresses under /api/ that lead nowhere."""
-    body = problem(404, "There is nothing at this address.")
-    return JsonResponse(body, status=404, content_type=PROBLEM_TYPE)
+    return _outside_of_views(404, "There is nothing at this address.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: for what no view of the API gets to see, such as an unknown host."""
+    if _is_for_api(request):
+        return _outside_of_views(400, "This request could not be read.")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    if _is_for_api(request):
+        return _outside_of_views(500, "Something went wrong here. The log of the server says what.")
+    return defaults.server_error(request)
+
+
+def _is_for_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")
+
+
+def _outside_of_views(status: int, detail: str) -> JsonResponse:
+    return JsonResponse(problem(status, detail), status=status, content_type=PROBLEM_TYPE)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
+from allauth.account.adapter import get_adapter
+from allauth.core.internal.ratelimit import get_rates
 from django.conf import settings
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.archives import Archive, basename
@@ -71,12 +73,27 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        user = authenticate(
+        user = authenticated(
             self.context["request"], username=attrs["username"], password=attrs["password"]
         )
         if user is None:
             raise serializers.ValidationError("The username or the password is wrong.")
         return {**attrs, "user": user}
+
+
+def authenticated(request: HttpRequest, **credentials: str) -> User | None:
+    """Whose password it is. Failed attempts count as those of the sign-in page do.
+
+    Raises Throttled when there were too many of them.
+    """
+    try:
+        user = get_adapter().authenticate(request, **credentials)
+    except ValidationError as error:
+        rates = get_rates(app="allauth.account", action="login_failed")
+        wait = max(rate.duration for rate in rates)
+        raise exceptions.Throttled(wait, error.messages[0]) from error
+    # The adapter gives disabled accounts too, for its page about them.
+    return user if user and user.is_active else None
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,8 @@ results_csv = batches.BatchViewSet.as_view({"get": "results_csv"})
 results_json = batches.BatchViewSet.as_view({"get": "results_json"})
 # It comes as YAML or JSON, by Accept or ?format=.
 schema = SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)
+# OPTIONS would be answered with a page, and there is no template for one.
+docs = SpectacularSwaggerSplitView.as_view(url_name="api:schema", http_method_names=["get", "head"])
 
 version_1 = [
     path("auth/token/", accounts.TokenView.as_view(), name="auth-token"),
@@ -37,6 +39,6 @@ version_1 = [
 urlpatterns = [
     path("v1/", include(version_1)),
     path("schema/", schema, name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", docs, name="docs"),
     re_path(r"", errors.not_found),
 ]

@@ -39,7 +39,9 @@ class TokenView(SecretView):
         request=requests.TokenRequestSerializer, responses=serializers.TokenSerializer, auth=[]
     )
     def post(self, request: Request) -> Response:
-        sent = requests.TokenRequestSerializer(data=request.data, context={"request": request})
+        sent = requests.TokenRequestSerializer(
+            data=request.data, context={"request": request._request}
+        )
         sent.is_valid(raise_exception=True)
         data = sent.validated_data
         _, secret = ApiToken.objects.issue(data["user"], name=data["name"])

@@ -2,18 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
+from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from classifier.api.errors import RequestTooLarge
+from classifier.api.parsers import ShallowJSONParser
 from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid
 from classifier.idempotency import AlreadyDone, RepeatableRequest
 from classifier.models import IdempotencyKey, PredictionQuerySet
@@ -30,6 +32,8 @@ _waiting = threading.BoundedSemaphore(2)
 @method_decorator(conditional_page, name="dispatch")
 class ApiView(APIView):
     """Bounds the body, and answers 304 to who has the answer already."""
+
+    parser_classes: Sequence[type[BaseParser]] = (ShallowJSONParser, MultiPartParser, FormParser)
 
     def max_body_bytes(self) -> int:
         return 2**20

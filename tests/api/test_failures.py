@@ -1,0 +1,140 @@
+"""Odd requests and trouble on the server: every answer is a problem document all the same."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection
+from django.test import Client
+from rest_framework.test import APIClient
+
+from classifier.models import ApiToken, Prediction
+from tests.api.conftest import client_of
+
+pytestmark = pytest.mark.django_db
+
+TOKEN = "/api/v1/auth/token/"
+TOKENS = "/api/v1/tokens/"
+
+
+def expect_problem(answer: Any, status: int) -> None:
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", [TOKEN, TOKENS])
+def test_json_that_nests_too_deeply(api: APIClient, path: str) -> None:
+    answer = api.post(path, "[" * 100_000, content_type="application/json")
+    expect_problem(answer, 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("&".join(f"a{number}=1" for number in range(2_000)), "x-www-form-urlencoded", 400),
+        ('{"name": "' + "x" * 3_000_000 + '"}', "json", 413),
+    ],
+)
+def test_more_than_is_read(api: APIClient, body: str, content_type: str, status: int) -> None:
+    expect_problem(api.post(TOKENS, body, content_type=f"application/{content_type}"), status)
+
+
+def test_a_query_of_too_many_fields(api: APIClient) -> None:
+    query = "&".join(f"a{number}=1" for number in range(2_000))
+    expect_problem(api.get(f"/api/v1/predictions/?{query}"), 400)
+
+
+def test_an_unknown_host(client: Client) -> None:
+    headers = {"Host": "elsewhere.example"}
+    expect_problem(client.get("/api/v1/models/", headers=headers), 400)
+    assert client.get("/models/", headers=headers)["Content-Type"].startswith("text/html")
+
+
+def test_an_unexpected_error(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("This must not be in the answer.")
+
+    api.raise_request_exception = False
+    monkeypatch.setattr(Prediction.objects.__class__, "with_relations", fail)
+    answer = api.get("/api/v1/predictions/")
+    expect_problem(answer, 500)
+    assert "must not" not in answer.content.decode()
+
+
+def test_an_unknown_address_needs_no_csrf_token(user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    expect_problem(client.post("/api/v1/nothing/"), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("options", "/api/docs/"), ("post", "/api/docs/"), ("post", "/api/schema/")],
+)
+def test_documentation_is_only_read(api: APIClient, method: str, path: str) -> None:
+    expect_problem(api.generic(method.upper(), path), 405)
+
+
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])
+def test_documentation_is_for_those_who_signed_in(client: Client, path: str) -> None:
+    expect_problem(client.get(path), 401)
+
+
+def test_an_account_is_locked_for_programs_as_for_the_sign_in_page(user: User) -> None:
+    page, program = Client(), APIClient()
+    wrong = {"login": user.username, "password": "wrong"}
+    for _ in range(5):
+        page.post("/accounts/login/", wrong, headers={"X-Forwarded-For": "192.0.2.1"})
+    right = {"username": user.username, "password": "correct horse battery"}
+    answer = program.post(TOKEN, right, REMOTE_ADDR="192.0.2.2")
+    expect_problem(answer, 429)
+    assert answer["Retry-After"] == "300"
+    assert not ApiToken.objects.exists()
+
+
+def test_guessing_from_many_addresses_locks_the_account(user: User) -> None:
+    wrong = {"username": user.username, "password": "wrong"}
+    statuses = [
+        APIClient().post(TOKEN, wrong, REMOTE_ADDR=f"192.0.2.{number}").status_code
+        for number in range(6)
+    ]
+    assert statuses == [400] * 5 + [429]
+
+
+def test_an_e_mail_address_buys_a_token(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(email="one@example.org")
+    credentials = {"username": "One@example.org", "password": "correct horse battery"}
+    assert APIClient().post(TOKEN, credentials).status_code == 200
+
+
+def test_a_disabled_person_gets_no_token(user: User) -> None:
+    User.objects.update(is_active=False)
+    credentials = {"username": user.username, "password": "correct horse battery"}
+    expect_problem(APIClient().post(TOKEN, credentials), 400)
+    assert not ApiToken.objects.exists()
+
+
+def refuse_writes(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+) -> Any:
+    if sql.startswith(("INSERT", "UPDATE")):
+        raise OperationalError("database is locked")
+    return execute(sql, params, many, context)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_goes_on_while_the_database_takes_no_writes(user: User) -> None:
+    program = client_of(user)
+    with connection.execute_wrapper(refuse_writes):
+        assert program.get("/api/v1/predictions/").status_code == 200
+    assert user.api_tokens.get().last_used_at is None
+    assert program.get("/api/v1/predictions/").status_code == 200
+    assert user.api_tokens.get().last_used_at is not None
+
+
+@pytest.mark.parametrize("path", ["me/", "models/", "predictions/", "batches/", "tokens/"])
+def test_answers_are_for_one_person_alone(api: APIClient, path: str) -> None:
+    assert "private" in api.get(f"/api/v1/{path}")["Cache-Control"]
