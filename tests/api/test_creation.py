@@ -114,7 +114,7 @@ def test_of_two_requests_at_once_the_second_gives_what_the_first_stored(
     monkeypatch.setattr(RepeatableRequest, "find", lambda self: next(answers)(self))
     assert create(api, key="k").json() == first
     assert (Prediction.objects.count(), ImageUpload.objects.count()) == (1, 1)
-    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.png"))) == 2
+    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.png"))) == 1
 
 
 def test_what_was_deleted_is_made_anew(api: APIClient, trained_model: TrainedModel) -> None:
