@@ -50,6 +50,8 @@ train: $(VENV)/development
 # Not part of the tests: machines are noisy, and only ratios within one run mean much.
 bench: $(VENV)/development browser
 	@$(PYTHON) -m benchmarks.click_to_result
+	@$(PYTHON) -m benchmarks.batches
+	@$(PYTHON) -m benchmarks.api_requests
 
 # Resolve requirements*.in into pinned requirements*.txt.
 requirements: $(VENV)/development

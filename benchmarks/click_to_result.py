@@ -19,6 +19,7 @@ django.setup()
 
 from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
 
+from benchmarks.figures import report  # noqa: E402
 from tests.browser.chromium import ARGUMENTS, find_chromium  # noqa: E402
 from tests.processes.stack import PASSWORD, USERNAME, Stack, running_stack  # noqa: E402
 
@@ -65,12 +66,6 @@ def classify(page: Page) -> float:
     page.get_by_role("button", name="Classify").click()
     expect(page.locator(".answer-confidence")).to_be_visible(timeout=PATIENCE_MS)
     return 1000 * (time.perf_counter() - started)
-
-
-def report(what: str, milliseconds: list[float]) -> None:
-    ordered = sorted(milliseconds)
-    p95 = ordered[int(0.95 * len(ordered))]
-    print(f"{what}: p50 {statistics.median(ordered):.0f} ms, p95 {p95:.0f} ms, n = {len(ordered)}")
 
 
 if __name__ == "__main__":

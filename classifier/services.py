@@ -142,11 +142,19 @@ def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bo
     )
     try:
         image.file.save(IMAGE, ContentFile(uploads.encode(picture)), save=False)
-        image.thumbnail.save(THUMBNAIL, ContentFile(uploads.thumbnail(picture)), save=False)
+        _add_thumbnail(image, picture)
     except OSError as error:
         image.remove_files()
         raise StorageFailed from error
     return image
+
+
+def _add_thumbnail(image: ImageUpload, picture: uploads.UploadedPicture) -> None:
+    if max(picture.width, picture.height) > uploads.THUMBNAIL_SIDE:
+        image.thumbnail.save(THUMBNAIL, ContentFile(uploads.thumbnail(picture)), save=False)
+    else:
+        # It would be the same picture in a second file, which is what costs most with small images.
+        image.thumbnail.name = image.file.name
 
 
 @transaction.atomic

@@ -68,6 +68,29 @@ def test_submitting_stores_the_image_and_queues_one_prediction_per_model(
     assert Image.open(image.file).size == (40, 30)
 
 
+@pytest.mark.parametrize(("side", "files"), [(96, 1), (97, 2)])
+def test_a_small_image_is_its_own_thumbnail(
+    user: User,
+    trained_model: TrainedModel,
+    settings: Settings,
+    side: int,
+    files: int,
+    django_capture_on_commit_callbacks: Commit,
+) -> None:
+    data = png(side, 20)
+    picture = read_image(
+        io.BytesIO(data), filename="cell.png", size=len(data), max_bytes=10**6, max_pixels=10**6
+    )
+    [prediction] = services.submit_predictions(
+        owner=user, picture=picture, trained_models=[trained_model]
+    )
+    assert Image.open(prediction.image.thumbnail).size == (min(side, 96), 20)
+    assert len(stored_files(settings)) == files
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_prediction(prediction=prediction)
+    assert stored_files(settings) == []
+
+
 def test_nothing_is_queued_before_the_commit(
     user: User, picture: UploadedPicture, trained_model: TrainedModel, rung: list[str]
 ) -> None:

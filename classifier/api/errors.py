@@ -17,7 +17,7 @@ from rest_framework.views import exception_handler
 
 from classifier.idempotency import KeyReused
 from classifier.quotas import QuotaExceeded
-from classifier.services import NothingAccepted
+from classifier.services import NothingAccepted, StorageFailed
 from classifier.uploads import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
@@ -26,6 +26,10 @@ PROBLEM_TYPE = "application/problem+json"
 class RequestTooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "This request is larger than what is accepted here."
+
+
+class DiskFull(exceptions.APIException):
+    status_code = HTTPStatus.INSUFFICIENT_STORAGE
 
 
 class Conflict(exceptions.APIException):
@@ -68,6 +72,8 @@ def _as_api_exception(error: Exception) -> Exception:
         return exceptions.Throttled(error.retry_after, error.message)
     if isinstance(error, KeyReused):
         return Conflict()
+    if isinstance(error, StorageFailed):
+        return DiskFull(str(error))
     if isinstance(error, RequestDataTooBig):
         return RequestTooLarge()
     if isinstance(error, SuspiciousOperation):

@@ -15,6 +15,7 @@ DESCRIPTIONS: Final = {
     "409": "The Idempotency-Key came with another request before.",
     "413": "The request, or its image, is too large.",
     "415": "The body is of a content type that is not read here.",
+    "507": "The image could not be stored, and nothing was kept.",
     "429": "One of your limits is reached; Retry-After says when to try again.",
 }
 LOCATION: Final = {
@@ -67,7 +68,7 @@ class ProblemSchema(AutoSchema):
             codes.append("404")
         if self._get_request_body_types():
             codes += ["400", "413", "415"]
-        return codes + (["409"] if self._creates() else [])
+        return codes + (["409", "507"] if self._creates() else [])
 
     def _get_request_body_types(self) -> list[str]:
         body = self._get_request_body() or {}  # type: ignore[no-untyped-call]

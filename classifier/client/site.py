@@ -9,7 +9,7 @@ import requests
 TIMEOUT_SECONDS: Final = 300
 PAUSES_SECONDS: Final = (1, 2, 4, 8, 16)
 # With problems of these kinds the same request may do better a little later.
-TEMPORARY: Final = {500, 502, 503, 504}
+TEMPORARY: Final = {500, 502, 503, 504, 507}
 
 
 class ClientError(Exception):

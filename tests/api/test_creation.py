@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from pytest_django import Settings
@@ -114,7 +115,20 @@ def test_of_two_requests_at_once_the_second_gives_what_the_first_stored(
     monkeypatch.setattr(RepeatableRequest, "find", lambda self: next(answers)(self))
     assert create(api, key="k").json() == first
     assert (Prediction.objects.count(), ImageUpload.objects.count()) == (1, 1)
-    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.png"))) == 2
+    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.png"))) == 1
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    api: APIClient, create: Create, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", full)
+    answer = create(api, key="k")
+    assert answer.status_code == 507
+    assert "could not be stored" in answer.json()["detail"]
+    assert not IdempotencyKey.objects.exists()
 
 
 def test_what_was_deleted_is_made_anew(api: APIClient, trained_model: TrainedModel) -> None:

@@ -1,6 +1,6 @@
-"""A model that takes its time, so that a kill lands in the middle of a batch and not after it.
+"""Bundles with real networks whose weights are random, for tests and benchmarks of speed.
 
-It is a bundle like any other, with a real network; only its figures are made up.
+Each is a bundle like any other; only its figures are made up.
 """
 
 import hashlib
@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from django.conf import settings
+
 from tests.factories import evaluation_of, metadata_of
 
-# Built in a process of its own: TensorFlow must not live in the process that starts the workers.
-BUILD = """
+# So slow that a kill lands in the middle of a batch and not after it.
+SLOW = """
 import sys, keras
 from keras import layers
 network = keras.Sequential([
@@ -27,14 +29,21 @@ network.save(sys.argv[1])
 """
 
 
-def write_slow_bundle(models_dir: Path, slug: str = "slow") -> None:
-    """Write a bundle whose network needs about half a second an image on one core."""
+def write_bundle(models_dir: Path, slug: str, build: str, *, size: int = 28) -> None:
+    """Write a bundle whose network `build` saves; for colour images of `size`, eight classes."""
     folder = models_dir / slug
     folder.mkdir(parents=True)
     weights = folder / "model.keras"
-    subprocess.run([sys.executable, "-c", BUILD, str(weights)], check=True)
+    # In a process of its own: TensorFlow must not live in the process that starts the workers.
+    command = [sys.executable, "-c", build, str(weights)]
+    subprocess.run(command, cwd=settings.BASE_DIR, check=True)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-    metadata = metadata_of(slug=slug, dataset="bloodmnist", sha256=sha256)
+    metadata = metadata_of(slug=slug, dataset="bloodmnist", sha256=sha256, size=size)
     evaluation = {**evaluation_of(metadata["classes"]), "weights_sha256": sha256}
     (folder / "metadata.json").write_text(json.dumps(metadata))
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
+
+
+def write_slow_bundle(models_dir: Path, slug: str = "slow") -> None:
+    """Write a bundle whose network needs about half a second an image on one core."""
+    write_bundle(models_dir, slug, SLOW)

@@ -1,0 +1,143 @@
+"""How fast batches run, from the POST to the last result, beside the bare network.
+
+`python -m benchmarks.batches` starts the whole application as real processes. For each network it
+sends one batch over HTTP, and in the same run times a bare loop of `predict_on_batch(32)` over the
+same decoded images in a process of its own. Where a bundle is not shipped, one with the same
+network and random weights stands in, which takes the same time.
+"""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medclassifier.settings")
+
+import django
+
+django.setup()
+
+import numpy as np  # noqa: E402
+from django.conf import settings  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from tests.processes.bundles import write_bundle  # noqa: E402
+from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
+
+COMPACT = """
+import sys
+from classifier.training.architectures import ImageSpec, compact_resnet
+spec = ImageSpec(64, 3, (128.0,) * 3, (64.0**2,) * 3)
+compact_resnet(spec, 8, widths=(16, 32, 64, 128), blocks=(1, 1, 1, 1)).save(sys.argv[1])
+"""
+RESNET50 = """
+import sys, keras
+from keras import layers
+inputs = keras.Input((224, 224, 3))
+backbone = keras.applications.ResNet50(include_top=False, weights=None, pooling="avg")
+features = backbone(layers.Rescaling(1 / 255)(inputs))
+keras.Model(inputs, layers.Dense(8, activation="softmax")(features)).save(sys.argv[1])
+"""
+BARE_LOOP = """
+import sys, time
+import keras, numpy as np
+network = keras.models.load_model(sys.argv[1], compile=False)
+images = np.load(sys.argv[2]).astype("float32")
+for count in {32, len(images) % 32 or 32}:
+    network.predict_on_batch(images[:count])
+started = time.perf_counter()
+for first in range(0, len(images), 32):
+    network.predict_on_batch(images[first : first + 32])
+print(len(images) / (time.perf_counter() - started))
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    slug: str
+    build: str
+    size: int
+    count: int
+
+
+CASES = (
+    Case("blood-compact", COMPACT, size=64, count=1_000),
+    Case("blood-resnet50", RESNET50, size=224, count=500),
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        models_dir = Path(folder) / "models"
+        for case in CASES:
+            provide_bundle(case, models_dir)
+        environment = {"MODELS_DIR": str(models_dir), "API_REQUESTS_PER_MINUTE": "1000000"}
+        names = ("broker", "web", "worker", "beat")
+        with running_stack(Path(folder) / "var", *names, **environment) as stack:
+            for case in CASES:
+                measure(stack, case, models_dir)
+
+
+def provide_bundle(case: Case, models_dir: Path) -> None:
+    shipped = settings.MODELS_DIR / case.slug
+    if (shipped / "model.keras").exists():
+        shutil.copytree(shipped, models_dir / case.slug)
+    else:
+        write_bundle(models_dir, case.slug, case.build, size=case.size)
+
+
+def measure(stack: Stack, case: Case, models_dir: Path) -> None:
+    pixels = np.random.default_rng(1).integers(
+        0, 256, (case.count, case.size, case.size, 3), np.uint8
+    )
+    # The pixels of neighbours resemble each other in a photograph; noise would not compress.
+    pixels[:, 1::2], pixels[:, :, 1::2] = pixels[:, ::2], pixels[:, :, ::2]
+    bare = bare_rate(models_dir / case.slug / "model.keras", pixels)
+    client, images = ApiClient(stack.url), [png(image) for image in pixels]
+    whole_rate(client, case.slug, images[:32])  # until the worker has loaded its models
+    whole = whole_rate(client, case.slug, images)
+    print(
+        f"{case.slug}, {case.count} images: {whole:.0f} images/s from the POST to the last result, "
+        f"{bare:.0f} images/s in a bare loop, ratio {whole / bare:.2f}"
+    )
+
+
+def bare_rate(weights: Path, pixels: np.typing.NDArray[np.uint8]) -> float:
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        np.save(file, pixels)
+        file.flush()
+        command = [sys.executable, "-c", BARE_LOOP, str(weights), file.name]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(answer.stdout.split()[-1])
+
+
+def whole_rate(client: ApiClient, slug: str, images: list[bytes]) -> float:
+    files = [("images", (f"{number}.png", image)) for number, image in enumerate(images)]
+    started = time.perf_counter()
+    answer = client.session.post(
+        f"{client.url}/api/v1/batches/", data={"model": slug}, files=files, timeout=300
+    )
+    answer.raise_for_status()
+    posted = time.perf_counter() - started
+    batch = answer.json()["url"]
+    done = wait_until(lambda: client.get(batch)["finished_at"], "the batch is done", seconds=600)
+    passed = time.perf_counter() - started
+    counts = client.get(batch)["counts"]
+    assert counts["SUCCESS"] == len(images), (counts, done)  # noqa: S101
+    print(f"{slug}: the POST took {posted:.1f} s of {passed:.1f} s")
+    return len(images) / passed
+
+
+def png(pixels: np.typing.NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    main()
