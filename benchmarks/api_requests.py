@@ -59,7 +59,7 @@ def main() -> None:
 @contextmanager
 def bare_view() -> Iterator[str]:
     port = free_port()
-    command = processes("127.0.0.1", port)["web"]
+    command = processes("127.0.0.1", port, settings.VAR_DIR)["web"]
     command = command.replace("medclassifier.wsgi", "benchmarks.bare:application")
     process = subprocess.Popen(shlex.split(command), cwd=settings.BASE_DIR, stdout=sys.stderr)
     url = f"http://127.0.0.1:{port}/"
