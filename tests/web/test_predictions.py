@@ -64,7 +64,7 @@ def test_waiting_page_polls_and_refreshes_itself(page: Client, image: ImageUploa
     assert RESEARCH in text
 
 
-@pytest.mark.parametrize(("age", "pause"), [(1, 500), (30, 2000), (3600, 5000)])
+@pytest.mark.parametrize(("age", "pause"), [(0, 200), (3, 500), (30, 2000), (3600, 5000)])
 def test_polling_backs_off(page: Client, image: ImageUpload, age: int, pause: int) -> None:
     created_at = timezone.now() - timedelta(seconds=age)
     prediction = PredictionFactory.create(image=image, created_at=created_at)

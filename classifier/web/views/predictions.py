@@ -23,6 +23,7 @@ from classifier.web.previews import crop_words
 PAGE_SIZE: Final = 25
 # (age of the prediction, milliseconds between questions): often at first, then ever less.
 POLLING: Final = (
+    (timedelta(seconds=2), 200),
     (timedelta(seconds=10), 500),
     (timedelta(minutes=1), 2000),
     (timedelta.max, 5000),
