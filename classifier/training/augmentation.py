@@ -50,7 +50,7 @@ def augment(images: NDArray[np.uint8], settings: Augmentation, seed: int) -> NDA
     result = np.empty_like(images)
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK].astype(np.float32)
-        changed = np.asarray(pipeline(chunk, training=True))
+        changed = ops.convert_to_numpy(pipeline(chunk, training=True))
         result[start : start + _CHUNK] = np.clip(np.rint(changed), 0, 255)
     return result
 

@@ -135,6 +135,11 @@ def _fitted(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.u
     return np.stack([_network_view(image, size, channels) for image in images])
 
 
+def resized(split: Split, size: int) -> Split:
+    """Give a split whose images have another size."""
+    return Split(_fitted(split.images, size, split.images.shape[-1]), split.labels)
+
+
 def _network_view(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
     picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
     return model_view(picture, size=size, channels=channels, crop=Crop.NONE, source_frame=None)

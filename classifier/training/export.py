@@ -1,6 +1,7 @@
 """Writes model bundles: the finished training as a folder, and later its evaluation."""
 
 import csv
+import importlib
 import io
 import json
 import platform
@@ -12,7 +13,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from classifier import registry
 from classifier.registry import Bundle, BundleError, Dataset
@@ -20,6 +20,7 @@ from classifier.training import evaluation
 from classifier.training.card import render_card
 from classifier.training.checkpoint import Record
 from classifier.training.data import checksum, load_split
+from classifier.training.precision import halve_precision
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
 
@@ -54,6 +55,8 @@ def export_bundle(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     trained.network.save(partial / WEIGHTS_FILE)
+    if recipe.half_precision:
+        halve_precision(partial / WEIGHTS_FILE)
     metadata = _metadata(recipe, dataset, trained, data) | {
         "version": _next_version(target),
         "weights": {"file": WEIGHTS_FILE, "sha256": checksum(partial / WEIGHTS_FILE, "sha256")},
@@ -134,10 +137,11 @@ def _validation_figures(trained: TrainedNetwork, count: int) -> dict[str, Any]:
 
 
 def _software() -> dict[str, str]:
+    backend = importlib.import_module(keras.backend.backend())
     return {
         "python": platform.python_version(),
-        "tensorflow": tf.__version__,
         "keras": keras.__version__,
+        backend.__name__: backend.__version__,
         "numpy": np.__version__,
     }
 

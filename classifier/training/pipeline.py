@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from classifier.registry import Bundle, Dataset
 from classifier.training.architectures import ARCHITECTURES
@@ -42,7 +44,8 @@ def train_bundle(
     dataset = dataset_of(recipe)
     _check_architecture(recipe)
     data = _training_data(recipe, dataset, data_root)
-    trained = _train(recipe, len(dataset.classes), data, checkpoint_dir, resume)
+    initial = _pretrained(recipe, data_root, checkpoint_dir / "pretraining", resume)
+    trained = _train(recipe, data, checkpoint_dir, resume, initial)
     bundle = export_bundle(models_dir, recipe, dataset, trained, data.facts)
     shutil.rmtree(checkpoint_dir)
     return bundle
@@ -57,18 +60,37 @@ def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> Trainin
     return TrainingData(training, validation, data_facts(path, source.md5) | counts)
 
 
+def _pretrained(
+    recipe: Recipe, data_root: Path, checkpoint_dir: Path, resume: bool
+) -> keras.Model | None:
+    """Give the network of the first training on another dataset, where the recipe asks for one."""
+    if recipe.pretraining is None:
+        return None
+    first = recipe.of_pretraining(recipe.pretraining)
+    dataset = dataset_of(first)
+    channels = recipe.channels or dataset_of(recipe).channels
+    data = _training_data(replace(first, channels=channels), dataset, data_root)
+    return _train(first, data, checkpoint_dir, resume).network
+
+
 def _train(
-    recipe: Recipe, classes: int, data: TrainingData, checkpoint_dir: Path, resume: bool
+    recipe: Recipe,
+    data: TrainingData,
+    checkpoint_dir: Path,
+    resume: bool,
+    initial: keras.Model | None = None,
 ) -> TrainedNetwork:
-    with training_progress(recipe.slug, recipe.epochs) as listener:
+    title = f"{recipe.slug} on {recipe.dataset}"
+    with training_progress(title, recipe.epochs) as listener:
         return train(
             recipe,
-            classes,
+            len(dataset_of(recipe).classes),
             data.training,
             data.validation,
             checkpoint_dir,
             resume=resume,
             listener=listener,
+            initial=initial,
         )
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,11 +37,34 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlyStage:
+    """The first epochs of a training see images of a smaller size, which cost far less."""
+
+    size: int
+    epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """A first training of the same network on another dataset, whose features it then starts from.
+
+    `epochs` and `learning_rate` stand in the place of the recipe's own.
+    """
+
+    dataset: str
+    epochs: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that decides what `train_model` produces from a data file.
 
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
+    `early_stages` come one after another, before the epochs at the full size. `half_precision`
+    stores the weights as float16, in half the space. `differs_from_report` says in sentences what
+    a recipe of the original report did otherwise.
     """
 
     slug: str
@@ -64,8 +87,24 @@ class Recipe:
     weight_averaging: float = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     selection: Selection = "val_loss"
+    early_stages: tuple[EarlyStage, ...] = ()
+    pretraining: Pretraining | None = None
+    half_precision: bool = False
     seed: int = 1
     reported: dict[str, float] | None = None
+    differs_from_report: tuple[str, ...] = ()
+
+    def size_in(self, epoch: int) -> int:
+        """Give the side in pixels of the images that an epoch (1-based) sees."""
+        for stage in self.early_stages:
+            if epoch <= stage.epochs:
+                return stage.size
+            epoch -= stage.epochs
+        return self.size
+
+    def of_pretraining(self, pretraining: Pretraining) -> "Recipe":
+        """Give the recipe of the first training, on the other dataset."""
+        return replace(self, **asdict(pretraining), pretraining=None, class_weights="none")
 
 
 def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:
@@ -83,19 +122,33 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
         raise RecipeError(f"There is no recipe named {slug!r}. Known recipes: {known}.")
     values = tomllib.loads((directory / f"{slug}.toml").read_text(encoding="utf-8"))
     try:
-        augmentation = Augmentation(**values.pop("augmentation", {}))
-        return Recipe(slug=slug, augmentation=augmentation, **values)
+        return Recipe(slug=slug, **_structured(values))
     except TypeError as error:
         raise RecipeError(f"{slug}.toml: {error}") from error
+
+
+def _structured(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn the tables and arrays of a TOML file into what a Recipe has in their place."""
+    stages = tuple(EarlyStage(**stage) for stage in values.pop("early_stages", ()))
+    pretraining = values.pop("pretraining", None)
+    return values | {
+        "augmentation": Augmentation(**values.pop("augmentation", {})),
+        "early_stages": stages,
+        "pretraining": Pretraining(**pretraining) if pretraining else None,
+        "differs_from_report": tuple(values.pop("differs_from_report", ())),
+    }
 
 
 def resolve_recipe(slug: str, overrides: Mapping[str, Any]) -> Recipe:
     """Give the recipe of a slug changed by `overrides`, or a new one made of them.
 
+    `overrides` are fields of Recipe; those of `network` are added to the recipe's own.
     Raises RecipeError when a new slug comes without dataset and architecture.
     """
     if slug in available_recipes():
-        return replace(load_recipe(slug), **overrides)
+        recipe = load_recipe(slug)
+        network = recipe.network | overrides.get("network", {})
+        return replace(recipe, **(dict(overrides) | {"network": network}))
     if not {"dataset", "architecture"} <= overrides.keys():
         known = ", ".join(available_recipes())
         raise RecipeError(

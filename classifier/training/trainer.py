@@ -1,5 +1,6 @@
 """Trains a network by a recipe, one epoch at a time, so that a killed run goes on where it was."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from classifier.training import evaluation
@@ -17,11 +17,13 @@ from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
 from classifier.training.averaging import AveragedWeights
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from classifier.training.data import Split
+from classifier.training.data import Split, resized
 from classifier.training.recipe import Recipe
 
 CHECKPOINT_FILE = "checkpoint.npz"
 PREDICTION_BATCH = 256
+# Of large images fewer at a time, so that their feature maps fit into memory.
+PREDICTION_PIXELS = PREDICTION_BATCH * 64 * 64
 
 
 class ResumeError(RuntimeError):
@@ -59,15 +61,17 @@ def train(
     *,
     resume: bool = False,
     listener: Listener = lambda progress: None,
+    initial: keras.Model | None = None,
 ) -> TrainedNetwork:
     """Train by the recipe, leaving a checkpoint in `directory` after every epoch.
 
+    The network starts with the weights of `initial`, where given, in all layers but the last.
     With `resume` the run goes on after the last finished epoch and ends as if never interrupted;
     where there is no checkpoint it starts. Raises ResumeError.
     """
     path = directory / CHECKPOINT_FILE
     checkpoint = _resumable(path, recipe) if resume else None
-    run = TrainingRun(recipe, classes, training, validation)
+    run = TrainingRun(recipe, classes, training, validation, initial)
     if checkpoint is not None:
         run.restore(checkpoint)
     for epoch in range(len(run.checkpoint.history) + 1, recipe.epochs + 1):
@@ -81,7 +85,7 @@ def _resumable(path: Path, recipe: Recipe) -> Checkpoint | None:
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
-    if checkpoint.recipe != asdict(recipe):
+    if checkpoint.recipe != recorded(recipe):
         raise ResumeError(
             f"The interrupted training of {recipe.slug} followed another recipe; "
             "without --resume it starts anew."
@@ -89,22 +93,37 @@ def _resumable(path: Path, recipe: Recipe) -> Checkpoint | None:
     return checkpoint
 
 
+def recorded(recipe: Recipe) -> dict[str, Any]:
+    """Give a recipe as it comes back from a checkpoint, where tuples have become lists."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
+    return values
+
+
 class TrainingRun:
     """One training in memory: network, optimizer, averaged weights and history."""
 
-    def __init__(self, recipe: Recipe, classes: int, training: Split, validation: Split) -> None:
-        keras.utils.set_random_seed(recipe.seed)
-        tf.config.experimental.enable_op_determinism()
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: int,
+        training: Split,
+        validation: Split,
+        initial: keras.Model | None,
+    ) -> None:
+        _be_deterministic(recipe.seed)
         self.recipe = recipe
-        self.training = training
-        self.validation = validation
+        self.full_size = training, validation
+        self.training, self.validation = training, validation
         self.targets = keras.utils.to_categorical(training.labels, classes)
         self.sample_weights = _sample_weights(recipe, training.labels, classes)
         self.batches_per_epoch = math.ceil(len(training.labels) / recipe.batch_size)
-        self.network = _build_network(recipe, classes, training)
+        self.classes = classes
+        self.network = _build_network(recipe, classes, training, fixed=not recipe.early_stages)
+        if initial is not None:
+            _take_over(self.network, initial)
         self.learner = self._compile()
         self.average = self._average()
-        self.checkpoint = Checkpoint(recipe=asdict(recipe))
+        self.checkpoint = Checkpoint(recipe=recorded(recipe))
 
     def _compile(self) -> keras.Model:
         """The loss is taken on the logits, where it is numerically stable."""
@@ -133,6 +152,7 @@ class TrainingRun:
     def train_epoch(self, epoch: int, listener: Listener) -> Record:
         """Train one epoch (1-based) and add its record to the history."""
         started = time.monotonic()
+        self._show(self.recipe.size_in(epoch))
         logs = self._fit(epoch, listener)
         record = (
             {"epoch": epoch, "learning_rate": float(self.learner.optimizer.learning_rate)}
@@ -143,6 +163,12 @@ class TrainingRun:
         self.checkpoint.history.append(record)
         self._select(epoch)
         return record
+
+    def _show(self, size: int) -> None:
+        """Bring the images to the size that the epoch is to see."""
+        if self.training.images.shape[1] != size:
+            training, validation = self.full_size
+            self.training, self.validation = resized(training, size), resized(validation, size)
 
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
         # Order and augmentation hang on seed and epoch alone, so a resumed run repeats neither.
@@ -170,8 +196,9 @@ class TrainingRun:
         return validation_record(self.validation.labels, probabilities)
 
     def _select(self, epoch: int) -> None:
-        history = self.checkpoint.history
-        if best_epoch(history, self.recipe.selection) == epoch:
+        first = sum(stage.epochs for stage in self.recipe.early_stages)
+        at_full_size = self.checkpoint.history[first:]
+        if at_full_size and first + best_epoch(at_full_size, self.recipe.selection) == epoch:
             self.checkpoint.selected = self.candidate.get_weights()
             self.checkpoint.selected_epoch = epoch
 
@@ -191,9 +218,12 @@ class TrainingRun:
         return [*self.learner.variables, *self.learner.optimizer.variables, *averaged]
 
     def selected_network(self) -> TrainedNetwork:
-        """Give the network with the weights of the selected epoch."""
-        self.network.set_weights(self.checkpoint.selected)
-        return TrainedNetwork(self.network, self.checkpoint.selected_epoch, self.checkpoint.history)
+        """Give the network, of fixed input size, with the weights of the selected epoch."""
+        network = self.network
+        if self.recipe.early_stages:
+            network = _build_network(self.recipe, self.classes, self.full_size[0], fixed=True)
+        network.set_weights(self.checkpoint.selected)
+        return TrainedNetwork(network, self.checkpoint.selected_epoch, self.checkpoint.history)
 
 
 class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type stubs
@@ -209,7 +239,8 @@ class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
 
 def predict(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Give the probabilities (N, classes) float64 of images (N, size, size, channels) uint8."""
-    probabilities = network.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
+    batch_size = min(PREDICTION_BATCH, max(1, PREDICTION_PIXELS // images[0, :, :, 0].size))
+    probabilities = network.predict(images, batch_size=batch_size, verbose=0)
     return np.asarray(probabilities, np.float64)
 
 
@@ -238,10 +269,26 @@ def best_epoch(history: list[Record], selection: str) -> int:
     )
 
 
-def _build_network(recipe: Recipe, classes: int, training: Split) -> keras.Model:
+def _be_deterministic(seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _take_over(network: keras.Model, initial: keras.Model) -> None:
+    """Copy the weights of every layer but "logits", whose width is another."""
+    for layer, source in zip(network.layers, initial.layers, strict=True):
+        if layer.name != "logits":
+            layer.set_weights(source.get_weights())
+
+
+def _build_network(recipe: Recipe, classes: int, training: Split, *, fixed: bool) -> keras.Model:
+    """Build for images of the recipe's size alone when `fixed`, else for any size."""
     pixels = training.images.astype(np.float32)
     spec = ImageSpec(
-        size=recipe.size,
+        size=recipe.size if fixed else None,
         channels=training.images.shape[-1],
         mean=tuple(float(value) for value in pixels.mean(axis=(0, 1, 2), dtype=np.float64)),
         variance=tuple(float(value) for value in pixels.var(axis=(0, 1, 2), dtype=np.float64)),

@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-import keras  # noqa: TID253
+import keras
 import numpy as np
 import pytest
 from django.core.management import call_command

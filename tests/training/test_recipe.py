@@ -1,5 +1,6 @@
 """Recipes as shipped, and the networks that they describe."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
 from classifier.training.recipe import (
     Augmentation,
+    EarlyStage,
     RecipeError,
     available_recipes,
     load_recipe,
@@ -73,3 +75,14 @@ def test_augmentation_hangs_on_the_seed_alone() -> None:
 def test_no_augmentation_changes_nothing() -> None:
     images = np.zeros((2, 8, 8, 1), np.uint8)
     assert augment(images, Augmentation(), seed=1) is images
+
+
+def test_early_epochs_see_smaller_images() -> None:
+    stages = (EarlyStage(size=8, epochs=2), EarlyStage(size=12, epochs=1))
+    recipe = replace(load_recipe("blood-compact"), size=16, early_stages=stages)
+    assert [recipe.size_in(epoch) for epoch in range(1, 6)] == [8, 8, 12, 16, 16]
+
+
+def test_options_for_the_network_are_added_to_the_recipes_own() -> None:
+    changed = resolve_recipe("breast-compact", {"network": {"weights": None}})
+    assert changed.network == load_recipe("breast-compact").network | {"weights": None}

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from classifier.training.recipe import EarlyStage
 from classifier.training.trainer import (
     CHECKPOINT_FILE,
     Listener,
@@ -19,6 +20,7 @@ from classifier.training.trainer import (
     TrainedNetwork,
     best_epoch,
     predict,
+    recorded,
     train,
 )
 from tests.training import synthetic
@@ -111,7 +113,7 @@ def test_the_network_gives_probabilities_of_pixels(uninterrupted: TrainedNetwork
 
 def test_another_recipe_is_not_resumed(tmp_path: Path) -> None:
     other = replace(synthetic.recipe(EPOCHS), seed=2)
-    save_checkpoint(tmp_path / CHECKPOINT_FILE, Checkpoint(recipe=asdict(other)))
+    save_checkpoint(tmp_path / CHECKPOINT_FILE, Checkpoint(recipe=recorded(other)))
     with pytest.raises(ResumeError, match="another recipe"):
         run(tmp_path, resume=True)
 
@@ -126,3 +128,32 @@ def test_the_best_epoch_by_each_selection() -> None:
     assert best_epoch(history, "val_loss") == 3
     assert best_epoch(history, "val_auc") == 3
     assert best_epoch(history, "last") == 4
+
+
+def test_early_stages_train_on_small_images_and_end_at_the_full_size(tmp_path: Path) -> None:
+    recipe = replace(
+        synthetic.recipe(EPOCHS), early_stages=(EarlyStage(size=4, epochs=2),), selection="val_auc"
+    )
+    parts = synthetic.split(48, 0), synthetic.split(24, 1)
+    trained = train(recipe, 2, *parts, tmp_path)
+    assert trained.network.input_shape == (None, synthetic.SIZE, synthetic.SIZE, 1)
+    assert trained.selected_epoch == EPOCHS
+    resumed = train(recipe, 2, *parts, tmp_path, resume=True)
+    for weights, others in zip(
+        resumed.network.get_weights(), trained.network.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weights, others)
+
+
+def test_a_training_starts_from_the_features_of_another(
+    tmp_path: Path, uninterrupted: TrainedNetwork
+) -> None:
+    recipe = replace(synthetic.recipe(1), learning_rate=0.0, weight_averaging=0.0)
+    parts = synthetic.split(48, 0), synthetic.split(24, 1)
+    started = train(recipe, 2, *parts, tmp_path, initial=uninterrupted.network).network
+    for layer, source in zip(started.layers, uninterrupted.network.layers, strict=True):
+        for weights, others in zip(
+            layer.trainable_variables, source.trainable_variables, strict=True
+        ):
+            same = np.array_equal(np.asarray(weights), np.asarray(others))
+            assert same == (layer.name != "logits") or layer.name == "logits"

@@ -30,6 +30,12 @@ class Command(BaseCommand):
         parser.add_argument("--size", type=int, help="side of the input image in pixels")
         parser.add_argument("--seed", type=int)
         parser.add_argument("--epochs", type=int)
+        parser.add_argument(
+            "--weights",
+            choices=["imagenet"],
+            help="start from these weights, which Keras downloads once (networks of "
+            "keras.applications only)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -57,4 +63,6 @@ class Command(BaseCommand):
 
 def _overrides(options: dict[str, Any]) -> dict[str, Any]:
     names = ("dataset", "architecture", "title", "size", "seed", "epochs")
-    return {name: options[name] for name in names if options[name] is not None}
+    given = {name: options[name] for name in names if options[name] is not None}
+    weights = {"network": {"weights": options["weights"]}} if options["weights"] else {}
+    return given | weights
