@@ -1,20 +1,25 @@
 """From a recipe's name to a bundle on disk, and from a bundle to its figures on the test split."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from classifier.registry import Bundle, Dataset
 from classifier.training.architectures import ARCHITECTURES
-from classifier.training.data import Source, Split, fetch, load_split, source_of
+from classifier.training.cross_validation import cross_validate, joined
+from classifier.training.data import Source, Split, SplitName, fetch, load_split, source_of
 from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
 from classifier.training.progress import download_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
-from classifier.training.trainer import TrainedNetwork, train
+from classifier.training.trainer import TrainedNetwork, predict, train
+
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,40 @@ def _check_architecture(recipe: Recipe) -> None:
     if recipe.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise RecipeError(f"There is no architecture {recipe.architecture!r}. Known: {known}.")
+
+
+def cross_validate_recipe(
+    slug: str,
+    overrides: Mapping[str, Any],
+    splits: Sequence[SplitName],
+    *,
+    checkpoint_dir: Path,
+    data_root: Path,
+    resume: bool,
+) -> dict[str, Any]:
+    """Cross-validate a recipe over the given splits together.
+
+    Raises RecipeError, also for a recipe that selects an epoch by what the fold holds out,
+    DataError and ResumeError.
+    """
+    recipe = resolve_recipe(slug, overrides)
+    if recipe.selection != "last":
+        raise RecipeError(f"{slug} selects an epoch on the images that a fold holds out.")
+    dataset = dataset_of(recipe)
+    path, _ = obtain(dataset, recipe.size, data_root)
+    channels = recipe.channels or dataset.channels
+    data = joined([load_split(path, name, size=recipe.size, channels=channels) for name in splits])
+    initial = _pretrained(recipe, data_root, checkpoint_dir / "pretraining", resume)
+
+    def train_fold(training: Split, held_out: Split, directory: Path) -> NDArray[np.float64]:
+        parts = TrainingData(training, held_out, {})
+        return predict(_train(recipe, parts, directory, resume, initial).network, held_out.images)
+
+    figures = cross_validate(
+        data, train_fold, count=FOLDS, seed=recipe.seed, directory=checkpoint_dir
+    )
+    shutil.rmtree(checkpoint_dir)
+    return {"splits": list(splits)} | figures
 
 
 def evaluate_on_test(bundle: Bundle, data_root: Path) -> dict[str, Any]:
