@@ -8,7 +8,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -62,6 +63,18 @@ _LARGEST: Final = 2**63 - 1
 
 _AVERAGED: Final = ("precision", "recall", "f1", "support")
 _PER_CLASS: Final = (*_AVERAGED, "specificity")
+
+# The averaged figures that have intervals, and shares in 0–1 of an operating point.
+_AVERAGE_INTERVALS: Final = tuple(f"weighted_avg.{key}" for key in ("precision", "recall", "f1"))
+_OPERATING_SHARES: Final = (
+    "target_sensitivity",
+    "threshold",
+    "sensitivity",
+    "specificity",
+    "validation.sensitivity",
+    "validation.specificity",
+)
+_OPERATING_COUNTS: Final = ("n_positive", "n_negative", "validation.n")
 
 _MISSING = object()
 
@@ -153,9 +166,15 @@ def metadata_problems(metadata: Values) -> Iterator[str]:
             yield f"{key} in {METADATA_FILE} is not between {low} and {high}."
     if metadata["input"]["channels"] not in _CHANNELS:
         yield f"input.channels in {METADATA_FILE} is neither 1 nor 3."
+    yield from _report_problems(metadata)
+
+
+def _report_problems(metadata: Values) -> Iterator[str]:
     if metadata["reported"]:
         named = {"accuracy", *metadata["reported"]}
         yield from _number_problems("reported", METADATA_FILE, metadata["reported"], named)
+    if not _is_list_of(metadata["training"].get("differs_from_report", []), _is_text):
+        yield f"training.differs_from_report in {METADATA_FILE} is not a list of sentences."
 
 
 def _number_problems(
@@ -200,9 +219,8 @@ def evaluation_problems(metadata: Values, evaluation: Values) -> Iterator[str]:
         keys = {*_AVERAGED, *evaluation[name]}
         yield from _number_problems(name, EVALUATION_FILE, evaluation[name], keys)
     yield from _matrix_problems(evaluation["confusion_matrix"], len(metadata["classes"]))
-    for name in ("accuracy", "auc"):
-        if not _is_interval(evaluation["intervals"][name]):
-            yield f"intervals.{name} in {EVALUATION_FILE} is not two numbers, the lower one first."
+    yield from _interval_problems(evaluation["intervals"])
+    yield from _curve_problems(evaluation, metadata["classes"])
     if evaluation.get("weights_sha256") != metadata["weights"]["sha256"]:
         yield f"{EVALUATION_FILE} is about other weights; run evaluate_model again."
 
@@ -213,15 +231,93 @@ def _per_class_problems(rows: Sequence[Any], classes: Sequence[str]) -> Iterator
         return
     for row in rows:
         yield from _number_problems(repr(row["label"]), EVALUATION_FILE, row, _PER_CLASS)
+        if "intervals" in row and not _have_intervals(row["intervals"], ("recall", "specificity")):
+            yield f"intervals of {row['label']!r} in {EVALUATION_FILE} are not two numbers each."
 
 
 def _matrix_problems(matrix: Sequence[Any], width: int) -> Iterator[str]:
     if [len(row) if isinstance(row, list) else -1 for row in matrix] != [width] * width:
         yield f"The confusion matrix in {EVALUATION_FILE} is not {width} by {width}."
-    elif not all(_is_instance(count, int) and count >= 0 for row in matrix for count in row):
+    elif not all(map(_is_count, chain(*matrix))):
         yield f"The confusion matrix in {EVALUATION_FILE} holds something other than counts."
 
 
-def _is_interval(values: Sequence[Any]) -> bool:
-    are_numbers = all(_is_instance(value, float) for value in values)
-    return are_numbers and len(values) == 2 and bool(values[0] <= values[1])
+def _interval_problems(intervals: Values) -> Iterator[str]:
+    named = ["accuracy", "auc"]
+    named += ["balanced_accuracy"] if "balanced_accuracy" in intervals else []
+    named += _AVERAGE_INTERVALS if "weighted_avg" in intervals else []
+    for name in named:
+        if not _have_intervals(intervals, [name]):
+            yield f"intervals.{name} in {EVALUATION_FILE} is not two numbers, the lower one first."
+
+
+def _have_intervals(values: object, names: Iterable[str]) -> bool:
+    return all(_is_interval(_nested(values, name)) for name in names)
+
+
+def _is_interval(pair: Any) -> bool:
+    are_numbers = _is_list_of(pair, lambda value: _is_instance(value, float), length=2)
+    return are_numbers and bool(pair[0] <= pair[1])
+
+
+def _curve_problems(evaluation: Values, classes: Sequence[str]) -> Iterator[str]:
+    """Pages leave out what an evaluation lacks, but draw what it has."""
+    rules: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+        "roc": (
+            lambda roc: _is_list_of(roc, lambda curve: _is_curve(curve, classes)),
+            "a list of curves, each with a class as label, auc, and points in 0–1",
+        ),
+        "reliability": (
+            lambda bins: _is_list_of(bins, _is_bin),
+            "a list of bins, each with confidence and accuracy in 0–1, and count",
+        ),
+        "operating_point": (
+            lambda point: _is_operating_point(point, classes),
+            "a threshold with its sensitivity, specificity, intervals and numbers of images",
+        ),
+    }
+    for key, (is_sound, shape) in rules.items():
+        if key in evaluation and not is_sound(evaluation[key]):
+            yield f"{key} in {EVALUATION_FILE} is not {shape}."
+
+
+def _is_list_of(values: object, is_sound: Callable[[Any], bool], length: int | None = None) -> bool:
+    if not isinstance(values, list) or length not in (None, len(values)):
+        return False
+    return all(is_sound(value) for value in values)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_instance(value, float) and 0 <= value <= 1
+
+
+def _is_count(value: Any) -> bool:
+    return _is_instance(value, int) and value >= 0
+
+
+def _is_curve(curve: object, classes: Sequence[str]) -> bool:
+    points = _nested(curve, "points")
+    return (
+        _nested(curve, "label") in classes
+        and _is_share(_nested(curve, "auc"))
+        and _is_list_of(points, lambda point: _is_list_of(point, _is_share, 2))
+        and bool(points)
+    )
+
+
+def _is_bin(each: object) -> bool:
+    shares = (_nested(each, "confidence"), _nested(each, "accuracy"))
+    return all(map(_is_share, shares)) and _is_count(_nested(each, "count"))
+
+
+def _is_operating_point(point: object, classes: Sequence[str]) -> bool:
+    return (
+        _nested(point, "positive") in classes
+        and all(_is_share(_nested(point, key)) for key in _OPERATING_SHARES)
+        and all(_is_count(_nested(point, key)) for key in _OPERATING_COUNTS)
+        and _have_intervals(_nested(point, "intervals"), ("sensitivity", "specificity"))
+    )

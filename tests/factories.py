@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import factory
@@ -50,6 +51,32 @@ def evaluation_of(classes: list[str]) -> dict[str, Any]:
         "intervals": {"accuracy": [0.83, 0.94], "auc": [0.95, 0.99]},
         "weights_sha256": "0" * 64,
         "data": {"file": "bloodmnist.npz", "sha256": "0" * 64},
+    }
+
+
+def curves_of(classes: Sequence[str]) -> dict[str, Any]:
+    """What an evaluation.json also holds since curves are measured; the figures mean nothing."""
+    interval = [0.8, 0.95]
+    return {
+        "roc": [
+            {"label": label, "auc": 0.97, "points": [[0.0, 0.0], [0.02, 0.9], [1.0, 1.0]]}
+            for label in (classes if len(classes) > 2 else classes[:1])
+        ],
+        "reliability": [
+            {"confidence": 0.55, "accuracy": 0.5, "count": 20},
+            {"confidence": 0.95, "accuracy": 0.9, "count": 80},
+        ],
+        "operating_point": {
+            "positive": classes[0],
+            "target_sensitivity": 0.9,
+            "threshold": 0.31,
+            "validation": {"n": 78, "sensitivity": 0.905, "specificity": 0.86},
+            "sensitivity": 0.881,
+            "specificity": 0.807,
+            "intervals": {"sensitivity": interval, "specificity": interval},
+            "n_positive": 42,
+            "n_negative": 58,
+        },
     }
 
 

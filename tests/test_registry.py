@@ -11,7 +11,7 @@ import pytest
 
 from classifier import registry, verification
 from classifier.registry import BundleError, datasets, discover, load_bundle
-from tests.factories import evaluation_of, metadata_of
+from tests.factories import curves_of, evaluation_of, metadata_of
 
 WEIGHTS = b"weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -149,6 +149,13 @@ def test_a_wrong_evaluation_is_named(bundle_path: Path, edit: Change, sentence: 
         (lambda values: values.update(architecture="a" * 81), "architecture in metadata.json does"),
         (lambda values: values.update(reported={"auc": 0.9}), "accuracy of reported in metadata"),
         (lambda values: values.update(reported={"accuracy": "1"}), "accuracy of reported in meta"),
+        *(
+            (
+                lambda values, wrong=wrong: values["training"].update(differs_from_report=wrong),
+                "training.differs_from_report in metadata.json is not a list of sentences.",
+            )
+            for wrong in ("One sentence.", None, [1], {})
+        ),
     ],
 )
 def test_metadata_that_cannot_be_are_named(bundle_path: Path, edit: Change, sentence: str) -> None:
@@ -210,6 +217,67 @@ def test_figures_that_no_page_can_show_are_named(
     bundle_path: Path, edit: Change, sentence: str
 ) -> None:
     change(bundle_path / registry.EVALUATION_FILE, edit)
+    assert sentence in problems_of(bundle_path)
+
+
+WRONG_CURVES: list[tuple[str, list[Any]]] = [
+    (
+        "roc",
+        [
+            None,
+            {},
+            ["basophil"],
+            [{"label": "basophil", "auc": 0.9}],
+            [{"label": "basophil", "auc": 0.9, "points": []}],
+            [{"label": "basophil", "auc": 0.9, "points": [[0, 0, 0]]}],
+            [{"label": "basophil", "auc": 0.9, "points": [[0, 1.5]]}],
+            [{"label": "basophil", "auc": None, "points": [[0, 0], [1, 1]]}],
+            [{"label": ["basophil"], "auc": 0.9, "points": [[0, 0], [1, 1]]}],
+            [{"label": "unicorn", "auc": 0.9, "points": [[0, 0], [1, 1]]}],
+        ],
+    ),
+    (
+        "reliability",
+        [
+            None,
+            [None],
+            [{"confidence": 0.5, "accuracy": 0.5}],
+            [{"confidence": 0.5, "accuracy": 0.5, "count": 1.5}],
+            [{"confidence": 50, "accuracy": 0.5, "count": 1}],
+        ],
+    ),
+    ("operating_point", [None, [], {}, {"positive": "basophil", "threshold": 0.5}]),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in WRONG_CURVES for value in values]
+)
+def test_curves_that_no_page_can_draw_are_named(bundle_path: Path, key: str, value: Any) -> None:
+    path = bundle_path / registry.EVALUATION_FILE
+    change(path, lambda values: values.update({key: value}))
+    assert problems_of(bundle_path).startswith(f"{key} in evaluation.json is not a ")
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda values: values["intervals"].update(balanced_accuracy=[0.9]), "intervals.balanced"),
+        (lambda values: values["intervals"].update(weighted_avg=None), "intervals.weighted_avg.f1"),
+        (lambda values: values["per_class"][0].update(intervals={}), "intervals of 'basophil' in"),
+        (lambda values: values["operating_point"].pop("intervals"), "operating_point in evaluati"),
+        (lambda values: values["operating_point"].update(threshold=2), "operating_point in evalu"),
+        (lambda values: values["operating_point"].update(n_positive=-1), "operating_point in eva"),
+        (lambda values: values["operating_point"].update(positive="cat"), "operating_point in ev"),
+    ],
+)
+def test_curves_and_intervals_of_another_shape_are_named(
+    bundle_path: Path, edit: Change, sentence: str
+) -> None:
+    path = bundle_path / registry.EVALUATION_FILE
+    change(path, lambda values: values.update(curves_of(datasets()["bloodmnist"].labels)))
+    assert load_bundle(bundle_path)
+    change(path, edit)
     assert sentence in problems_of(bundle_path)
 
 

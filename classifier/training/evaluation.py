@@ -6,42 +6,84 @@ scikit-learn.
 """
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.training.curves import Scores, binary_auc, operating_point, reliability, roc
+from classifier.training.intervals import (
+    Interval,
+    bootstrap_interval,
+    matrix_intervals,
+    wilson_interval,
+)
+
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Interval = tuple[float, float]
-
-CALIBRATION_BINS = 15
-# 2000 resamples, a hundred at a time so that large test splits fit into memory.
-BOOTSTRAP_CHUNKS = 20
-BOOTSTRAP_CHUNK = 100
 
 
-def evaluate(labels: Labels, probabilities: Floats, names: Sequence[str]) -> dict[str, Any]:
-    """Compute every figure of `evaluation.json`; `names` are the class labels in index order."""
+def evaluate(
+    labels: Labels,
+    probabilities: Floats,
+    names: Sequence[str],
+    *,
+    positive: str | None = None,
+    validation: Scores | None = None,
+) -> dict[str, Any]:
+    """Compute every figure of `evaluation.json`; `names` are the class labels in index order.
+
+    With a `positive` class and the labels and probabilities of the `validation` split there is
+    also an operating point, whose threshold is chosen on validation.
+    """
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(names))
     rows = per_class(matrix, names)
-    return {
+    figures = {
         "n": len(labels),
         "accuracy": accuracy(matrix),
         "auc": auc(labels, probabilities),
         "balanced_accuracy": balanced_accuracy(matrix),
-        "per_class": rows,
+        "per_class": with_intervals(rows, len(labels)),
         "macro_avg": average(rows, np.ones(len(rows))),
         "weighted_avg": average(rows, matrix.sum(axis=1)),
         "confusion_matrix": matrix.tolist(),
         "ece": expected_calibration_error(labels, probabilities),
         "brier": brier_score(labels, probabilities),
-        "intervals": {
-            "accuracy": list(wilson_interval(int(np.trace(matrix)), len(labels))),
-            "auc": list(auc_interval(labels, probabilities)),
+        "intervals": intervals(labels, probabilities, matrix),
+        "reliability": reliability(labels, probabilities),
+        "roc": roc(labels, probabilities, names, positive),
+    }
+    point = (
+        operating_point((labels, probabilities), validation, names, positive)
+        if positive and validation
+        else None
+    )
+    return figures | ({"operating_point": point} if point else {})
+
+
+def intervals(labels: Labels, probabilities: Floats, matrix: Labels) -> dict[str, Any]:
+    """Give 95 % intervals: Wilson for accuracy, bootstrap for the others.
+
+    Weighted recall is accuracy by another name, and has its interval.
+    """
+    share = list(wilson_interval(int(np.trace(matrix)), len(labels)))
+    drawn = matrix_intervals(_weighted_figures, matrix)
+    return {
+        "accuracy": share,
+        "auc": list(auc_interval(labels, probabilities)),
+        "balanced_accuracy": list(drawn["balanced_accuracy"]),
+        "weighted_avg": {
+            "precision": list(drawn["precision"]),
+            "recall": share,
+            "f1": list(drawn["f1"]),
         },
     }
+
+
+def _weighted_figures(matrix: Labels) -> dict[str, float]:
+    means = average(per_class(matrix, range(len(matrix))), matrix.sum(axis=1))
+    figures = {key: means[key] for key in ("precision", "f1")}
+    return figures | {"balanced_accuracy": balanced_accuracy(matrix)}
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> Labels:
@@ -63,7 +105,7 @@ def balanced_accuracy(matrix: Labels) -> float:
     return float((np.diag(matrix)[present] / support[present]).mean())
 
 
-def per_class(matrix: Labels, names: Sequence[str]) -> list[dict[str, Any]]:
+def per_class(matrix: Labels, names: Sequence[object]) -> list[dict[str, Any]]:
     """Give precision, recall, F1, specificity and support of each class against the rest."""
     hits = np.diag(matrix)
     support, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
@@ -80,6 +122,24 @@ def per_class(matrix: Labels, names: Sequence[str]) -> list[dict[str, Any]]:
         | {"support": int(support[index])}
         for index, name in enumerate(names)
     ]
+
+
+def with_intervals(rows: Sequence[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """Add Wilson's intervals to the two figures of `per_class` that are shares of true classes."""
+    return [
+        row
+        | {
+            "intervals": {
+                "recall": _share_interval(row["recall"], row["support"]),
+                "specificity": _share_interval(row["specificity"], n - row["support"]),
+            }
+        }
+        for row in rows
+    ]
+
+
+def _share_interval(share: float, trials: int) -> list[float]:
+    return list(wilson_interval(round(share * trials), trials))
 
 
 def _ratio(numerator: Labels, denominator: Labels) -> Floats:
@@ -105,71 +165,26 @@ def auc(labels: Labels, probabilities: Floats) -> float:
 def _weighted_auc(labels: Labels, probabilities: Floats, counts: Floats) -> Floats:
     """Give the AUC (R,) of R resamples, in which each image occurs `counts` (R, N) times."""
     classes = range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    areas = [_binary_auc(labels == index, probabilities[:, index], counts) for index in classes]
+    areas = [binary_auc(labels == index, probabilities[:, index], counts) for index in classes]
     return np.asarray(np.mean(areas, axis=0), np.float64)
 
 
-def _binary_auc(positive: NDArray[np.bool_], scores: Floats, counts: Floats) -> Floats:
-    """Chance that a positive outranks a negative, ties counting half (Hanley and McNeil 1982)."""
-    order = np.argsort(scores, kind="stable")
-    _, starts = np.unique(scores[order], return_index=True)
-    positives = np.add.reduceat(counts[:, order] * positive[order], starts, axis=1)
-    negatives = np.add.reduceat(counts[:, order] * ~positive[order], starts, axis=1)
-    outranked = np.cumsum(negatives, axis=1) - negatives / 2
-    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    wins = (positives * outranked).sum(axis=1)
-    areas = np.full(len(counts), np.nan)
-    np.divide(wins, pairs, out=areas, where=pairs > 0)
-    return areas
+def auc_interval(labels: Labels, probabilities: Floats) -> Interval:
+    """95 % percentile bootstrap of `auc`."""
+    return bootstrap_interval(lambda counts: _weighted_auc(labels, probabilities, counts), labels)
 
 
-def expected_calibration_error(
-    labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS
-) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins of the confidence.
+def expected_calibration_error(labels: Labels, probabilities: Floats) -> float:
+    """Mean gap between confidence and accuracy over the bins of `reliability`.
 
     Guo et al. 2017, "On calibration of modern neural networks", equation 3.
     """
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    # Bins are open on the left and closed on the right, as in the paper.
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(index, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    bins = reliability(labels, probabilities)
+    gaps = [each["count"] * abs(each["accuracy"] - each["confidence"]) for each in bins]
+    return float(sum(gaps) / len(labels))
 
 
 def brier_score(labels: Labels, probabilities: Floats) -> float:
     """Mean over images of the squared error summed over all classes, 0–2 (Brier 1950)."""
     truth = np.eye(probabilities.shape[1])[labels]
     return float(np.square(probabilities - truth).sum(axis=1).mean())
-
-
-def wilson_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
-    """Interval for a share (Wilson 1927, "Probable inference, the law of succession")."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = successes / trials
-    spread = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    centre = share + z**2 / (2 * trials)
-    scale = 1 + z**2 / trials
-    return max(0.0, float((centre - spread) / scale)), min(1.0, float((centre + spread) / scale))
-
-
-def auc_interval(labels: Labels, probabilities: Floats, level: float = 0.95) -> Interval:
-    """Percentile bootstrap of `auc`, resampled within each class, always with the same seed."""
-    generator = np.random.default_rng(0)
-    areas = [
-        _weighted_auc(labels, probabilities, _stratified_counts(labels, generator))
-        for _ in range(BOOTSTRAP_CHUNKS)
-    ]
-    low, high = np.quantile(np.concatenate(areas), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _stratified_counts(labels: Labels, generator: np.random.Generator) -> Floats:
-    """How often each image occurs in resamples that keep the size of each class."""
-    counts = np.empty((BOOTSTRAP_CHUNK, len(labels)))
-    for index in np.unique(labels):
-        members = np.flatnonzero(labels == index)
-        shares = np.full(len(members), 1 / len(members))
-        counts[:, members] = generator.multinomial(len(members), shares, BOOTSTRAP_CHUNK)
-    return counts

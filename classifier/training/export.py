@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import platform
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +20,9 @@ from classifier.registry import Bundle, BundleError, Dataset
 from classifier.training import evaluation
 from classifier.training.card import render_card
 from classifier.training.checkpoint import Record
-from classifier.training.data import checksum, load_split
+from classifier.training.curves import Scores
+from classifier.training.data import SplitName, checksum, load_split
+from classifier.training.intervals import wilson_interval
 from classifier.training.precision import halve_precision
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
@@ -27,6 +30,8 @@ from classifier.training.trainer import TrainedNetwork, predict
 WEIGHTS_FILE = "model.keras"
 HISTORY_FILE = "history.csv"
 CARD_FILE = "README.md"
+# Lists of numbers, such as rows of a matrix, are written on one line each.
+NUMBER_LIST = re.compile(r"\[(\n[-+.\deE,\s]+\n *)\]")
 
 
 def data_facts(path: Path, medmnist_md5: str) -> dict[str, Any]:
@@ -132,7 +137,7 @@ def _validation_figures(trained: TrainedNetwork, count: int) -> dict[str, Any]:
         "accuracy": record["val_accuracy"],
         "balanced_accuracy": record["val_balanced_accuracy"],
         "auc": record["val_auc"],
-        "intervals": {"accuracy": list(evaluation.wilson_interval(successes, count))},
+        "intervals": {"accuracy": list(wilson_interval(successes, count))},
     }
 
 
@@ -155,7 +160,8 @@ def _history_csv(history: list[Record]) -> str:
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    _replace(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    _replace(path, NUMBER_LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n")
 
 
 def _replace(path: Path, text: str) -> None:
@@ -167,12 +173,25 @@ def _replace(path: Path, text: str) -> None:
 def evaluate_bundle(bundle: Bundle, path: Path) -> dict[str, Any]:
     """Compute a bundle's figures on the test split of a data file in MedMNIST's layout.
 
-    Raises DataError when the file cannot be read.
+    Where the dataset has a positive class, the file's validation split fixes the threshold of the
+    operating point. Raises DataError when the file cannot be read.
     """
-    split = load_split(path, "test", size=bundle.input_size, channels=bundle.channels)
     network = keras.models.load_model(bundle.weights_path, compile=False)
-    probabilities = predict(network, split.images)
-    return {"split": "test"} | evaluation.evaluate(split.labels, probabilities, bundle.classes)
+    positive = bundle.dataset.positive_class
+    labels, probabilities = _scores(bundle, network, path, "test")
+    figures = evaluation.evaluate(
+        labels,
+        probabilities,
+        bundle.classes,
+        positive=positive,
+        validation=_scores(bundle, network, path, "val") if positive else None,
+    )
+    return {"split": "test"} | figures
+
+
+def _scores(bundle: Bundle, network: keras.Model, path: Path, name: SplitName) -> Scores:
+    split = load_split(path, name, size=bundle.input_size, channels=bundle.channels)
+    return split.labels, predict(network, split.images)
 
 
 def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from classifier.training import evaluation
+from classifier.training.curves import roc
+from classifier.training.intervals import wilson_interval
 
 Scores = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -121,8 +123,8 @@ def test_certain_and_right_is_perfectly_calibrated() -> None:
 
 def test_wilson_interval_of_published_values() -> None:
     """Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263 and 0 of 20."""
-    assert evaluation.wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert evaluation.wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
 
 
 def test_auc_interval_holds_the_estimate_and_is_the_same_each_time(scores: Scores) -> None:
@@ -141,3 +143,45 @@ def test_auc_interval_agrees_with_delong() -> None:
     variance = wins.mean(axis=1).var(ddof=1) / 80 + wins.mean(axis=0).var(ddof=1) / 100
     low, high = evaluation.auc_interval(labels, np.column_stack([1 - ones, ones]))
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.08)
+
+
+def test_class_intervals_are_wilsons_of_their_counts(scores: Scores) -> None:
+    labels, probabilities = scores
+    figures = evaluation.evaluate(labels, probabilities, names_for(probabilities))
+    for index, row in enumerate(figures["per_class"]):
+        hits = figures["confusion_matrix"][index][index]
+        expected = wilson_interval(hits, row["support"])
+        assert row["intervals"]["recall"] == pytest.approx(expected)
+        low, high = row["intervals"]["specificity"]
+        assert low < row["specificity"] < high
+
+
+def test_a_class_without_examples_has_the_widest_interval() -> None:
+    labels, probabilities = np.array([0, 1, 1]), np.eye(3)[[0, 1, 0]]
+    figures = evaluation.per_class(
+        evaluation.confusion_matrix(labels, np.array([0, 1, 0]), 3), "abc"
+    )
+    rows = evaluation.with_intervals(figures, 3)
+    assert rows[2]["intervals"]["recall"] == [0, 1]
+    assert [curve["label"] for curve in roc(labels, probabilities, ["a", "b", "c"])] == ["a", "b"]
+
+
+def test_averages_have_the_intervals_of_resampled_images(scores: Scores) -> None:
+    """A plain bootstrap over images, with scikit-learn's figures in each resample."""
+    labels, probabilities = scores
+    predicted = probabilities.argmax(axis=1)
+    figures = evaluation.evaluate(labels, probabilities, names_for(probabilities))
+    generator = np.random.default_rng(5)
+    values = []
+    for _ in range(400):
+        drawn = generator.integers(0, len(labels), len(labels))
+        precision, _, f1, _ = metrics.precision_recall_fscore_support(
+            labels[drawn], predicted[drawn], average="weighted", zero_division=0
+        )
+        values.append((precision, f1))
+    expected = np.quantile(values, [0.025, 0.975], axis=0).T
+    given = figures["intervals"]["weighted_avg"]
+    assert [given["precision"], given["f1"]] == pytest.approx(expected, abs=0.015)
+    assert given["recall"] == figures["intervals"]["accuracy"]
+    low, high = figures["intervals"]["balanced_accuracy"]
+    assert low < figures["balanced_accuracy"] < high
