@@ -65,6 +65,7 @@ class Dataset:
     source_frame: SourceFrame | None
     licence: str
     citation: str
+    source_name: str
     source_note: str
     intended_use: str
     limitations: tuple[str, ...]
@@ -73,6 +74,15 @@ class Dataset:
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in index order."""
         return tuple(dataset_class.label for dataset_class in self.classes)
+
+    def data_name(self, data: Mapping[str, Any]) -> str:
+        """Name the images and their split; `data` is what an evaluation or training says of them.
+
+        No figure is shown without it: MedMNIST's own split and ours are not the same.
+        """
+        if data.get("is_medmnist_file"):
+            return f"{self.title}, MedMNIST's own file and split"
+        return self.source_name
 
 
 class BundleError(Exception):
@@ -164,6 +174,12 @@ class Discovery:
     def slugs(self) -> tuple[str, ...]:
         """Names of the bundles fit to serve."""
         return tuple(bundle.slug for bundle in self.bundles)
+
+
+def report_order(metadata: Mapping[str, Any]) -> tuple[float, str]:
+    """Sort key of tables: the models of the original report by its accuracy, then the others."""
+    reported = metadata.get("reported")
+    return -reported["accuracy"] if reported else 1.0, str(metadata["title"])
 
 
 @cache

@@ -94,6 +94,12 @@ def test_the_web_process_never_loads_tensorflow() -> None:
     assert not {"tensorflow", "keras", "h5py"} & imported
 
 
+def test_cards_are_written_without_a_network() -> None:
+    imported = run("import classifier.management.commands.write_cards")
+    assert "classifier.training.card" in imported
+    assert not {"tensorflow", "keras"} & imported
+
+
 def run(statement: str) -> set[str]:
     """Modules that a fresh interpreter has loaded after the statement."""
     code = f"{statement}; import sys; print(*sys.modules)"

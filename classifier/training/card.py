@@ -1,61 +1,95 @@
 """The model card: what a bundle is, for people, generated from its metadata and evaluation."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from classifier.registry import Bundle
+from classifier.training.markdown import (
+    WARNING,
+    Values,
+    bullets,
+    input_text,
+    measured,
+    reported,
+    section,
+    table,
+    with_interval,
+)
 
-Values = Mapping[str, Any]
+MATRIX_FILE = "confusion.svg"
+# The rows that the original report has too, and those that it has not.
+REPORT_ROWS = {
+    "accuracy": "accuracy",
+    "precision": "precision, weighted",
+    "recall": "recall, weighted",
+    "f1": "F1, weighted",
+}
+MORE_ROWS = {
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "AUC",
+    "ece": "expected calibration error",
+    "brier": "Brier score",
+}
 
 
 def render_card(bundle: Bundle) -> str:
     """Give the Markdown text of a bundle's README.md; without evaluation it says so."""
+    differences = bundle.metadata["training"].get("differs_from_report")
     sections = [
         _opening(bundle),
-        _section("Intended use", bundle.metadata["intended_use"]),
-        _section("Figures", _figures(bundle)),
-        _section("Training", _training(bundle)),
-        _section("Data", _data(bundle)),
-        _section("Limitations", _bullets(bundle.metadata["limitations"])),
+        section("Intended use", bundle.metadata["intended_use"]),
+        section("Figures", _figures(bundle)),
+        section("Training", bullets(_training(bundle))),
+        section("What differs from the reported recipe", bullets(differences))
+        if differences
+        else "",
+        section("Data", _data(bundle)),
+        section("Limitations", bullets(bundle.metadata["limitations"])),
     ]
-    return "\n\n".join(sections) + "\n"
-
-
-def _section(title: str, text: str) -> str:
-    return f"## {title}\n\n{text}"
-
-
-def _bullets(items: Sequence[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def _opening(bundle: Bundle) -> str:
-    side, kind = bundle.input_size, "RGB" if bundle.channels == 3 else "grey"
     facts = (
         f"{bundle.dataset.image_kind}, {len(bundle.classes)} classes · `{bundle.architecture}` · "
-        f"{bundle.parameters:,} parameters · input {side} × {side} {kind} · "
-        f"version {bundle.version}"
+        f"{bundle.parameters:,} parameters · input {input_text(bundle)} · version {bundle.version}"
     )
     summary = bundle.metadata.get("summary", "")
-    warning = "**For research and teaching only. Not a medical device, not for diagnosis.**"
+    warning = f"{WARNING} Not a medical device."
     return "\n\n".join(filter(None, [f"# {bundle.title}", facts, warning, summary]))
 
 
 def _figures(bundle: Bundle) -> str:
     validation = _validation_sentence(bundle.metadata["training"])
     if bundle.evaluation is None:
-        return f"{validation}\n\nNot yet evaluated on the test split."
-    return "\n\n".join(
-        [
-            _test_table(bundle.evaluation, bundle.metadata["reported"]),
-            validation,
-            _class_table(bundle.evaluation),
-            _confusion_table(bundle.classes, bundle.evaluation["confusion_matrix"]),
-        ]
+        return "\n\n".join(filter(None, [validation, "Not yet evaluated on the test split."]))
+    parts = [
+        _test_table(bundle, bundle.evaluation),
+        validation,
+        _operating_point(bundle.evaluation),
+        _classification_report(bundle.evaluation),
+        _confusion(bundle.classes, bundle.evaluation["confusion_matrix"]),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _test_table(bundle: Bundle, evaluation: Values) -> str:
+    heading = (
+        f"Measured on the test split ({bundle.dataset.data_name(evaluation['data'])}), "
+        f"n = {evaluation['n']:,}. In brackets 95 % intervals, Wilson's for shares and bootstrap "
+        "for the others."
     )
+    rows = [
+        (title, reported(bundle, name), measured(evaluation, name))
+        for name, title in (REPORT_ROWS | MORE_ROWS).items()
+    ]
+    if bundle.metadata["reported"]:
+        return f"{heading}\n\n{table(['figure', 'reported', 'measured'], rows)}"
+    return f"{heading}\n\n{table(['figure', 'measured'], [(row[0], row[2]) for row in rows])}"
 
 
 def _validation_sentence(training: Values) -> str:
+    if "validation" not in training:
+        return ""
     validation = training["validation"]
     low, high = validation["intervals"]["accuracy"]
     role = "the recipe" if training["selection"] == "last" else "recipe and epoch"
@@ -67,86 +101,119 @@ def _validation_sentence(training: Values) -> str:
     )
 
 
-def _test_table(evaluation: Values, reported: Values | None) -> str:
-    heading = f"Test split, n = {evaluation['n']:,}; 95 % intervals (Wilson; bootstrap for AUC)."
-    rows = [
-        ("accuracy", _with_interval(evaluation, "accuracy")),
-        ("AUC", _with_interval(evaluation, "auc")),
-        ("balanced accuracy", f"{evaluation['balanced_accuracy']:.4f}"),
-        ("expected calibration error", f"{evaluation['ece']:.4f}"),
-        ("Brier score", f"{evaluation['brier']:.4f}"),
-    ]
-    rows += [(f"reported {name}", f"{value:.2f}") for name, value in (reported or {}).items()]
-    return f"{heading}\n\n{_table(['figure', 'value'], rows)}"
-
-
-def _with_interval(evaluation: Values, name: str) -> str:
-    low, high = evaluation["intervals"][name]
-    return f"{evaluation[name]:.4f} ({low:.4f}–{high:.4f})"
-
-
-def _class_table(evaluation: Values) -> str:
-    keys = ("precision", "recall", "f1", "specificity")
-    averages = {"macro average": "macro_avg", "weighted average": "weighted_avg"}
-    named = [(row["label"], row) for row in evaluation["per_class"]]
-    named += [(title, evaluation[key]) for title, key in averages.items()]
-    rows = [
-        (name, *(f"{row[key]:.4f}" for key in keys), f"{row['support']:,}") for name, row in named
-    ]
-    return _table(["class", *keys, "support"], rows)
-
-
-def _confusion_table(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> str:
-    rows = [
-        (label, *(str(count) for count in counts))
-        for label, counts in zip(labels, matrix, strict=True)
-    ]
-    return "Rows are the true classes, columns the predicted ones.\n\n" + _table(
-        ["true class", *labels], rows
+def _operating_point(evaluation: Values) -> str:
+    point = evaluation.get("operating_point")
+    if not point:
+        return ""
+    figures = {
+        name: with_interval(point[name], point["intervals"][name])
+        for name in ("sensitivity", "specificity")
+    }
+    chosen = point["validation"]
+    return (
+        f"At the threshold {point['threshold']:.4f} on the probability of {point['positive']}, "
+        f"chosen on the validation split (n = {chosen['n']:,}) for a sensitivity of at least "
+        f"{100 * point['target_sensitivity']:g} % at the highest specificity "
+        f"({chosen['sensitivity']:.4f} and {chosen['specificity']:.4f} there): on the test split "
+        f"sensitivity {figures['sensitivity']} of {point['n_positive']:,} {point['positive']} "
+        f"images, specificity {figures['specificity']} of {point['n_negative']:,} others."
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _classification_report(evaluation: Values) -> str:
+    n = f"{evaluation['n']:,}"
+    rows = [_report_row(row["label"], row) for row in evaluation["per_class"]]
+    rows.append(("accuracy", "", "", f"{evaluation['accuracy']:.4f}", n, ""))
+    rows.append(_report_row("macro avg", evaluation["macro_avg"]))
+    rows.append(_report_row("weighted avg", evaluation["weighted_avg"]))
+    return table(["class", "precision", "recall", "f1-score", "support", "specificity"], rows)
 
 
-def _training(bundle: Bundle) -> str:
+def _report_row(name: str, row: Values) -> tuple[str, ...]:
+    intervals = row.get("intervals", {})
+    return (
+        name,
+        f"{row['precision']:.4f}",
+        with_interval(row["recall"], intervals.get("recall")),
+        f"{row['f1']:.4f}",
+        f"{row['support']:,}",
+        with_interval(row["specificity"], intervals.get("specificity"))
+        if "specificity" in row
+        else "",
+    )
+
+
+def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> str:
+    rows = [
+        (label, *(f"{count:,}" for count in counts))
+        for label, counts in zip(labels, matrix, strict=True)
+    ]
+    return (
+        f"![Confusion matrix: true classes down, predicted classes across]({MATRIX_FILE})\n\n"
+        "<details><summary>The confusion matrix as a table: rows are the true classes, columns "
+        "the predicted ones</summary>\n\n" + table(["true class", *labels], rows) + "\n\n</details>"
+    )
+
+
+def _training(bundle: Bundle) -> list[str]:
+    """Say what the metadata know of the training; a model from elsewhere may bring little."""
     training = bundle.metadata["training"]
+    sentences: list[tuple[set[str], Callable[[Values], str]]] = [
+        ({"network"}, _starting_weights),
+        ({"epochs", "minutes", "selected_epoch", "selection"}, _duration),
+        ({"optimizer", "learning_rate", "weight_decay", "batch_size"}, _optimisation),
+        ({"augmentation"}, _augmentation),
+        ({"seed", "software"}, _software),
+        ({"software"}, lambda training: f"Again with `manage.py train_model {bundle.slug}`."),
+    ]
+    known = [write(training) for keys, write in sentences if keys <= training.keys()]
+    return known or ["How this model was trained is not recorded."]
+
+
+def _starting_weights(training: Values) -> str:
     start = training["network"].get("weights")
-    software = ", ".join(f"{name} {version}" for name, version in training["software"].items())
-    facts = [
-        f"Starting weights: {f'those of keras.applications for {start}' if start else 'random'}.",
+    return f"Starting weights: {f'those of keras.applications for {start}' if start else 'random'}."
+
+
+def _duration(training: Values) -> str:
+    return (
         f"{training['epochs']} epochs in {training['minutes']} minutes; the weights are those of "
-        f"epoch {training['selected_epoch']}, selected by `{training['selection']}`.",
+        f"epoch {training['selected_epoch']}, selected by `{training['selection']}`."
+    )
+
+
+def _optimisation(training: Values) -> str:
+    return (
         f"{training['optimizer']}, learning rate {training['learning_rate']}, weight decay "
         f"{training['weight_decay']}, batches of {training['batch_size']}, label smoothing "
-        f"{training['label_smoothing']}, class weights {training['class_weights']}.",
-        f"Augmentation: {_augmentation(training['augmentation'])}.",
-        f"Seed {training['seed']}; {software}.",
-        f"Again with `manage.py train_model {bundle.slug}`.",
-    ]
-    return _bullets(facts)
+        f"{training['label_smoothing']}, class weights {training['class_weights']}."
+    )
 
 
-def _augmentation(settings: Values) -> str:
+def _augmentation(training: Values) -> str:
     chosen = [
         name.replace("_", " ") if value is True else f"{name} {value}"
-        for name, value in settings.items()
+        for name, value in training["augmentation"].items()
         if value and name != "fill_mode"
     ]
-    return ", ".join(chosen) or "none"
+    return f"Augmentation: {', '.join(chosen) or 'none'}."
+
+
+def _software(training: Values) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in training["software"].items())
+    return f"Seed {training['seed']}; {versions}."
 
 
 def _data(bundle: Bundle) -> str:
-    dataset, data = bundle.dataset, bundle.metadata["training"]["data"]
-    origin = (
-        f"{dataset.title}, MedMNIST's own file and split."
-        if data["is_medmnist_file"]
-        else dataset.source_note
-    )
+    dataset, data = bundle.dataset, bundle.metadata["training"].get("data")
+    source = f"Licence {dataset.licence}. {dataset.citation}"
+    if data is None:
+        return f"What this model was trained on is not recorded.\n\n{source}"
+    origin = dataset.source_note
+    if data["is_medmnist_file"]:
+        origin = f"{dataset.data_name(data)}."
     counts = (
         f"Trained on {data['train']:,} images, validated on {data['validation']:,}; file "
         f"`{data['file']}`, SHA-256 `{data['sha256']}`."
     )
-    return "\n\n".join([origin, counts, f"Licence {dataset.licence}. {dataset.citation}"])
+    return "\n\n".join([origin, counts, source])

@@ -18,7 +18,7 @@ import numpy as np
 from classifier import registry
 from classifier.registry import Bundle, BundleError, Dataset
 from classifier.training import evaluation
-from classifier.training.card import render_card
+from classifier.training.card_files import replace_file, write_card, write_cards
 from classifier.training.checkpoint import Record
 from classifier.training.curves import Scores
 from classifier.training.data import SplitName, checksum, load_split
@@ -29,7 +29,6 @@ from classifier.training.trainer import TrainedNetwork, predict
 
 WEIGHTS_FILE = "model.keras"
 HISTORY_FILE = "history.csv"
-CARD_FILE = "README.md"
 # Lists of numbers, such as rows of a matrix, are written on one line each.
 NUMBER_LIST = re.compile(r"\[(\n[-+.\deE,\s]+\n *)\]")
 
@@ -68,8 +67,7 @@ def export_bundle(
     }
     _write_json(partial / registry.METADATA_FILE, metadata)
     (partial / HISTORY_FILE).write_text(_history_csv(trained.history), encoding="utf-8")
-    card = render_card(Bundle(partial, metadata, None))
-    (partial / CARD_FILE).write_text(card, encoding="utf-8")
+    write_card(Bundle(partial, metadata, None))
     _swap(partial, target)
     return registry.load_bundle(target, require_evaluation=False)
 
@@ -161,13 +159,9 @@ def _history_csv(history: list[Record]) -> str:
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     text = json.dumps(values, indent=2, ensure_ascii=False)
-    _replace(path, NUMBER_LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    replace_file(
+        path, NUMBER_LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+    )
 
 
 def evaluate_bundle(bundle: Bundle, path: Path) -> dict[str, Any]:
@@ -195,8 +189,11 @@ def _scores(bundle: Bundle, network: keras.Model, path: Path, name: SplitName) -
 
 
 def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Write evaluation.json for the bundle's present weights, and the card with its figures."""
+    """Write evaluation.json for the bundle's present weights, and the cards with its figures.
+
+    Raises BundleError when the bundle cannot be served with these figures.
+    """
     values = dict(figures) | {"weights_sha256": bundle.sha256, "data": dict(data)}
     _write_json(bundle.path / registry.EVALUATION_FILE, values)
-    evaluated = registry.load_bundle(bundle.path)
-    _replace(bundle.path / CARD_FILE, render_card(evaluated))
+    registry.load_bundle(bundle.path)
+    write_cards(bundle.path.parent)

@@ -48,6 +48,7 @@ def test_a_bundle_has_all_its_files_and_is_sound(tmp_path: Path, trained: Traine
         "evaluation.json",
         "history.csv",
         "README.md",
+        "confusion.svg",
     }
     assert network_problems(bundle) == []
     assert discover(tmp_path / "models").slugs == (bundle.slug,)
@@ -90,11 +91,11 @@ def test_a_cut_off_export_leaves_the_old_bundle(
 ) -> None:
     write_evaluated(tmp_path / "models", trained)
 
-    def cut_off(bundle: Bundle) -> str:
+    def cut_off(bundle: Bundle) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(export, "render_card", cut_off)
+        patch.setattr(export, "write_card", cut_off)
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / "models", trained)
 
@@ -149,6 +150,8 @@ def test_the_commands_make_a_new_model_without_code(
     assert "own-model: sound" in capsys.readouterr().out
     evaluation = json.loads((folders / "models/own-model/evaluation.json").read_text())
     assert evaluation["data"]["file"] == "breastmnist.npz"
+    assert evaluation["operating_point"]["positive"] == "malignant"
+    assert "own-model/README.md" in (folders / "models/README.md").read_text()
     assert not (folders / "var/training/own-model").exists()
 
     before = (folders / "models/own-model/evaluation.json").read_bytes()

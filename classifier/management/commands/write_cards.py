@@ -1,0 +1,19 @@
+"""`manage.py write_cards`: the model cards and their index, from what the bundles say."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from classifier.training.card_files import write_cards
+
+
+class Command(BaseCommand):
+    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+    help = "Write the card of each bundle under models/, and models/README.md; evaluates nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = write_cards(settings.MODELS_DIR)
+        for error in found.errors:
+            self.stderr.write(self.style.WARNING(f"Left out: {error}"))
+        self.stdout.write(f"Wrote {len(found.bundles)} cards and their index.")

@@ -1,0 +1,138 @@
+"""Model cards and their index: generated from the bundles, and committed as generated."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from pytest_django import Settings
+
+from classifier import registry
+from classifier.registry import Bundle, datasets
+from classifier.training.card import render_card
+from classifier.training.card_files import write_card
+from classifier.training.matrix_picture import render_matrix
+from classifier.training.model_index import render_index
+from tests.factories import curves_of, evaluation_of, metadata_of
+
+SHIPPED = registry.discover(Path(settings.MODELS_DIR)).bundles
+REPORTED = {"accuracy": 0.83, "precision": 0.82, "recall": 0.83, "f1": 0.81}
+
+
+def bundle_in(folder: Path, **metadata: Any) -> Bundle:
+    """A bundle that pages and cards can show; no network could load its weights."""
+    folder.mkdir(parents=True)
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    described = metadata_of(slug=folder.name, dataset="breastmnist", sha256=sha256, channels=1)
+    evaluation = evaluation_of(described["classes"]) | curves_of(described["classes"])
+    (folder / "model.keras").write_bytes(b"weights")
+    (folder / "metadata.json").write_text(json.dumps(described | metadata))
+    (folder / "evaluation.json").write_text(json.dumps(evaluation | {"weights_sha256": sha256}))
+    return registry.load_bundle(folder)
+
+
+@pytest.mark.parametrize("bundle", SHIPPED, ids=lambda bundle: bundle.slug)
+def test_the_shipped_cards_are_up_to_date(bundle: Bundle, tmp_path: Path) -> None:
+    write_card(Bundle(tmp_path, bundle.metadata, bundle.evaluation))
+    for written in tmp_path.iterdir():
+        shipped = bundle.path / written.name
+        assert shipped.read_text() == written.read_text(), "run manage.py write_cards"
+
+
+def test_the_shipped_index_is_up_to_date() -> None:
+    shipped = Path(settings.MODELS_DIR) / "README.md"
+    assert shipped.read_text() == render_index(SHIPPED), "run manage.py write_cards"
+
+
+def test_the_command_writes_all_cards_and_names_what_it_leaves_out(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.MODELS_DIR = tmp_path
+    bundle_in(tmp_path / "breast-a", title="First")
+    bundle_in(tmp_path / "breast-b", title="Second")
+    (bundle_in(tmp_path / "broken").path / "model.keras").write_bytes(b"damaged")
+    call_command("write_cards")
+    index = (tmp_path / "README.md").read_text()
+    assert "[First](breast-a/README.md)" in index
+    assert "[Second](breast-b/README.md)" in index
+    assert (tmp_path / "breast-b" / "confusion.svg").exists()
+    assert not (tmp_path / "broken" / "README.md").exists()
+    assert "Left out: broken" in capsys.readouterr().err
+
+
+def test_reported_figures_stand_beside_measured_ones(tmp_path: Path) -> None:
+    card = render_card(bundle_in(tmp_path / "breast", reported=REPORTED))
+    assert "| figure | reported | measured |" in card
+    assert "| accuracy | 0.83 | 0.9000 (0.8300–0.9400) |" in card
+    assert "| F1, weighted | 0.81 | 0.9000 |" in card
+    assert "| AUC | – | 0.9700 (0.9500–0.9900) |" in card
+
+
+def test_a_model_that_is_not_of_the_report_has_no_reported_column(tmp_path: Path) -> None:
+    card = render_card(bundle_in(tmp_path / "breast"))
+    assert "| figure | measured |" in card
+    assert "reported" not in card
+
+
+def test_the_index_lists_the_report_first_and_dashes_for_the_others(tmp_path: Path) -> None:
+    others = {"title": "A model of ours"}
+    better = {"title": "The better", "reported": REPORTED | {"accuracy": 0.9}}
+    worse = {"title": "The worse", "reported": REPORTED}
+    named = {"a": others, "b": worse, "c": better}
+    index = render_index([bundle_in(tmp_path / slug, **each) for slug, each in named.items()])
+    order = [index.index(each["title"]) for each in (better, worse, others)]
+    assert order == sorted(order)
+    assert "**0.9000** (0.8300–0.9400)<br>reported 0.83" in index
+    assert "reported –" in index
+    assert "Blood" not in index
+
+
+@pytest.mark.parametrize("slug", datasets())
+def test_no_figure_stands_without_the_name_of_its_data(slug: str) -> None:
+    bundles = [bundle for bundle in SHIPPED if bundle.dataset.slug == slug]
+    cards = [render_card(bundle) for bundle in bundles]
+    assert cards
+    assert all(f"({datasets()[slug].source_name}), n = " in card for card in cards)
+    assert datasets()[slug].source_note in render_index(bundles)
+
+
+def test_medmnists_own_file_is_named_as_such() -> None:
+    blood = datasets()["bloodmnist"]
+    assert "own file and split" in blood.data_name({"is_medmnist_file": True})
+    assert blood.data_name({"file": "x.npz"}) == "BloodMNIST rebuilt from PBC, own split"
+
+
+def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
+    card = render_card(bundle_in(tmp_path / "breast"))
+    assert "threshold 0.3100 on the probability of malignant" in card
+    assert "validation split (n = 78)" in card
+    assert "sensitivity 0.8810 (0.8000–0.9500) of 42 malignant images" in card
+
+
+def test_what_differs_from_the_report_is_told(tmp_path: Path) -> None:
+    training = {"differs_from_report": ["The zoom is 0.1 instead of 2."]}
+    card = render_card(bundle_in(tmp_path / "breast", training=training))
+    assert "## What differs from the reported recipe\n\n- The zoom is 0.1 instead of 2." in card
+    assert "How this model was trained is not recorded." in card
+
+
+def test_a_card_before_evaluation_says_so(tmp_path: Path) -> None:
+    bundle = bundle_in(tmp_path / "breast")
+    fresh = Bundle(bundle.path, bundle.metadata, None)
+    write_card(fresh)
+    assert "Not yet evaluated on the test split." in (bundle.path / "README.md").read_text()
+    assert not (bundle.path / "confusion.svg").exists()
+
+
+def test_the_picture_has_every_count_as_text() -> None:
+    labels = ["a <b>", "immature granulocytes"]
+    text = render_matrix(labels, [[1234, 5], [0, 0]], 'Of "x" & y')
+    picture = ElementTree.fromstring(text)  # noqa: S314  # our own text
+    texts = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"1,234", "5", "0", *labels[:1]} <= set(filter(None, texts))
+    assert picture.get("role") == "img"
+    assert picture.findtext("{http://www.w3.org/2000/svg}title") == 'Of "x" & y'
