@@ -4,6 +4,7 @@ Imports neither TensorFlow nor Django. What needs the network itself (its output
 size) is checked by `manage.py verify_bundles`.
 """
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ DATASETS_DIR = Path(__file__).parent / "datasets"
 SCHEMA_VERSION = 1
 METADATA_FILE = verification.METADATA_FILE
 EVALUATION_FILE = verification.EVALUATION_FILE
+HISTORY_FILE = "history.csv"
 
 
 class Crop(StrEnum):
@@ -233,7 +235,30 @@ def load_bundle(path: Path, *, require_evaluation: bool = True) -> Bundle:
         evaluation = _read_object(path / EVALUATION_FILE, slug)
         _raise_any(slug, verification.evaluation_type_problems(evaluation))
         _raise_any(slug, list(verification.evaluation_problems(metadata, evaluation)))
+    read_history(path)
     return Bundle(path, metadata, evaluation)
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Read the training history in a bundle's folder, one line per epoch; empty without one.
+
+    Raises BundleError when it is no table of numbers with a column `epoch`.
+    """
+    try:
+        with (path / HISTORY_FILE).open(encoding="utf-8", newline="") as stream:
+            return [_history_line(line) for line in csv.DictReader(stream)]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        problem = f"{HISTORY_FILE} is not a table of numbers with a line per epoch."
+        raise BundleError(path.name, [problem]) from error
+
+
+def _history_line(line: Mapping[str, str]) -> dict[str, float]:
+    values = {key: float(value) for key, value in line.items()}
+    if not values["epoch"] >= 1:
+        raise ValueError(values["epoch"])
+    return values
 
 
 def _raise_any(slug: str, problems: list[str]) -> None:

@@ -166,14 +166,17 @@ def metadata_problems(metadata: Values) -> Iterator[str]:
             yield f"{key} in {METADATA_FILE} is not between {low} and {high}."
     if metadata["input"]["channels"] not in _CHANNELS:
         yield f"input.channels in {METADATA_FILE} is neither 1 nor 3."
-    yield from _report_problems(metadata)
-
-
-def _report_problems(metadata: Values) -> Iterator[str]:
     if metadata["reported"]:
         named = {"accuracy", *metadata["reported"]}
         yield from _number_problems("reported", METADATA_FILE, metadata["reported"], named)
-    if not _is_list_of(metadata["training"].get("differs_from_report", []), _is_text):
+    yield from _training_problems(metadata)
+
+
+def _training_problems(metadata: Values) -> Iterator[str]:
+    training = metadata["training"]
+    if "selected_epoch" in training and not _is_count(training["selected_epoch"]):
+        yield f"training.selected_epoch in {METADATA_FILE} is not a whole number."
+    if not _is_list_of(training.get("differs_from_report", []), _is_text):
         yield f"training.differs_from_report in {METADATA_FILE} is not a list of sentences."
 
 

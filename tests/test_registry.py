@@ -156,6 +156,7 @@ def test_a_wrong_evaluation_is_named(bundle_path: Path, edit: Change, sentence: 
             )
             for wrong in ("One sentence.", None, [1], {})
         ),
+        (lambda values: values["training"].update(selected_epoch="3"), "training.selected_epoch"),
     ],
 )
 def test_metadata_that_cannot_be_are_named(bundle_path: Path, edit: Change, sentence: str) -> None:
@@ -376,6 +377,32 @@ def test_a_broken_bundle_is_left_out_and_the_others_serve(bundle_path: Path) -> 
     assert found.slugs == ("blood-test",)
     assert [error.slug for error in found.errors] == ["broken"]
     assert "broken: " in str(found.errors[0])
+
+
+def test_the_history_is_a_table_of_numbers(bundle_path: Path) -> None:
+    assert registry.read_history(bundle_path) == []
+    (bundle_path / "history.csv").write_text("epoch,loss\n1,0.5\n2,nan\n")
+    first, second = registry.read_history(bundle_path)
+    assert first == {"epoch": 1, "loss": 0.5}
+    assert second["epoch"] == 2
+    assert load_bundle(bundle_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch,loss\n1,low\n",
+        "epoch,loss\n1\n",
+        "epoch,loss\n1,2,3\n",
+        "loss\n1\n",
+        "epoch\n\0\n",
+        "epoch\n0\n",
+        "epoch\nnan\n",
+    ],
+)
+def test_a_history_that_no_page_can_draw_is_named(bundle_path: Path, text: str) -> None:
+    (bundle_path / "history.csv").write_text(text)
+    assert "history.csv is not a table of numbers" in problems_of(bundle_path)
 
 
 def test_no_models_folder_means_no_models(tmp_path: Path) -> None:

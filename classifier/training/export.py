@@ -28,7 +28,6 @@ from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
 
 WEIGHTS_FILE = "model.keras"
-HISTORY_FILE = "history.csv"
 # Lists of numbers, such as rows of a matrix, are written on one line each.
 NUMBER_LIST = re.compile(r"\[(\n[-+.\deE,\s]+\n *)\]")
 
@@ -66,7 +65,7 @@ def export_bundle(
         "weights": {"file": WEIGHTS_FILE, "sha256": checksum(partial / WEIGHTS_FILE, "sha256")},
     }
     _write_json(partial / registry.METADATA_FILE, metadata)
-    (partial / HISTORY_FILE).write_text(_history_csv(trained.history), encoding="utf-8")
+    (partial / registry.HISTORY_FILE).write_text(_history_csv(trained.history), encoding="utf-8")
     write_card(Bundle(partial, metadata, None))
     _swap(partial, target)
     return registry.load_bundle(target, require_evaluation=False)

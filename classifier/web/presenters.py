@@ -1,16 +1,14 @@
 """Numbers and rows as the pages show them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Final
 
 from classifier import registry
-from classifier.models import Prediction, Status, TrainedModel
+from classifier.models import Prediction, Status
 
 LOW_CONFIDENCE: Final = 0.6
-SHADES: Final = 10
 
 
 def percent(share: float) -> str:
@@ -20,6 +18,15 @@ def percent(share: float) -> str:
     if 0.999 < share < 1:
         return ">99.9%"
     return f"{100 * share:.1f}%"
+
+
+def decimals(value: float) -> str:
+    """Three decimals of a figure in 0–1, and never a perfect one that rounding made up."""
+    if 0 < value < 0.0005:
+        return "<0.001"
+    if 0.9995 <= value < 1:
+        return ">0.999"
+    return f"{value:.3f}"
 
 
 def seconds(start: datetime | None, end: datetime | None) -> str:
@@ -94,94 +101,24 @@ def _summary(prediction: Prediction) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure with its 95 % interval."""
+    """A figure with its 95 % interval, which is empty where none is known."""
 
     value: str
-    interval: str
+    interval: str = ""
+
+
+def share_measure(value: float, interval: Sequence[float] | None) -> Measure:
+    """A share in 0–1 as a percentage."""
+    if interval is None:
+        return Measure(percent(value))
+    low, high = interval
+    return Measure(percent(value), f"{100 * low:.1f}–{percent(high)}")
 
 
 def accuracy(evaluation: dict[str, Any]) -> Measure:
-    low, high = evaluation["intervals"]["accuracy"]
-    return Measure(percent(evaluation["accuracy"]), f"{100 * low:.1f}–{percent(high)}")
+    return share_measure(evaluation["accuracy"], evaluation["intervals"]["accuracy"])
 
 
 def auc(evaluation: dict[str, Any]) -> Measure:
     low, high = evaluation["intervals"]["auc"]
-    return Measure(f"{evaluation['auc']:.3f}", f"{low:.3f}–{high:.3f}")
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """A model as the form and the tables list it."""
-
-    model: TrainedModel
-    input: str
-    parameters: str
-    accuracy: Measure | None
-    auc: Measure | None
-    n: int | None
-    reported_accuracy: str
-
-
-def model_card(model: TrainedModel) -> ModelCard:
-    colours = "grey" if model.channels == 1 else "colour"
-    evaluation, reported = model.evaluation, model.metadata.get("reported")
-    return ModelCard(
-        model=model,
-        input=f"{model.input_size} × {model.input_size} px, {colours}",
-        parameters=f"{model.metadata['parameters'] / 1e6:.2f} M",
-        accuracy=accuracy(evaluation) if evaluation else None,
-        auc=auc(evaluation) if evaluation else None,
-        n=evaluation["n"] if evaluation else None,
-        reported_accuracy=percent(reported["accuracy"]) if reported else "",
-    )
-
-
-@dataclass(frozen=True)
-class ModelGroup:
-    """The models for one kind of image."""
-
-    dataset: registry.Dataset
-    cards: list[ModelCard]
-
-    @property
-    def has_reported(self) -> bool:
-        return any(card.reported_accuracy for card in self.cards)
-
-
-def model_groups(models: Iterable[TrainedModel]) -> list[ModelGroup]:
-    """Models that come in display order, by what they look at."""
-    return [
-        ModelGroup(registry.datasets()[dataset], [model_card(model) for model in group])
-        for dataset, group in groupby(models, key=lambda model: model.dataset)
-        if dataset in registry.datasets()
-    ]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A count of a confusion matrix; its shade is the share of its row in tenths."""
-
-    count: int
-    shade: int
-    is_diagonal: bool
-
-
-def confusion_rows(evaluation: dict[str, Any]) -> list[tuple[str, list[Cell]]]:
-    """True classes with their counts by predicted class."""
-    labels = [row["label"] for row in evaluation["per_class"]]
-    return [
-        (labels[i], _cells(counts, i)) for i, counts in enumerate(evaluation["confusion_matrix"])
-    ]
-
-
-def _cells(counts: Sequence[int], true: int) -> list[Cell]:
-    total = max(1, sum(counts))
-    return [
-        Cell(count, _shade(count / total), is_diagonal=j == true) for j, count in enumerate(counts)
-    ]
-
-
-def _shade(share: float) -> int:
-    """0 for nothing at all; a single case among many still shows."""
-    return max(1, round(SHADES * share)) if share else 0
+    return Measure(decimals(evaluation["auc"]), f"{low:.3f}–{high:.3f}")

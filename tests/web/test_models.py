@@ -1,10 +1,13 @@
 """The list of models and the page of each."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from classifier.models import TrainedModel
-from tests.factories import TrainedModelFactory
+from tests.factories import TrainedModelFactory, curves_of
 
 
 def test_models_are_grouped_by_what_they_look_at(page: Client, model: TrainedModel) -> None:
@@ -14,7 +17,9 @@ def test_models_are_grouped_by_what_they_look_at(page: Client, model: TrainedMod
     assert "Recommended" in text
     assert "90.0%" in text
     assert "83.0–94.0%" in text
-    assert "28 × 28 px, grey" in text
+    assert "28 px" in text
+    assert "BloodMNIST rebuilt from PBC, own split" in text
+    assert "Research use only" in text
 
 
 @pytest.mark.parametrize("state", [{"is_active": False}, {"is_installed": False}])
@@ -24,13 +29,29 @@ def test_models_out_of_use_are_not_listed(page: Client, state: dict[str, bool]) 
     assert "Not available" in page.get(hidden.get_absolute_url()).content.decode()
 
 
+REPORTED = {"accuracy": 0.85, "precision": 0.86, "recall": 0.85, "f1": 0.846}
+
+
 def test_reported_figures_stand_beside_measured_ones(page: Client, model: TrainedModel) -> None:
-    assert "Reported accuracy" not in page.get("/models/").content.decode()
-    model.metadata["reported"] = {"accuracy": 0.873}
-    model.save()
+    report = TrainedModelFactory.create(slug="reported", title="Of the report")
+    report.metadata["reported"] = REPORTED
+    report.save()
     text = page.get("/models/").content.decode()
-    assert "Reported accuracy" in text
-    assert "87.3%" in text
+    assert text.index("Of the report") < text.index("Blood model"), "the report comes first"
+    first, second = (each.split("</tr>")[0] for each in text.split('<th scope="row">')[1:3])
+    for shown in ("85%", "86%", "84.6%", "90.0%", "83.0–94.0%", ">100<", "0.40 M"):
+        assert shown in first
+    assert second.count(">–<") == 4
+
+    assert "Reported and measured" in page.get("/models/reported/").content.decode()
+    assert "Reported and measured" not in page.get("/models/blood/").content.decode()
+
+
+def test_what_differs_from_the_report_is_on_the_page(page: Client, model: TrainedModel) -> None:
+    model.metadata["reported"] = REPORTED
+    model.metadata["training"]["differs_from_report"] = ["The zoom is 0.1 instead of 2."]
+    model.save()
+    assert "The zoom is 0.1 instead of 2." in page.get("/models/blood/").content.decode()
 
 
 def test_model_page_has_figures_matrix_and_limits(page: Client, model: TrainedModel) -> None:
@@ -41,6 +62,61 @@ def test_model_page_has_figures_matrix_and_limits(page: Client, model: TrainedMo
     assert "One laboratory&#x27;s images." in text
     assert "Small cell fragment that makes blood clot" in text
     assert "Research use only" in text
+
+
+def test_the_report_has_the_rows_of_scikit_learns(page: Client, model: TrainedModel) -> None:
+    text = page.get("/models/blood/").content.decode()
+    report = text.split('id="report-title"')[1].split("</table>")[0]
+    rows = [row.split("<")[0] for row in report.split('<th scope="row">')[1:]]
+    assert rows == [*model.metadata["classes"], "accuracy", "macro avg", "weighted avg"]
+    heads = [head.split("<")[0] for head in report.split('class="number">')[1:6]]
+    assert heads == ["Precision", "Recall", "F1-score", "Support", "Specificity"]
+
+
+def test_curves_are_pictures_with_words_and_numbers(page: Client) -> None:
+    breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    breast.evaluation |= curves_of(breast.metadata["classes"])
+    breast.save()
+    text = page.get("/models/breast/").content.decode()
+    pictures = text.split('<svg class="chart"')[1:]
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert 'role="img"' in picture
+        assert "<title" in picture
+        assert "<desc" in picture
+        assert "<details" in picture
+        assert "<polyline" in picture
+        assert "100 test" in picture
+    assert "style=" not in text
+
+    operating = text.split('id="operating-title"')[1].split("</table>")[0]
+    for shown in ("0.310", "88.1%", "80.0–95.0%", "78 validation", "100 test", "42 are malignant"):
+        assert shown in operating
+
+
+def test_an_evaluation_without_curves_has_no_pictures(page: Client, model: TrainedModel) -> None:
+    text = page.get("/models/blood/").content.decode()
+    assert 'class="chart"' not in text
+    assert "Operating point" not in text
+
+
+def test_the_training_history_is_read_from_the_bundle(
+    page: Client, model: TrainedModel, tmp_path: Path, settings: Settings
+) -> None:
+    settings.MODELS_DIR = tmp_path
+    history = tmp_path / "blood" / "history.csv"
+    history.parent.mkdir()
+    history.write_text("epoch,loss,val_loss\n1,0.9,1.1\n2,0.5,nan\n3,0.4,0.7\n")
+    model.metadata["training"]["selected_epoch"] = 3
+    model.save()
+    text = page.get("/models/blood/").content.decode()
+    assert "Loss in training" in text
+    assert "validation 1.100 at first and 0.700 at the end" in text
+    assert "The weights are those of epoch 3" in text
+    assert "Accuracy in training" not in text
+
+    history.write_text("damaged since\n1")
+    assert "Loss in training" not in page.get("/models/blood/").content.decode()
 
 
 def test_model_without_evaluation(page: Client) -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from classifier.web.presenters import confusion_rows, gloss, percent, seconds
+from classifier.web.model_figures import confusion_rows
+from classifier.web.presenters import decimals, gloss, percent, seconds
 from tests.factories import evaluation_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,6 +25,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_percent_never_rounds_to_certainty(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("figure", "text"),
+    [(0.0, "0.000"), (0.0001, "<0.001"), (0.9119, "0.912"), (0.9997, ">0.999"), (1.0, "1.000")],
+)
+def test_decimals_never_round_to_perfection(figure: float, text: str) -> None:
+    assert decimals(figure) == text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django_htmx.middleware import HtmxDetails
 from classifier.models import TrainedModel
 from classifier.samples import samples
 from classifier.web.forms import CROP_CHOICES, ClassifyForm
-from classifier.web.presenters import model_groups
+from classifier.web.model_figures import model_groups
 
 
 class HtmxRequest(HttpRequest):

@@ -2,25 +2,38 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from classifier import registry
 from classifier.models import TrainedModel
-from classifier.web.presenters import confusion_rows, gloss, model_card, model_groups, percent
+from classifier.web.charts import Chart, history_charts, reliability_chart, roc_chart
+from classifier.web.model_figures import (
+    classification_report,
+    confusion_rows,
+    model_card,
+    model_groups,
+    operating_rows,
+)
+from classifier.web.presenters import share_measure
 
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    groups = model_groups(TrainedModel.objects.active().in_display_order())
-    return render(request, "web/models.html", {"groups": groups})
+    found = sorted(
+        TrainedModel.objects.active(),
+        key=lambda model: (model.dataset, registry.report_order(model.metadata)),
+    )
+    return render(request, "web/models.html", {"groups": model_groups(found)})
 
 
 @require_safe
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(TrainedModel, slug=slug)
     context = {"card": model_card(found), "model": found, **_measured(found)}
-    return render(request, "web/model.html", context)
+    return render(request, "web/model.html", context | {"charts": _charts(found)})
 
 
 def _measured(model: TrainedModel) -> dict[str, Any]:
@@ -29,17 +42,25 @@ def _measured(model: TrainedModel) -> dict[str, Any]:
         return {"evaluation": None}
     return {
         "evaluation": evaluation,
-        "balanced_accuracy": percent(evaluation["balanced_accuracy"]),
-        "per_class": [_class_row(model.dataset, row) for row in evaluation["per_class"]],
+        "balanced_accuracy": share_measure(
+            evaluation["balanced_accuracy"], evaluation["intervals"].get("balanced_accuracy")
+        ),
+        "report": classification_report(model),
         "confusion": confusion_rows(evaluation),
+        "operating_rows": operating_rows(evaluation),
     }
 
 
-def _class_row(dataset: str, row: dict[str, Any]) -> dict[str, Any]:
-    figures = ("precision", "recall", "specificity", "f1")
-    return {
-        "label": row["label"],
-        "gloss": gloss(dataset, row["label"]),
-        "figures": [percent(row[figure]) for figure in figures],
-        "support": row["support"],
-    }
+def _charts(model: TrainedModel) -> list[Chart]:
+    evaluation = model.evaluation or {}
+    selected = model.metadata["training"].get("selected_epoch")
+    measured = [roc_chart(evaluation), reliability_chart(evaluation)]
+    return [chart for chart in measured if chart] + history_charts(_history(model), selected)
+
+
+def _history(model: TrainedModel) -> list[dict[str, float]]:
+    """The table in the bundle's folder, which may be gone or damaged since it was verified."""
+    try:
+        return registry.read_history(settings.MODELS_DIR / model.slug)
+    except registry.BundleError:
+        return []
