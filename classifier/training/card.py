@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from classifier.registry import Bundle
+from classifier.registry import Bundle, datasets
 from classifier.training.markdown import (
     WARNING,
     Values,
@@ -33,19 +33,22 @@ MORE_ROWS = {
 
 def render_card(bundle: Bundle) -> str:
     """Give the Markdown text of a bundle's README.md; without evaluation it says so."""
-    differences = bundle.metadata["training"].get("differs_from_report")
     sections = [
         _opening(bundle),
         section("Intended use", bundle.metadata["intended_use"]),
         section("Figures", _figures(bundle)),
         section("Training", bullets(_training(bundle))),
-        section("What differs from the reported recipe", bullets(differences))
-        if differences
-        else "",
+        _differences(bundle.metadata["training"]),
         section("Data", _data(bundle)),
         section("Limitations", bullets(bundle.metadata["limitations"])),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _differences(training: Values) -> str:
+    sentences = training.get("differs_from_report")
+    title = "What differs from the reported recipe"
+    return section(title, bullets(sentences)) if sentences else ""
 
 
 def _opening(bundle: Bundle) -> str:
@@ -156,7 +159,7 @@ def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> str:
 
 
 def _training(bundle: Bundle) -> list[str]:
-    """Say what the metadata know of the training; a model from elsewhere may bring little."""
+    """Say what the metadata know of the training; of a model from elsewhere that may be little."""
     training = bundle.metadata["training"]
     sentences: list[tuple[set[str], Callable[[Values], str]]] = [
         ({"network"}, _starting_weights),
@@ -167,19 +170,34 @@ def _training(bundle: Bundle) -> list[str]:
         ({"software"}, lambda training: f"Again with `manage.py train_model {bundle.slug}`."),
     ]
     known = [write(training) for keys, write in sentences if keys <= training.keys()]
-    return known or ["How this model was trained is not recorded."]
+    given = [f"{key.replace('_', ' ')}: {value}" for key, value in training.items()]
+    return known or given or ["Nothing is recorded."]
 
 
 def _starting_weights(training: Values) -> str:
     start = training["network"].get("weights")
-    return f"Starting weights: {f'those of keras.applications for {start}' if start else 'random'}."
+    first = f"Starting weights: {f'those of keras.applications for {start}' if start else 'random'}"
+    pretraining = training.get("pretraining")
+    if not pretraining:
+        return f"{first}."
+    title = datasets()[pretraining["dataset"]].title
+    return f"{first}, then {pretraining['epochs']} epochs on the training images of {title}."
 
 
 def _duration(training: Values) -> str:
     return (
         f"{training['epochs']} epochs in {training['minutes']} minutes; the weights are those of "
         f"epoch {training['selected_epoch']}, selected by `{training['selection']}`."
+        f"{_early_stages(training)}"
     )
+
+
+def _early_stages(training: Values) -> str:
+    stages = [
+        f"{stage['epochs']} at {stage['size']} × {stage['size']} pixels"
+        for stage in training.get("early_stages", ())
+    ]
+    return f" The first of them saw smaller images: {', then '.join(stages)}." if stages else ""
 
 
 def _optimisation(training: Values) -> str:
@@ -208,7 +226,7 @@ def _data(bundle: Bundle) -> str:
     dataset, data = bundle.dataset, bundle.metadata["training"].get("data")
     source = f"Licence {dataset.licence}. {dataset.citation}"
     if data is None:
-        return f"What this model was trained on is not recorded.\n\n{source}"
+        return f"What it was trained on is not known here.\n\n{source}"
     origin = dataset.source_note
     if data["is_medmnist_file"]:
         origin = f"{dataset.data_name(data)}."
