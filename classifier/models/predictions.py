@@ -1,14 +1,14 @@
 """Predictions, from the queue to the result."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import Count, F, Max, Min, Q
 from django.urls import reverse
 from django.utils import timezone
@@ -99,11 +99,11 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         """
         waiting = self.claimable(claim).filter(trained_model=trained_model)
         waiting = waiting.order_by("-attempts", "created_at")
-        first = waiting.first()
-        if first is None:
+        oldest = list(waiting.values_list("pk", "attempts")[: settings.PREDICTION_BATCH_SIZE])
+        tried_before = bool(oldest and oldest[0][1])
+        keys = [key for key, _ in (oldest[:1] if tried_before else oldest)]
+        if not keys:
             return []
-        batch_size = 1 if first.attempts else settings.PREDICTION_BATCH_SIZE
-        keys = list(waiting.values_list("pk", flat=True)[:batch_size])
         self.claimable(claim).filter(pk__in=keys).update(
             status=Status.STARTED,
             claim=claim,
@@ -111,7 +111,36 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
             attempts=F("attempts") + 1,
         )
         taken = self.filter(pk__in=keys, status=Status.STARTED, claim=claim)
-        return list(taken.with_relations().order_by("created_at"))
+        claimed = list(taken.select_related("image").order_by("created_at"))
+        for prediction in claimed:
+            # Reading the model anew for each row would take longer than a small network does.
+            prediction.trained_model = trained_model
+        return claimed
+
+    @transaction.atomic
+    def write_claimed(self, predictions: Iterable["Prediction"], fields: Sequence[str]) -> None:
+        """Write fields of predictions, each only where its claim still holds.
+
+        A row that was deleted, taken over or finished meanwhile stays as it is. One statement runs
+        for all rows: `update` in a loop composes its SQL anew for each, and takes six times as
+        long, `bulk_update` longer still.
+        """
+        known = {field.name: field for field in self.model._meta.concrete_fields}
+        columns = [known[name] for name in (*fields, "id", "claim")]
+        assignments = ", ".join(f"{column.column} = %s" for column in columns[:-2])
+        rows = [
+            [
+                column.get_db_prep_save(column.value_from_object(row), connection)
+                for column in columns
+            ]
+            for row in predictions
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {self.model._meta.db_table} SET {assignments} "  # noqa: S608, names of ours
+                f"WHERE id = %s AND claim = %s AND status = '{Status.STARTED}'",
+                rows,
+            )
 
     def in_order(self) -> Self:
         """As they were sent."""
