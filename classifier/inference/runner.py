@@ -124,8 +124,8 @@ def give_up_exhausted() -> int:
 def tasks_due() -> Counter[str]:
     """Tasks that each model needs for what waits: fresh rows by the batch, retries one by one."""
     due: Counter[str] = Counter()
-    waiting = Prediction.objects.claimable().order_by()
-    waiting = waiting.values_list("trained_model__slug", "attempts")
+    claimable = Prediction.objects.claimable().order_by()
+    waiting = claimable.values_list("trained_model__slug", "attempts")
     fresh = Counter(slug for slug, attempts in waiting if attempts == 0)
     for slug, count in fresh.items():
         due[slug] += -(-count // settings.PREDICTION_BATCH_SIZE)
