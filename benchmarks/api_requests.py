@@ -74,7 +74,7 @@ def bare_view() -> Iterator[str]:
 def answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

@@ -29,16 +29,24 @@ from PIL import Image  # noqa: E402
 from tests.processes.bundles import write_bundle  # noqa: E402
 from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
 
-COMPACT = """
-import sys
-from classifier.training.architectures import ImageSpec, compact_resnet
-spec = ImageSpec(64, 3, (128.0,) * 3, (64.0**2,) * 3)
-compact_resnet(spec, 8, widths=(16, 32, 64, 128), blocks=(1, 1, 1, 1)).save(sys.argv[1])
+DNN_RELU = """
+import sys, keras
+from keras import layers
+network = keras.Sequential([
+    keras.Input((28, 28, 3)),
+    layers.Rescaling(1 / 255),
+    layers.Conv2D(12, 3, activation="relu"),
+    layers.MaxPooling2D(),
+    layers.Flatten(),
+    layers.Dense(100, activation="relu"),
+    layers.Dense(8, activation="softmax"),
+])
+network.save(sys.argv[1])
 """
 RESNET50 = """
 import sys, keras
 from keras import layers
-inputs = keras.Input((224, 224, 3))
+inputs = keras.Input((100, 100, 3))
 backbone = keras.applications.ResNet50(include_top=False, weights=None, pooling="avg")
 features = backbone(layers.Rescaling(1 / 255)(inputs))
 keras.Model(inputs, layers.Dense(8, activation="softmax")(features)).save(sys.argv[1])
@@ -66,8 +74,8 @@ class Case:
 
 
 CASES = (
-    Case("blood-compact", COMPACT, size=64, count=1_000),
-    Case("blood-resnet50", RESNET50, size=224, count=500),
+    Case("blood-dnn-relu", DNN_RELU, size=28, count=1_000),
+    Case("blood-resnet50", RESNET50, size=100, count=500),
 )
 
 

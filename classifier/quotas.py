@@ -35,7 +35,7 @@ class Used:
 def used(user: User) -> Used:
     return Used(
         requests_this_minute=Usage.objects.used(user, Usage.Kind.REQUESTS, seconds=MINUTE),
-        waiting_predictions=Prediction.objects.owned_by(user).unfinished().count(),
+        waiting_predictions=Prediction.objects.unfinished_of(user).count(),
         bytes_today=Usage.objects.used(user, Usage.Kind.BYTES, seconds=DAY),
     )
 

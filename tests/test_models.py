@@ -110,6 +110,24 @@ def test_what_a_dead_worker_held_becomes_claimable_after_the_time_limit(
     assert Prediction.objects.claim_batch(trained_model, "other") == [left]
 
 
+def test_finding_work_does_not_look_through_what_has_ended(
+    user: User, trained_model: TrainedModel
+) -> None:
+    predictions = Prediction.objects.order_by()
+    for unfinished in (
+        predictions.claimable("task").filter(trained_model=trained_model),
+        predictions.claimable(),
+        predictions.exhausted(),
+        predictions.unfinished_of(user),
+    ):
+        assert "prediction_unfinished" in unfinished.explain()
+
+
+def test_what_waits_has_no_end() -> None:
+    with pytest.raises(IntegrityError, match="prediction_unfinished_has_no_end"):
+        PredictionFactory.create(started=True, finished_at=timezone.now())
+
+
 def test_attempts_are_capped(trained_model: TrainedModel, settings: Settings) -> None:
     ago = timezone.now() - timedelta(seconds=settings.PREDICTION_TIME_LIMIT + 1)
     hopeless = PredictionFactory.create(

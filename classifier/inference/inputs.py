@@ -27,7 +27,10 @@ def model_input(
 
 def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
     """The same for a prediction's stored image. Raises OSError where its file cannot be read."""
-    with prediction.image.file.open() as file, Image.open(file, formats=["PNG"]) as image:
+    # Read at once: Django's wrapper makes each of Pillow's many small reads dear.
+    with prediction.image.file.open() as file:
+        data = io.BytesIO(file.read())
+    with Image.open(data, formats=["PNG"]) as image:
         return model_input(prediction.trained_model, image, Crop(prediction.crop))
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from classifier.inference import loader
@@ -24,6 +23,10 @@ UNREADABLE = "The stored image could not be read. Upload it again."
 UNAVAILABLE = "This model cannot be loaded at the moment. Choose another one."
 NO_ANSWER = "The model gave no usable answer for this image."
 EXHAUSTED = "The worker stopped each time it tried this prediction, so it was given up."
+
+# The fields of a prediction that are written when it ends.
+FAILURE = ("status", "error_message", "finished_at")
+ANSWER = (*FAILURE, "predicted_label", "confidence", "probabilities", "model_version")
 
 
 def run_waiting(slug: str, *, claim: str) -> int:
@@ -61,16 +64,17 @@ def _predict(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
     loaded = loader.load(trained_model)
     inputs = {prediction: _input(prediction) for prediction in batch}
     readable = {prediction: pixels for prediction, pixels in inputs.items() if pixels is not None}
-    _fail([prediction for prediction in batch if prediction not in readable], UNREADABLE)
+    if unreadable := [prediction for prediction in batch if prediction not in readable]:
+        _fail(unreadable, UNREADABLE)
     if not readable:
         return
     started = time.monotonic()
     probabilities = loaded.predict(np.stack(list(readable.values())))
     elapsed = time.monotonic() - started
     logger.info("%s: %d images in %.0f ms", trained_model.slug, len(readable), 1000 * elapsed)
-    with transaction.atomic():
-        for prediction, row in zip(readable, probabilities, strict=True):
-            _succeed(prediction, loaded, row)
+    for prediction, row in zip(readable, probabilities, strict=True):
+        _answer(prediction, loaded, row)
+    Prediction.objects.write_claimed(readable, ANSWER)
 
 
 def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
@@ -82,35 +86,29 @@ def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
         return None
 
 
-def _succeed(
+def _answer(
     prediction: Prediction, loaded: loader.LoadedModel, row: npt.NDArray[np.float32]
 ) -> None:
-    probabilities = [float(value) for value in row]
+    """Fill in what the model says, the fields of `ANSWER`."""
+    prediction.finished_at = timezone.now()
     if not np.isfinite(row).all():
-        _fail([prediction], NO_ANSWER)
+        prediction.status, prediction.error_message = Status.FAILURE, NO_ANSWER
         return
+    probabilities = [float(value) for value in row]
     best = int(row.argmax())
-    _write(
-        [prediction],
-        status=Status.SUCCESS,
-        predicted_label=loaded.bundle.classes[best],
-        confidence=min(probabilities[best], 1.0),
-        probabilities=list(zip(loaded.bundle.classes, probabilities, strict=True)),
-        model_version=loaded.bundle.version,
-    )
+    prediction.status = Status.SUCCESS
+    prediction.predicted_label = loaded.bundle.classes[best]
+    prediction.confidence = min(probabilities[best], 1.0)
+    prediction.probabilities = list(zip(loaded.bundle.classes, probabilities, strict=True))
+    prediction.model_version = loaded.bundle.version
 
 
 def _fail(batch: Sequence[Prediction], message: str) -> None:
-    _write(batch, status=Status.FAILURE, error_message=message)
-
-
-def _write(batch: Sequence[Prediction], **result: object) -> None:
-    """Write what this claim still holds; a row that was deleted or taken over stays as it is."""
+    """End what this claim still holds; a row that was deleted or taken over stays as it is."""
     for prediction in batch:
-        held = Prediction.objects.filter(
-            pk=prediction.pk, claim=prediction.claim, status=Status.STARTED
-        )
-        held.update(finished_at=timezone.now(), **result)
+        prediction.status, prediction.error_message = Status.FAILURE, message
+        prediction.finished_at = timezone.now()
+    Prediction.objects.write_claimed(batch, FAILURE)
 
 
 def give_up_exhausted() -> int:
@@ -126,7 +124,8 @@ def give_up_exhausted() -> int:
 def tasks_due() -> Counter[str]:
     """Tasks that each model needs for what waits: fresh rows by the batch, retries one by one."""
     due: Counter[str] = Counter()
-    waiting = Prediction.objects.claimable().values_list("trained_model__slug", "attempts")
+    claimable = Prediction.objects.claimable().order_by()
+    waiting = claimable.values_list("trained_model__slug", "attempts")
     fresh = Counter(slug for slug, attempts in waiting if attempts == 0)
     for slug, count in fresh.items():
         due[slug] += -(-count // settings.PREDICTION_BATCH_SIZE)

@@ -1,12 +1,19 @@
 """Uploaded images and their files."""
 
 import logging
+import os
+import re
+import time
 import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -15,6 +22,8 @@ from django.utils import timezone
 logger = logging.getLogger(__name__)
 
 IMAGE, THUMBNAIL = "image.png", "thumbnail.png"
+KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.png")
+NAMES_AT_ONCE: Final = 500
 
 
 def upload_path(image: "ImageUpload", filename: str) -> str:
@@ -63,6 +72,37 @@ class ImageUpload(models.Model):
                 file.storage.delete(file.name or upload_path(self, filename))
             except OSError:
                 logger.exception("A file of image %s could not be removed", self.pk)
+
+
+def orphaned_files(*, older_than: timedelta) -> Iterator[str]:
+    """Names of stored files without an image row, as a killed web process leaves them.
+
+    Args:
+        older_than: more than any upload takes, whose files are there before its rows.
+    """
+    limit = time.time() - older_than.total_seconds()
+    for filename in (IMAGE, THUMBNAIL):
+        for names in _names_of_keys(Path(upload_path(ImageUpload(), filename)).parent, limit):
+            known = set(ImageUpload.objects.filter(pk__in=names).values_list("pk", flat=True))
+            yield from (name for key, name in names.items() if key not in known)
+
+
+def _names_of_keys(folder: Path, limit: float) -> Iterator[dict[uuid.UUID, str]]:
+    """Some files at a time by their keys; what is younger or not named by a key is left out."""
+    path = Path(default_storage.path(str(folder)))
+    if not path.is_dir():
+        return
+    with os.scandir(path) as entries:
+        old = (e.name for e in entries if KEY.fullmatch(e.name) and _is_older(e, limit))
+        while some := list(islice(old, NAMES_AT_ONCE)):
+            yield {uuid.UUID(Path(name).stem): str(folder / name) for name in some}
+
+
+def _is_older(entry: "os.DirEntry[str]", limit: float) -> bool:
+    try:
+        return entry.stat().st_mtime < limit
+    except FileNotFoundError:  # deleted with its row since the folder was read
+        return False
 
 
 @receiver(post_delete, sender=ImageUpload)

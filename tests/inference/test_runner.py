@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from classifier import catalogue, samples
 from classifier.inference import loader, runner
@@ -148,6 +150,49 @@ def test_a_prediction_deleted_while_it_runs_stays_deleted(
     monkeypatch.setattr(runner, "stored_input", deleted)
     runner.run_waiting(BLOOD, claim="task")
     assert not Prediction.objects.exists()
+
+
+def test_what_one_claim_lost_costs_the_rest_of_its_batch_nothing(
+    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, taken_over, deleted = PredictionFactory.create_batch(3, trained_model=trained_model)
+    predict = loader.LoadedModel.predict
+
+    def meanwhile(*args: Any) -> Any:
+        Prediction.objects.filter(pk=taken_over.pk).update(claim="another worker")
+        Prediction.objects.filter(pk=deleted.pk).delete()
+        return predict(*args)
+
+    monkeypatch.setattr(loader.LoadedModel, "predict", meanwhile)
+    runner.run_waiting(BLOOD, claim="task")
+    assert set(Prediction.objects.values_list("pk", "status")) == {
+        (kept.pk, Status.SUCCESS),
+        (taken_over.pk, Status.STARTED),
+    }
+
+
+def test_an_answer_of_no_numbers_fails_alone(
+    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PredictionFactory.create_batch(2, trained_model=trained_model)
+    answers = np.full((2, 8), 0.125, np.float32)
+    answers[1, 3] = np.nan
+    monkeypatch.setattr(loader.LoadedModel, "predict", lambda *args: answers)
+    runner.run_waiting(BLOOD, claim="task")
+    good, bad = Prediction.objects.order_by("created_at")
+    assert (good.status, good.confidence) == (Status.SUCCESS, 0.125)
+    assert (bad.status, bad.error_message) == (Status.FAILURE, runner.NO_ANSWER)
+    assert (bad.predicted_label, bad.probabilities) == ("", None)
+
+
+def test_a_batch_asks_the_database_as_often_as_a_single_image(
+    trained_model: TrainedModel, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    PredictionFactory.create_batch(5, trained_model=trained_model)
+    loader.load(trained_model)
+    # The model, the claim with its savepoints, and one statement for all results.
+    with django_assert_max_num_queries(7):
+        runner.run_waiting(BLOOD, claim="task")
 
 
 def test_tasks_due_counts_batches_and_retries(

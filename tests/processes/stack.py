@@ -110,7 +110,7 @@ class Stack:
     def answers(self) -> bool:
         try:
             return bool(requests.get(f"{self.url}/healthz", timeout=15).json())
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def health(self) -> dict[str, str]:
