@@ -74,5 +74,10 @@ def test_a_recipe_is_cross_validated_from_its_data_file(tmp_path: Path) -> None:
 def test_a_recipe_that_selects_by_the_held_out_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="holds out"):
         pipeline.cross_validate_recipe(
-            "blood-compact", {}, ("train",), checkpoint_dir=tmp_path, data_root=tmp_path, resume=True
+            "blood-compact",
+            {},
+            ("train",),
+            checkpoint_dir=tmp_path,
+            data_root=tmp_path,
+            resume=True,
         )
