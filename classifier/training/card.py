@@ -21,6 +21,11 @@ def render_card(bundle: Bundle) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _is_trained_here(training: Values) -> bool:
+    """Whether `train_model` wrote the facts; of a network from elsewhere there may be any."""
+    return "validation" in training
+
+
 def _section(title: str, text: str) -> str:
     return f"## {title}\n\n{text}"
 
@@ -44,18 +49,23 @@ def _opening(bundle: Bundle) -> str:
 def _figures(bundle: Bundle) -> str:
     validation = _validation_sentence(bundle.metadata["training"])
     if bundle.evaluation is None:
-        return f"{validation}\n\nNot yet evaluated on the test split."
+        return "\n\n".join(filter(None, [validation, "Not yet evaluated on the test split."]))
     return "\n\n".join(
-        [
-            _test_table(bundle.evaluation, bundle.metadata["reported"]),
-            validation,
-            _class_table(bundle.evaluation),
-            _confusion_table(bundle.classes, bundle.evaluation["confusion_matrix"]),
-        ]
+        filter(
+            None,
+            [
+                _test_table(bundle.evaluation, bundle.metadata["reported"]),
+                validation,
+                _class_table(bundle.evaluation),
+                _confusion_table(bundle.classes, bundle.evaluation["confusion_matrix"]),
+            ],
+        )
     )
 
 
 def _validation_sentence(training: Values) -> str:
+    if not _is_trained_here(training):
+        return ""
     validation = training["validation"]
     low, high = validation["intervals"]["accuracy"]
     role = "the recipe" if training["selection"] == "last" else "recipe and epoch"
@@ -113,6 +123,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _training(bundle: Bundle) -> str:
     training = bundle.metadata["training"]
+    if not _is_trained_here(training):
+        return _bullets([f"{key.replace('_', ' ')}: {value}" for key, value in training.items()])
     start = training["network"].get("weights")
     software = ", ".join(f"{name} {version}" for name, version in training["software"].items())
     facts = [
@@ -139,14 +151,19 @@ def _augmentation(settings: Values) -> str:
 
 
 def _data(bundle: Bundle) -> str:
-    dataset, data = bundle.dataset, bundle.metadata["training"]["data"]
+    dataset, training = bundle.dataset, bundle.metadata["training"]
+    if _is_trained_here(training):
+        data = training["data"]
+        counts = (
+            f"Trained on {data['train']:,} images, validated on {data['validation']:,}; file "
+            f"`{data['file']}`, SHA-256 `{data['sha256']}`."
+        )
+    else:
+        data = (bundle.evaluation or {}).get("data", {})
+        counts = "What it was trained on is not known here."
     origin = (
         f"{dataset.title}, MedMNIST's own file and split."
-        if data["is_medmnist_file"]
+        if data.get("is_medmnist_file")
         else dataset.source_note
-    )
-    counts = (
-        f"Trained on {data['train']:,} images, validated on {data['validation']:,}; file "
-        f"`{data['file']}`, SHA-256 `{data['sha256']}`."
     )
     return "\n\n".join([origin, counts, f"Licence {dataset.licence}. {dataset.citation}"])
