@@ -72,7 +72,7 @@ def load_network(path: Path) -> Any:
     # A damaged file makes Keras fail in every way.
     except Exception as error:
         raise NetworkError(
-            f"Keras cannot load {path.name}: {reason(error)} (What Keras 2 made is read as .h5 only.)"
+            f"Keras cannot load {path.name}: {reason(error)} (Of Keras 2, only .h5 is read.)"
         ) from error
 
 
