@@ -31,6 +31,7 @@ lint: $(VENV)/development
 	@$(PYTHON) -m mypy
 	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@HTTPS=true $(PYTHON) manage.py check --deploy --fail-level WARNING
+	@$(PYTHON) manage.py verify_bundles
 
 format: $(VENV)/development
 	@$(PYTHON) -m ruff check --fix .

@@ -1,5 +1,7 @@
 """Keeps the TrainedModel rows in step with the bundles on disk."""
 
+from collections.abc import Iterable, Iterator
+
 from django.conf import settings
 from django.db import transaction
 
@@ -13,7 +15,7 @@ def load_bundles() -> registry.Discovery:
 
     What an administrator switched off stays off. Returns what was found, broken bundles included.
     """
-    found = registry.discover(settings.MODELS_DIR)
+    found = _without_conflicts(registry.discover(settings.MODELS_DIR))
     for bundle in found.bundles:
         TrainedModel.objects.update_or_create(
             slug=bundle.slug,
@@ -32,3 +34,26 @@ def load_bundles() -> registry.Discovery:
     installed = [bundle.slug for bundle in found.bundles]
     TrainedModel.objects.exclude(slug__in=installed).update(is_installed=False)
     return found
+
+
+def _without_conflicts(found: registry.Discovery) -> registry.Discovery:
+    conflicts = tuple(_conflicts(found.bundles))
+    refused = {error.slug for error in conflicts}
+    sound = tuple(bundle for bundle in found.bundles if bundle.slug not in refused)
+    return registry.Discovery(sound, found.errors + conflicts)
+
+
+def _conflicts(bundles: Iterable[registry.Bundle]) -> Iterator[registry.BundleError]:
+    """Name bundles with other weights than are registered here under the same version.
+
+    A prediction keeps the version of its model, which must go on to mean the weights that made it.
+    """
+    registered = {model.slug: model for model in TrainedModel.objects.all()}
+    for bundle in bundles:
+        model = registered.get(bundle.slug)
+        if model and model.version == bundle.version and model.sha256 != bundle.sha256:
+            problem = (
+                f"Version {model.version} is registered here with other weights (SHA-256 "
+                f"{model.sha256}): raise the version to {model.version + 1}."
+            )
+            yield registry.BundleError(bundle.slug, [problem])

@@ -126,7 +126,7 @@ class Bundle:
 
     @property
     def architecture(self) -> str:
-        """Name of the builder in `classifier.training.architectures`."""
+        """Name of the builder in `classifier.training.architectures`, or as given to add_model."""
         return str(self.metadata["architecture"])
 
     @property
@@ -162,7 +162,7 @@ class Bundle:
     @property
     def recommended(self) -> bool:
         """Whether this is the model to choose by default for its dataset."""
-        return bool(self.metadata["recommended"])
+        return bool(self.metadata.get("recommended", False))
 
 
 @dataclass(frozen=True)
@@ -287,6 +287,7 @@ def _metadata_problems(path: Path, metadata: Mapping[str, Any]) -> Iterator[str]
     yield from verification.metadata_problems(metadata)
     yield from _class_problems(metadata)
     yield from verification.weights_problems(path, metadata["weights"])
+    yield from verification.version_problems(metadata)
 
 
 def _class_problems(metadata: Mapping[str, Any]) -> Iterator[str]:

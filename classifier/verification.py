@@ -36,8 +36,8 @@ _METADATA_TYPES: Types = {
     "reported": (dict, type(None)),
     "intended_use": str,
     "limitations": list,
-    "recommended": bool,
 }
+_OPTIONAL_METADATA_TYPES: Types = {"recommended": bool, "weights.versions": dict}
 _EVALUATION_TYPES: Types = {
     "split": str,
     "n": int,
@@ -123,7 +123,12 @@ def reason(error: Exception) -> str:
 
 def metadata_type_problems(metadata: Values) -> list[str]:
     """Say which values of metadata.json are missing or of another type."""
-    return list(_type_problems(METADATA_FILE, metadata, _METADATA_TYPES))
+    given = {
+        key: expected
+        for key, expected in _OPTIONAL_METADATA_TYPES.items()
+        if _nested(metadata, key) is not _MISSING
+    }
+    return list(_type_problems(METADATA_FILE, metadata, {**_METADATA_TYPES, **given}))
 
 
 def evaluation_type_problems(evaluation: Values) -> list[str]:
@@ -204,8 +209,25 @@ def _weights_problems(folder: Path, weights: Mapping[str, str]) -> Iterator[str]
         yield f"The weights file {file_name!r} is not inside the bundle's folder."
     elif not path.is_file():
         yield f"The weights file {file_name!r} is missing."
+    elif path.suffix != ".keras":
+        yield f"The weights file {file_name!r} is not a .keras file."
     elif _sha256(path) != weights["sha256"]:
         yield f"The checksum of {file_name!r} is not the one in {METADATA_FILE}."
+
+
+def version_problems(metadata: Values) -> Iterator[str]:
+    """Say where the weights are not those on record for their version.
+
+    `weights.versions` keeps the checksum of each version's weights, so that weights replaced by
+    hand under their old version are found out. A bundle without it says nothing about its past.
+    """
+    version, weights = metadata["version"], metadata["weights"]
+    checksums = weights.get("versions", {str(version): weights["sha256"]})
+    if checksums.get(str(version)) != weights["sha256"]:
+        yield (
+            f"weights.versions in {METADATA_FILE} does not give these weights as version "
+            f"{version}: raise the version with every change of the weights, and add its checksum."
+        )
 
 
 def _sha256(path: Path) -> str:

@@ -96,7 +96,23 @@ def test_a_sound_bundle_gives_what_the_application_asks(bundle_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "key", ["slug", "classes", "input", "weights", "recommended", "parameters"]
+    "key",
+    [
+        "schema_version",
+        "slug",
+        "title",
+        "version",
+        "dataset",
+        "architecture",
+        "classes",
+        "input",
+        "weights",
+        "parameters",
+        "training",
+        "reported",
+        "intended_use",
+        "limitations",
+    ],
 )
 def test_a_missing_key_is_named(bundle_path: Path, key: str) -> None:
     change(bundle_path / registry.METADATA_FILE, lambda values: values.pop(key))
@@ -115,6 +131,12 @@ def test_a_missing_key_is_named(bundle_path: Path, key: str) -> None:
         (lambda values: values["weights"].update(file="/etc/passwd"), "not inside the bundle"),
         (lambda values: values["weights"].update(file="other.keras"), "is missing"),
         (lambda values: values["weights"].update(sha256="0" * 64), "checksum"),
+        (lambda values: values["weights"].update(file="metadata.json"), "is not a .keras file"),
+        (
+            lambda values: values["weights"].update(versions=[SHA256]),
+            "weights.versions in meta",
+        ),
+        (lambda values: values.update(recommended=1), "recommended in metadata.json has the wrong"),
     ],
 )
 def test_wrong_metadata_are_named(bundle_path: Path, edit: Change, sentence: str) -> None:
@@ -310,6 +332,29 @@ def test_large_numbers_that_fit_are_taken(bundle_path: Path, written: str) -> No
     path = bundle_path / registry.METADATA_FILE
     path.write_text(path.read_text().replace("{", f'{{"more": {written}, ', 1))
     assert load_bundle(bundle_path).metadata["more"] == json.loads(written)
+
+
+def exchange_weights(path: Path, weights: bytes) -> str:
+    """As a person might: a new file, its checksum put right, and evaluated again."""
+    (path / "model.keras").write_bytes(weights)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    change(path / registry.METADATA_FILE, lambda values: values["weights"].update(sha256=sha256))
+    change(path / registry.EVALUATION_FILE, lambda values: values.update(weights_sha256=sha256))
+    return sha256
+
+
+def test_new_weights_under_the_old_version_are_found_out(bundle_path: Path) -> None:
+    metadata_path = bundle_path / registry.METADATA_FILE
+    record = {"1": SHA256}
+    change(metadata_path, lambda values: values["weights"].update(versions=record))
+    assert load_bundle(bundle_path).version == 1
+
+    sha256 = exchange_weights(bundle_path, b"other weights")
+    assert "does not give these weights as version 1: raise the version" in problems_of(bundle_path)
+    change(metadata_path, lambda values: values.update(version=2))
+    assert "does not give these weights as version 2" in problems_of(bundle_path)
+    change(metadata_path, lambda values: values["weights"]["versions"].update({"2": sha256}))
+    assert load_bundle(bundle_path).version == 2
 
 
 @pytest.mark.parametrize("name", ["model\x01.keras", "a" * 300, ".", ""])

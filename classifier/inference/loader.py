@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from classifier import registry
@@ -55,8 +56,14 @@ def load(trained_model: TrainedModel) -> LoadedModel:
 def _load(slug: str, version: int, sha256: str) -> LoadedModel:
     started = time.monotonic()
     bundle = _verified_bundle(slug, version, sha256)
-    loaded = LoadedModel(bundle, _compile(bundle))
-    _warm(loaded)
+    try:
+        loaded = LoadedModel(bundle, _compile(bundle))
+        _warm(loaded)
+    except SoftTimeLimitExceeded:
+        raise
+    # What Keras raises depends on what is wrong with the file.
+    except Exception as error:
+        raise ModelUnavailable(f"{slug} could not be loaded: {error}") from error
     logger.info("Loaded %s version %d in %.1f s", slug, version, time.monotonic() - started)
     return loaded
 
@@ -82,10 +89,7 @@ def _compile(bundle: registry.Bundle) -> Forward:
     import keras
     import tensorflow as tf
 
-    try:
-        network = keras.models.load_model(bundle.weights_path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelUnavailable(f"{bundle.slug} could not be loaded: {error}") from error
+    network = keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
     shape = (None, bundle.input_size, bundle.input_size, bundle.channels)
     graph = tf.function(
         lambda pixels: network(pixels, training=False),
@@ -95,10 +99,15 @@ def _compile(bundle: registry.Bundle) -> Forward:
 
 
 def _warm(loaded: LoadedModel) -> None:
-    """Run each batch size that counts once, so that no person waits for the first one."""
+    """Run each batch size that counts once, so that no person waits for the first one.
+
+    Raises ValueError where the answers are not one probability for each class.
+    """
     size, channels = loaded.bundle.input_size, loaded.bundle.channels
     for count in (1, settings.PREDICTION_BATCH_SIZE):
-        loaded.predict(np.zeros((count, size, size, channels), np.uint8))
+        answers = loaded.predict(np.zeros((count, size, size, channels), np.uint8))
+        if answers.shape != (count, len(loaded.bundle.classes)):
+            raise ValueError(f"{count} images gave answers of the shape {answers.shape}.")
 
 
 def warm_active_models() -> None:

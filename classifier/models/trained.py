@@ -57,6 +57,11 @@ class TrainedModel(models.Model):
         return registry.datasets()[self.dataset]
 
     @property
+    def is_added(self) -> bool:
+        """Whether it was trained elsewhere, so that its training images are not known."""
+        return bool(self.metadata["training"].get("source") == "added")
+
+    @property
     def input_size(self) -> int:
         """Side of the square that the network sees, in pixels."""
         return int(self.metadata["input"]["size"])

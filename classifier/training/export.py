@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from classifier import registry
-from classifier.registry import Bundle, BundleError, Dataset
+from classifier.registry import Bundle, Dataset
 from classifier.training import evaluation
 from classifier.training.card_files import replace_file, write_card, write_cards
 from classifier.training.checkpoint import Record
@@ -53,39 +53,76 @@ def export_bundle(
     `data` says what it was trained on: see `data_facts`; besides, `train` and `validation`, the
     numbers of images. The version is one above that of the bundle replaced, whose evaluation goes.
     """
-    target = models_dir / recipe.slug
-    partial = models_dir / f".{recipe.slug}.partial"
+    facts = _metadata(recipe, dataset, trained, data)
+    return write_bundle(
+        models_dir,
+        trained.network,
+        facts,
+        history=_history_csv(trained.history),
+        half_precision=recipe.half_precision,
+    )
+
+
+def write_bundle(
+    models_dir: Path,
+    network: keras.Model,
+    facts: Mapping[str, Any],
+    *,
+    history: str = "",
+    half_precision: bool = False,
+) -> Bundle:
+    """Write a network and the facts about it as a bundle, as `export_bundle` does.
+
+    `facts` are the metadata without the version and the weights, `history` the text of history.csv,
+    which is left out without one. `half_precision` stores the weights in half the space. Raises
+    BundleError where the bundle would not be sound; what was there before is then kept.
+    """
+    target = models_dir / facts["slug"]
+    partial = models_dir / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    trained.network.save(partial / WEIGHTS_FILE)
-    if recipe.half_precision:
-        halve_precision(partial / WEIGHTS_FILE)
-    metadata = _metadata(recipe, dataset, trained, data) | {
-        "version": _next_version(target),
-        "weights": {"file": WEIGHTS_FILE, "sha256": checksum(partial / WEIGHTS_FILE, "sha256")},
-    }
-    _write_json(partial / registry.METADATA_FILE, metadata)
-    (partial / registry.HISTORY_FILE).write_text(_history_csv(trained.history), encoding="utf-8")
-    write_card(Bundle(partial, metadata, None))
-    _swap(partial, target)
+    folder = partial / target.name
+    folder.mkdir(parents=True)
+    network.save(folder / WEIGHTS_FILE)
+    if half_precision:
+        halve_precision(folder / WEIGHTS_FILE)
+    metadata = dict(facts) | _version(target, checksum(folder / WEIGHTS_FILE, "sha256"))
+    _write_json(folder / registry.METADATA_FILE, metadata)
+    if history:
+        (folder / registry.HISTORY_FILE).write_text(history, encoding="utf-8")
+    write_card(registry.load_bundle(folder, require_evaluation=False))
+    _swap(folder, target)
+    partial.rmdir()
     return registry.load_bundle(target, require_evaluation=False)
 
 
-def _swap(partial: Path, target: Path) -> None:
+def _swap(folder: Path, target: Path) -> None:
     """Put the new folder in the place of the old one; hidden names are not taken for bundles."""
     retired = target.with_name(f".{target.name}.retired")
     shutil.rmtree(retired, ignore_errors=True)
     if target.exists():
         target.rename(retired)
-    partial.rename(target)
+    folder.rename(target)
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def _next_version(target: Path) -> int:
+def _version(target: Path, sha256: str) -> dict[str, Any]:
+    """The version above that of the bundle in a folder, and the weights of every version."""
+    recorded = _recorded_versions(target)
+    version = max(recorded, default=0) + 1
+    versions = {str(number): recorded[number] for number in recorded} | {str(version): sha256}
+    weights = {"file": WEIGHTS_FILE, "sha256": sha256, "versions": versions}
+    return {"version": version, "weights": weights}
+
+
+def _recorded_versions(target: Path) -> dict[int, str]:
+    """Also of a bundle that is broken, since no version must be given out twice."""
     try:
-        return registry.load_bundle(target, require_evaluation=False).version + 1
-    except BundleError:
-        return 1
+        metadata = json.loads((target / registry.METADATA_FILE).read_text(encoding="utf-8"))
+        weights = metadata["weights"]
+        recorded = {metadata["version"]: weights["sha256"], **weights.get("versions", {})}
+        return {int(version): str(checksum) for version, checksum in recorded.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _metadata(

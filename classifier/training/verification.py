@@ -1,28 +1,29 @@
-"""Checks of a bundle that need its network in memory."""
+"""Checks that need a network in memory, for bundles and for networks that are to become one."""
 
 from typing import Any
 
-import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier.registry import Bundle
+from classifier.training.loading import NetworkError, load_network, reason
 
 
 def network_problems(bundle: Bundle) -> list[str]:
     """Load the network with stock Keras and say, one plain sentence each, what does not fit."""
     try:
-        network = keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
-        return [f"Keras cannot load {bundle.weights_path.name}: {error}"]
-    problems = _shape_problems(bundle, network)
-    return problems or _output_problems(bundle, network)
+        network = load_network(bundle.weights_path)
+        return _shape_problems(bundle, network) or _output_problems(bundle, network)
+    except NetworkError as error:
+        return [str(error)]
 
 
 def _shape_problems(bundle: Bundle, network: Any) -> list[str]:
     side = bundle.input_size
+    # A network without fixed shapes has no such attributes.
     expected = {
-        "takes": (network.input_shape, (None, side, side, bundle.channels)),
-        "gives": (network.output_shape, (None, len(bundle.classes))),
+        "takes": (getattr(network, "input_shape", None), (None, side, side, bundle.channels)),
+        "gives": (getattr(network, "output_shape", None), (None, len(bundle.classes))),
     }
     problems = [
         f"The network {verb} {found}, the metadata say {stated}."
@@ -35,9 +36,24 @@ def _shape_problems(bundle: Bundle, network: Any) -> list[str]:
 
 
 def _output_problems(bundle: Bundle, network: Any) -> list[str]:
-    side = bundle.input_size
-    ramp = np.linspace(0, 255, side * side * bundle.channels, dtype=np.float32)
-    probabilities = np.asarray(network(ramp.reshape(1, side, side, bundle.channels)))
-    if (probabilities < 0).any() or not np.isclose(probabilities.sum(), 1, atol=1e-4):
+    if not are_probabilities(probe(network, bundle.input_size, bundle.channels)):
         return ["The network's outputs are not probabilities that sum to one."]
     return []
+
+
+def probe(network: Any, size: int, channels: int) -> NDArray[np.float32]:
+    """Give a network's outputs (1, classes) for one image that has every brightness from 0 to 255.
+
+    Raises NetworkError where the network cannot be run.
+    """
+    ramp = np.linspace(0, 255, size * size * channels, dtype=np.float32)
+    try:
+        return np.asarray(network(ramp.reshape(1, size, size, channels)))
+    # What a layer raises at something that does not fit depends on the layer.
+    except Exception as error:
+        raise NetworkError(f"The network cannot be run: {reason(error)}") from error
+
+
+def are_probabilities(outputs: NDArray[np.float32]) -> bool:
+    """Whether each row could be the probabilities of one class each, which sum to one."""
+    return bool((outputs >= 0).all() and np.isclose(outputs.sum(axis=1), 1, atol=1e-4).all())

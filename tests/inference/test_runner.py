@@ -1,5 +1,8 @@
 """The run side on real weights: what it writes, and how it fails."""
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +205,55 @@ def test_tasks_due_counts_batches_and_retries(
     PredictionFactory.create_batch(3, trained_model=trained_model)
     PredictionFactory.create(trained_model=trained_model, attempts=1)
     assert runner.tasks_due() == {BLOOD: 3}
+
+
+def damaged_archive(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def too_narrow(path: Path) -> None:
+    import keras
+
+    pixels = keras.Input((64, 64, 3))
+    flat = keras.layers.GlobalAveragePooling2D()(pixels)
+    keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(flat)).save(path)
+
+
+def for_other_images(path: Path) -> None:
+    import keras
+
+    pixels = keras.Input((32, 32, 3))
+    flat = keras.layers.Flatten()(pixels)
+    keras.Model(pixels, keras.layers.Dense(8, activation="softmax")(flat)).save(path)
+
+
+@pytest.mark.parametrize("damage", [damaged_archive, too_narrow, for_other_images])
+def test_a_network_unlike_its_description_fails_alone(
+    damage: Callable[[Path], None],
+    settings: Settings,
+    tmp_path: Path,
+    sample_image: ImageUpload,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Only its network shows that it is broken: the worker says so and serves the others."""
+    copied = Path(shutil.copytree(settings.MODELS_DIR, tmp_path / "models"))
+    settings.MODELS_DIR = copied
+    damage(copied / BLOOD / "model.keras")
+    sha256 = hashlib.sha256((copied / BLOOD / "model.keras").read_bytes()).hexdigest()
+    metadata = json.loads((copied / BLOOD / "metadata.json").read_text())
+    metadata["weights"] = {"file": "model.keras", "sha256": sha256}
+    (copied / BLOOD / "metadata.json").write_text(json.dumps(metadata))
+    evaluation = json.loads((copied / BLOOD / "evaluation.json").read_text())
+    evaluation["weights_sha256"] = sha256
+    (copied / BLOOD / "evaluation.json").write_text(json.dumps(evaluation))
+    catalogue.load_bundles()
+
+    loader.warm_active_models()
+    assert f"Model {BLOOD} cannot be loaded" in caplog.text
+    assert "Model breast-compact cannot" not in caplog.text
+
+    trained_model = TrainedModel.objects.get(slug=BLOOD)
+    prediction = PredictionFactory.create(trained_model=trained_model, image=sample_image)
+    runner.run_waiting(BLOOD, claim="task")
+    prediction.refresh_from_db()
+    assert (prediction.status, prediction.error_message) == (Status.FAILURE, runner.UNAVAILABLE)

@@ -84,6 +84,14 @@ def test_writing_again_raises_the_version(tmp_path: Path, trained: TrainedNetwor
     again = write(tmp_path, trained)
     assert again.version == 2
     assert again.evaluation is None
+    assert again.metadata["weights"]["versions"]["2"] == again.sha256
+
+
+def test_a_broken_bundle_does_not_set_the_version_back(
+    tmp_path: Path, trained: TrainedNetwork
+) -> None:
+    write(tmp_path, trained).weights_path.write_bytes(b"damaged")
+    assert write(tmp_path, trained).version == 2
 
 
 def test_a_cut_off_export_leaves_the_old_bundle(

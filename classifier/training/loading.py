@@ -1,0 +1,180 @@
+"""Loads Keras networks from files of any origin without running anything that is in them.
+
+Keras's safe mode refuses code that a file holds; what it refuses differs by format and release.
+Here nothing but Keras's own objects gets as far as Keras: a file is asked for its configuration,
+which is JSON, and every class and function that this names is looked up in a list of known ones.
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import keras
+
+LARGEST_FILE: Final = 2 << 30
+
+_MODULES: Final = (
+    keras.layers,
+    keras.models,
+    keras.initializers,
+    keras.regularizers,
+    keras.constraints,
+    keras.dtype_policies,
+)
+# Of Keras's own, but they hold code or load it from elsewhere.
+_CODE: Final = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+# What a configuration says besides the exported classes; the last two are of the older format.
+_NOTATION: Final = {
+    "Functional",
+    "__keras_tensor__",
+    "__tensor__",
+    "__numpy__",
+    "__slice__",
+    "__ellipsis__",
+    "__tuple__",
+    "TensorShape",
+}
+_EXPORTED: Final = {
+    name for module in _MODULES for name, each in vars(module).items() if isinstance(each, type)
+}
+_KNOWN: Final = _EXPORTED - _CODE | _NOTATION
+# Operations such as x / 255 on the way from layer to layer.
+_OPERATIONS: Final = "keras.src.ops."
+_FUNCTIONS: Final = ("builtins", "keras.activations", "keras.ops", "keras.src.ops")
+
+
+class NetworkError(Exception):
+    """A file that holds no network which can be used; says why in one sentence or two."""
+
+
+def load_network(path: Path) -> Any:
+    """Give the network, not compiled, of a .keras or an HDF5 file, also one that Keras 2 wrote.
+
+    Raises NetworkError for every other file, and where the network needs more than Keras's own
+    layers.
+    """
+    _check_size(path)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            # What is loaded is what was looked at, and its name says its format, as Keras asks.
+            copy = Path(shutil.copyfile(path, Path(folder) / f"network{_suffix(path)}"))
+            config = _archive_config(copy) if copy.suffix == ".keras" else _hdf5_config(copy)
+            _refuse_foreign(config)
+            return keras.models.load_model(copy, compile=False, safe_mode=True)
+    except NetworkError:
+        raise
+    # A damaged file makes Keras fail in every way.
+    except Exception as error:
+        raise NetworkError(
+            f"Keras cannot load {path.name}: {reason(error)} (Of Keras 2, only .h5 is read.)"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """Give the first line of what went wrong at last; Keras puts whole configurations before it."""
+    text = str(error).rpartition("Exception encountered: ")[2].strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file():
+        raise NetworkError(f"There is no file {path}.")
+    if path.stat().st_size > LARGEST_FILE:
+        raise NetworkError(
+            f"{path.name} has {path.stat().st_size >> 20:,} MiB, of which at most "
+            f"{LARGEST_FILE >> 20:,} are taken. Without its optimizer it is a third of that."
+        )
+
+
+def _suffix(path: Path) -> str:
+    """By content, since Keras 2 wrote HDF5 files under either name."""
+    if zipfile.is_zipfile(path):
+        return ".keras"
+    if h5py.is_hdf5(path):
+        return ".h5"
+    raise NetworkError(
+        f"Keras cannot load {path.name}: it is neither a .keras archive nor an HDF5 file, "
+        "or it is not whole."
+    )
+
+
+def _archive_config(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        # Keras does not look at the checksums, and would take damaged weights.
+        if damaged := archive.testzip():
+            raise NetworkError(f"{damaged} in the file is damaged.")
+        return json.loads(archive.read("config.json"))
+
+
+def _hdf5_config(path: Path) -> Any:
+    with h5py.File(path, "r+") as file:
+        if "model_config" not in file.attrs:
+            raise NetworkError(
+                "The file holds weights without a network. Save both: model.save(path)."
+            )
+        config = json.loads(file.attrs["model_config"])
+        _modernise(config)
+        file.attrs["model_config"] = json.dumps(config)
+    return config
+
+
+def _modernise(config: Any) -> None:
+    """Put a network inside another, such as VGG16 below one's own layers, as Keras 3 expects it.
+
+    Keras 2 wrote the one input and output of the inner network as lists of one, which Keras 3 takes
+    to mean that it gives lists. And it counted the making of a network as the first call of it.
+    """
+    for each in _dictionaries(config):
+        for key in ("input_layers", "output_layers"):
+            ends = each.get(key)
+            if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
+                each[key] = ends[0]
+        if isinstance(each.get("layers"), list):
+            _renumber_calls(each["layers"])
+
+
+def _renumber_calls(layers: list[dict[str, Any]]) -> None:
+    inner = {
+        layer.get("name") for layer in layers if layer["class_name"] in {"Functional", "Model"}
+    }
+    nodes = chain.from_iterable(layer.get("inbound_nodes", ()) for layer in layers)
+    # Keras 3 writes a dictionary for each node, Keras 2 a list of calls: name, index, and so on.
+    for call in chain.from_iterable(node for node in nodes if isinstance(node, list)):
+        if call[0] in inner:
+            call[1] -= 1
+
+
+def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary in a configuration, but for how it was compiled, which is not loaded."""
+    if isinstance(value, dict):
+        yield value
+        value = [value[key] for key in value if key != "compile_config"]
+    if isinstance(value, list):
+        for each in value:
+            yield from _dictionaries(each)
+
+
+def _refuse_foreign(config: Any) -> None:
+    named = [each for each in _dictionaries(config) if "class_name" in each]
+    if foreign := sorted({_name(each) for each in named if not _is_known(each)}):
+        raise NetworkError(
+            f"The network needs {', '.join(foreign)}. Only Keras's own layers are taken, and of "
+            "these none that holds code, as Lambda does. Build the network without, and save it."
+        )
+
+
+def _name(each: dict[str, Any]) -> str:
+    return str(each.get("config") if each["class_name"] == "function" else each["class_name"])
+
+
+def _is_known(each: dict[str, Any]) -> bool:
+    name, module = each["class_name"], str(each.get("module") or "")
+    if name == "function":
+        return module.startswith(_FUNCTIONS)
+    return name in _KNOWN or (name not in _CODE and module.startswith(_OPERATIONS))
