@@ -65,12 +65,12 @@ def _predict(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
     if not readable:
         return
     started = time.monotonic()
-    probabilities = loaded.predict(np.stack(list(readable.values())))
+    answers = loaded.answer(np.stack(list(readable.values())))
     elapsed = time.monotonic() - started
     logger.info("%s: %d images in %.0f ms", trained_model.slug, len(readable), 1000 * elapsed)
     with transaction.atomic():
-        for prediction, row in zip(readable, probabilities, strict=True):
-            _succeed(prediction, loaded, row)
+        for prediction, answer in zip(readable, answers, strict=True):
+            _succeed(prediction, loaded, answer)
 
 
 def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
@@ -82,9 +82,8 @@ def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
         return None
 
 
-def _succeed(
-    prediction: Prediction, loaded: loader.LoadedModel, row: npt.NDArray[np.float32]
-) -> None:
+def _succeed(prediction: Prediction, loaded: loader.LoadedModel, answer: loader.Answer) -> None:
+    row = answer.probabilities
     probabilities = [float(value) for value in row]
     if not np.isfinite(row).all():
         _fail([prediction], NO_ANSWER)
@@ -96,6 +95,8 @@ def _succeed(
         predicted_label=loaded.bundle.classes[best],
         confidence=min(probabilities[best], 1.0),
         probabilities=list(zip(loaded.bundle.classes, probabilities, strict=True)),
+        in_distribution=answer.in_distribution,
+        prediction_set=answer.prediction_set,
         model_version=loaded.bundle.version,
     )
 

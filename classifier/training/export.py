@@ -17,13 +17,16 @@ import tensorflow as tf
 from classifier import registry
 from classifier.registry import Bundle, BundleError, Dataset
 from classifier.training import evaluation
+from classifier.training.abstention import uncertainty_figures
 from classifier.training.card import render_card
 from classifier.training.checkpoint import Record
 from classifier.training.data import checksum, load_split
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
+from classifier.training.uncertainty import FittedUncertainty
 
 WEIGHTS_FILE = "model.keras"
+UNCERTAINTY_FILE = "uncertainty.npz"
 HISTORY_FILE = "history.csv"
 CARD_FILE = "README.md"
 
@@ -43,27 +46,58 @@ def export_bundle(
     dataset: Dataset,
     trained: TrainedNetwork,
     data: Mapping[str, Any],
+    uncertainty: FittedUncertainty | None = None,
 ) -> Bundle:
     """Write the bundle of a finished training, replacing an older one of the same slug as a whole.
 
     `data` says what it was trained on: see `data_facts`; besides, `train` and `validation`, the
-    numbers of images. The version is one above that of the bundle replaced, whose evaluation goes.
+    numbers of images. With `uncertainty` the bundle has an uncertainty.npz as well. The version is
+    one above that of the bundle replaced, whose evaluation goes.
     """
-    target = models_dir / recipe.slug
-    partial = models_dir / f".{recipe.slug}.partial"
+    facts = _metadata(recipe, dataset, trained, data)
+    history = _history_csv(trained.history)
+    return write_bundle(
+        models_dir, trained.network, facts, history=history, uncertainty=uncertainty
+    )
+
+
+def write_bundle(
+    models_dir: Path,
+    network: keras.Model,
+    facts: Mapping[str, Any],
+    *,
+    history: str,
+    uncertainty: FittedUncertainty | None = None,
+) -> Bundle:
+    """Write a network and the facts about it as a bundle, as `export_bundle` does.
+
+    `facts` are the metadata without version, weights and uncertainty, `history` the text of
+    history.csv.
+    """
+    target = models_dir / facts["slug"]
+    partial = models_dir / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    trained.network.save(partial / WEIGHTS_FILE)
-    metadata = _metadata(recipe, dataset, trained, data) | {
+    network.save(partial / WEIGHTS_FILE)
+    metadata = dict(facts) | {
         "version": _next_version(target),
         "weights": {"file": WEIGHTS_FILE, "sha256": checksum(partial / WEIGHTS_FILE, "sha256")},
     }
+    if uncertainty:
+        metadata["uncertainty"] = _write_uncertainty(partial, uncertainty)
     _write_json(partial / registry.METADATA_FILE, metadata)
-    (partial / HISTORY_FILE).write_text(_history_csv(trained.history), encoding="utf-8")
+    (partial / HISTORY_FILE).write_text(history, encoding="utf-8")
     card = render_card(Bundle(partial, metadata, None))
     (partial / CARD_FILE).write_text(card, encoding="utf-8")
     _swap(partial, target)
     return registry.load_bundle(target, require_evaluation=False)
+
+
+def _write_uncertainty(folder: Path, fitted: FittedUncertainty) -> dict[str, Any]:
+    """Write uncertainty.npz into a bundle's folder, and give what its metadata say of it."""
+    path = folder / UNCERTAINTY_FILE
+    fitted.save(path)
+    return {"file": path.name, "sha256": checksum(path, "sha256"), **fitted.facts}
 
 
 def _swap(partial: Path, target: Path) -> None:
@@ -168,7 +202,10 @@ def evaluate_bundle(bundle: Bundle, path: Path) -> dict[str, Any]:
     split = load_split(path, "test", size=bundle.input_size, channels=bundle.channels)
     network = keras.models.load_model(bundle.weights_path, compile=False)
     probabilities = predict(network, split.images)
-    return {"split": "test"} | evaluation.evaluate(split.labels, probabilities, bundle.classes)
+    figures = evaluation.evaluate(split.labels, probabilities, bundle.classes)
+    if bundle.uncertainty_path:
+        figures["uncertainty"] = uncertainty_figures(bundle, split, path.parent)
+    return {"split": "test"} | figures
 
 
 def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[str, Any]) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from classifier.inference.features import with_features
+from classifier.inference.uncertainty import Uncertainty
 from classifier.registry import Bundle
 
 
@@ -15,7 +17,7 @@ def network_problems(bundle: Bundle) -> list[str]:
     except (OSError, ValueError, TypeError) as error:
         return [f"Keras cannot load {bundle.weights_path.name}: {error}"]
     problems = _shape_problems(bundle, network)
-    return problems or _output_problems(bundle, network)
+    return problems or [*_output_problems(bundle, network), *_feature_problems(bundle, network)]
 
 
 def _shape_problems(bundle: Bundle, network: Any) -> list[str]:
@@ -32,6 +34,19 @@ def _shape_problems(bundle: Bundle, network: Any) -> list[str]:
     if network.count_params() != bundle.parameters:
         problems.append(f"The network has {network.count_params()} parameters, not as stated.")
     return problems
+
+
+def _feature_problems(bundle: Bundle, network: Any) -> list[str]:
+    if bundle.uncertainty_path is None:
+        return []
+    try:
+        _, features = with_features(network, bundle.uncertainty_layers or ()).output_shape
+    except ValueError as error:
+        return [f"The network gives no features for {bundle.uncertainty_path.name}: {error}"]
+    stated = len(Uncertainty.read(bundle.uncertainty_path).centre)
+    if features[-1] != stated:
+        return [f"The network gives {features[-1]} features, not {stated}."]
+    return []
 
 
 def _output_problems(bundle: Bundle, network: Any) -> list[str]:
