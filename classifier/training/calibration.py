@@ -43,22 +43,20 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
+def logits_of(probabilities: Floats) -> NDArray[np.float64]:
+    """Logits (N, classes) of which these are the softmax; each row's are determined up to a sum."""
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float32).tiny))
+
+
 def at_temperature(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
     """What probabilities (N, classes) would be if their logits were divided by a temperature."""
-    tiny = np.finfo(np.float32).tiny
-    return softmax(np.log(np.maximum(np.asarray(probabilities, np.float64), tiny)) / temperature)
+    return softmax(logits_of(probabilities) / temperature)
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> float:
     """Mean negative logarithm of the true class's probability."""
     likelihood = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
-
-
-def logits_of(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Output (N, classes) of the layer "logits" for images (N, size, size, channels)."""
-    to_logits = keras.Model(network.inputs, network.get_layer("logits").output)
-    return np.asarray(to_logits.predict(images, batch_size=256, verbose=0), np.float64)
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:

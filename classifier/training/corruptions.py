@@ -31,11 +31,11 @@ def _picture(pixels: Pixels) -> Image.Image:
 
 
 def _pixels(picture: Image.Image, like: Pixels) -> Pixels:
-    return np.reshape(np.asarray(picture, np.uint8), like.shape)
+    return np.asarray(picture, np.uint8).reshape(like.shape)
 
 
 def _rounded(values: NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def blur(share: float, pixels: Pixels) -> Pixels:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class Scores:
     For a small dataset, those of all networks of a cross-validation together.
     """
 
-    probabilities: Floats
+    probabilities: NDArray[np.float64]
     labels: Labels
 
 
@@ -68,26 +68,28 @@ def calibrate_and_fit(
 ) -> FittedUncertainty:
     """Fold the best temperature into the network's weights, and fit its uncertainty.
 
-    The temperature and, unless `held_out` brings calibrated scores of more images, the prediction
-    sets are fitted on the validation split, and the limit of distances on it always. `layers` are
-    those of `feature_layers` by default.
+    Temperature and prediction sets are fitted on the validation split, or on `held_out`, the
+    uncalibrated scores of more images; the limit of distances always on the validation split.
+    `layers` are those of `feature_layers` by default.
     """
-    facts = _calibrate(network, validation)
     layers = feature_layers(network) if layers is None else list(layers)
     both = with_features(network, layers)
-    groups = feature_groups(network, layers)
     _, known = _outputs(both, training.images)
     probabilities, features = _outputs(both, validation.images)
-    scores = held_out or Scores(probabilities, validation.labels)
+    boasted = held_out or Scores(probabilities, validation.labels)
+    temperature, scores = _calibrated(boasted)
+    calibration.fold_temperature(network, temperature)
     fitted = fit_uncertainty(
         known,
         features,
-        groups,
+        feature_groups(network, layers),
         scores,
         coverage=coverage,
         by_class=dataset.positive_class is not None,
     )
-    facts |= {
+    facts = {
+        "temperature": temperature,
+        "held_out": _calibration_facts(boasted, scores),
         "method": "nearest neighbour of the layers' statistics; least ambiguous conformal sets",
         "layers": layers,
         "coverage": coverage,
@@ -96,30 +98,31 @@ def calibrate_and_fit(
         "n": {
             "reference": len(known),
             "distances": len(features),
-            "prediction_sets": len(scores.labels),
+            "scores": len(scores.labels),
         },
     }
     return FittedUncertainty(fitted, facts)
 
 
-def _calibrate(network: keras.Model, validation: Split) -> dict[str, Any]:
-    logits = calibration.logits_of(network, validation.images)
-    temperature = calibration.fit_temperature(logits, validation.labels)
-    calibration.fold_temperature(network, temperature)
-    before, after = calibration.softmax(logits), calibration.softmax(logits / temperature)
+def _calibrated(scores: Scores) -> tuple[float, Scores]:
+    logits = calibration.logits_of(scores.probabilities)
+    temperature = calibration.fit_temperature(logits, scores.labels)
+    return temperature, replace(scores, probabilities=calibration.softmax(logits / temperature))
+
+
+def _calibration_facts(before: Scores, after: Scores) -> dict[str, float]:
+    """On the images that the temperature was fitted on, which flatters a little."""
     return {
-        "temperature": temperature,
-        "validation": {
-            "n": len(validation.labels),
-            "ece": expected_calibration_error(validation.labels, after),
-            "ece_before": expected_calibration_error(validation.labels, before),
-            "log_loss": calibration.log_loss(validation.labels, after),
-            "log_loss_before": calibration.log_loss(validation.labels, before),
-        },
+        "ece": expected_calibration_error(after.labels, after.probabilities),
+        "ece_before": expected_calibration_error(before.labels, before.probabilities),
+        "log_loss": calibration.log_loss(after.labels, after.probabilities),
+        "log_loss_before": calibration.log_loss(before.labels, before.probabilities),
     }
 
 
-def _outputs(both: keras.Model, images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def _outputs(
+    both: keras.Model, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     probabilities, features = both.predict(images, batch_size=BATCH, verbose=0)
     return np.asarray(probabilities, np.float64), np.asarray(features, np.float64)
 

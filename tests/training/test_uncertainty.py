@@ -11,10 +11,10 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from classifier.registry import Bundle, datasets, load_bundle
-from classifier.training import calibration, export
+from classifier.training import abstention, calibration, export
 from classifier.training.corruptions import corruptions
 from classifier.training.foreign import KINDS, foreign_pictures
-from classifier.training.trainer import TrainedNetwork, train
+from classifier.training.trainer import TrainedNetwork, predict, train
 from classifier.training.uncertainty import FittedUncertainty, Scores, calibrate_and_fit
 from classifier.training.verification import network_problems
 from tests.training import synthetic
@@ -70,9 +70,10 @@ def test_folding_the_temperature_changes_confidence_only(trained: TrainedNetwork
     images = synthetic.split(20, 5).images
     network = keras.models.clone_model(trained.network)
     network.set_weights(trained.network.get_weights())
-    before = calibration.logits_of(network, images)
+    before = predict(network, images)
     calibration.fold_temperature(network, 2.0)
-    np.testing.assert_allclose(calibration.logits_of(network, images), before / 2, atol=1e-5)
+    expected = calibration.at_temperature(before, 2.0)
+    np.testing.assert_allclose(predict(network, images), expected, atol=1e-5)
     assert network.count_params() == trained.network.count_params()
 
 
@@ -80,7 +81,7 @@ def test_the_bundle_names_and_holds_its_uncertainty(bundle: Bundle) -> None:
     facts = bundle.metadata["uncertainty"]
     assert (facts["coverage"], facts["acceptance"]) == (0.95, 0.98)
     assert facts["class_conditional"]
-    assert facts["validation"]["log_loss"] <= facts["validation"]["log_loss_before"]
+    assert facts["held_out"]["log_loss"] <= facts["held_out"]["log_loss_before"]
     assert network_problems(bundle) == []
     with np.load(bundle.path / facts["file"], allow_pickle=False) as stored:
         assert stored["thresholds"].shape == (2,)
@@ -101,16 +102,19 @@ def test_scores_of_a_cross_validation_make_the_sets(trained: TrainedNetwork) -> 
     parts = synthetic.split(200, 0), synthetic.split(100, 1)
     fitted = calibrate_and_fit(network, *parts, BREAST, held_out=unsure)
     assert fitted.uncertainty.prediction_sets(np.array([[0.5, 0.5]])).all()
-    assert fitted.facts["n"]["prediction_sets"] == 60
+    assert fitted.facts["n"]["scores"] == 60
 
 
-def test_evaluation_says_how_well_the_model_knows_its_limits(bundle: Bundle) -> None:
+def test_evaluation_says_how_well_the_model_knows_its_limits(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abstention, "PICTURES_OF_A_KIND", 5)
     figures = export.evaluate_bundle(bundle, synthetic.write_data_file(bundle.path / "data"))
     section = figures["uncertainty"]
     assert section["coverage"]["n"] == section["set_size"]["n"] == 48
     assert [row["label"] for row in section["per_class"]] == list(BREAST.labels)
     assert [row["images"] for row in section["rejection"]] == list(KINDS)
-    assert {row["n"] for row in section["rejection"]} == {300}
+    assert {row["n"] for row in section["rejection"]} == {5}
     assert {row["corruption"] for row in section["corruptions"]} == set(corruptions(1))
     assert set(section["calibration"]) == {"temperature", "n", "before", "after"}
     json.dumps(section, allow_nan=False)
