@@ -95,10 +95,12 @@ class ImageUploadAdmin(ReadOnlyAdmin):
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
     list_display = (
-        "id", "status", "predicted_label", "confidence", "trained_model", "model_version",
-        "owner", "attempts", "created_at", "finished_at",
+        "id", "status", "predicted_label", "confidence", "in_distribution", "trained_model",
+        "model_version", "owner", "attempts", "created_at", "finished_at",
     )  # fmt: skip
-    list_filter = ("status", "trained_model", "predicted_label", "created_at")
+    list_filter = (
+        "status", "in_distribution", "trained_model", "predicted_label", "created_at",
+    )  # fmt: skip
     list_select_related = ("trained_model", "image__owner")
     search_fields = ("id", "image__owner__username", "image__original_filename", "predicted_label")
     date_hierarchy = "created_at"

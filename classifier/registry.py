@@ -150,6 +150,18 @@ class Bundle:
         return self.path / str(self.metadata["weights"]["file"])
 
     @property
+    def uncertainty_path(self) -> Path | None:
+        """The .npz file of `classifier.inference.uncertainty`, None for bundles without one."""
+        named = self.metadata.get("uncertainty")
+        return self.path / str(named["file"]) if named else None
+
+    @property
+    def uncertainty_layers(self) -> list[str] | None:
+        """Layers whose statistics it is about, None for bundles without it."""
+        named = self.metadata.get("uncertainty")
+        return list(named["layers"]) if named else None
+
+    @property
     def sha256(self) -> str:
         """Checksum of the weights file, hexadecimal."""
         return str(self.metadata["weights"]["sha256"])
@@ -288,6 +300,8 @@ def _metadata_problems(path: Path, metadata: Mapping[str, Any]) -> Iterator[str]
     yield from _class_problems(metadata)
     yield from verification.weights_problems(path, metadata["weights"])
     yield from verification.version_problems(metadata)
+    if "uncertainty" in metadata:
+        yield from verification.uncertainty_problems(path, metadata)
 
 
 def _class_problems(metadata: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+import numpy as np
+
 METADATA_FILE: Final = "metadata.json"
 EVALUATION_FILE: Final = "evaluation.json"
 
@@ -38,6 +40,14 @@ _METADATA_TYPES: Types = {
     "limitations": list,
 }
 _OPTIONAL_METADATA_TYPES: Types = {"recommended": bool, "weights.versions": dict}
+_UNCERTAINTY_TYPES: Types = {
+    "file": str,
+    "sha256": str,
+    "layers": list,
+    "coverage": float,
+    "acceptance": float,
+    "temperature": float,
+}
 _EVALUATION_TYPES: Types = {
     "split": str,
     "n": int,
@@ -128,6 +138,8 @@ def metadata_type_problems(metadata: Values) -> list[str]:
         for key, expected in _OPTIONAL_METADATA_TYPES.items()
         if _nested(metadata, key) is not _MISSING
     }
+    if "uncertainty" in metadata:
+        given |= {f"uncertainty.{key}": value for key, value in _UNCERTAINTY_TYPES.items()}
     return list(_type_problems(METADATA_FILE, metadata, {**_METADATA_TYPES, **given}))
 
 
@@ -195,23 +207,27 @@ def _number_problems(
 
 def weights_problems(folder: Path, weights: Mapping[str, str]) -> list[str]:
     """Say why the weights file cannot be the one that the metadata name."""
+    return _file_problems(folder, weights, "weights file", ".keras")
+
+
+def _file_problems(folder: Path, named: Mapping[str, str], what: str, suffix: str) -> list[str]:
     try:
-        return list(_weights_problems(folder, weights))
+        return list(_mismatches(folder, named, what, suffix))
     # ValueError: the name holds a NUL. RuntimeError: a link leads back to itself.
     except (OSError, RuntimeError, ValueError) as error:
-        return [f"The weights file {weights['file']!r} cannot be read: {reason(error)}."]
+        return [f"The {what} {named['file']!r} cannot be read: {reason(error)}."]
 
 
-def _weights_problems(folder: Path, weights: Mapping[str, str]) -> Iterator[str]:
-    file_name = weights["file"]
+def _mismatches(folder: Path, named: Mapping[str, str], what: str, suffix: str) -> Iterator[str]:
+    file_name = named["file"]
     path = folder / file_name
     if path.resolve().parent != folder.resolve():
-        yield f"The weights file {file_name!r} is not inside the bundle's folder."
+        yield f"The {what} {file_name!r} is not inside the bundle's folder."
     elif not path.is_file():
-        yield f"The weights file {file_name!r} is missing."
-    elif path.suffix != ".keras":
-        yield f"The weights file {file_name!r} is not a .keras file."
-    elif _sha256(path) != weights["sha256"]:
+        yield f"The {what} {file_name!r} is missing."
+    elif path.suffix != suffix:
+        yield f"The {what} {file_name!r} is not a {suffix} file."
+    elif _sha256(path) != named["sha256"]:
         yield f"The checksum of {file_name!r} is not the one in {METADATA_FILE}."
 
 
@@ -228,6 +244,43 @@ def version_problems(metadata: Values) -> Iterator[str]:
             f"weights.versions in {METADATA_FILE} does not give these weights as version "
             f"{version}: raise the version with every change of the weights, and add its checksum."
         )
+
+
+def uncertainty_problems(folder: Path, metadata: Values) -> list[str]:
+    """Say why the file with the model's uncertainty is not the one named, or cannot be used."""
+    named = metadata["uncertainty"]
+    problems = _file_problems(folder, named, "uncertainty file", ".npz")
+    if not all(isinstance(layer, str) for layer in named["layers"]):
+        problems.append(f"uncertainty.layers in {METADATA_FILE} does not hold names of layers.")
+    if not 0 < named["coverage"] < 1:
+        problems.append(f"uncertainty.coverage in {METADATA_FILE} is not between 0 and 1.")
+    return problems or list(_array_problems(folder / named["file"], len(metadata["classes"])))
+
+
+def _array_problems(path: Path, classes: int) -> Iterator[str]:
+    """The arrays of `classifier.inference.uncertainty.Uncertainty`, in shapes that fit."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    # What NumPy raises depends on what is wrong with the file.
+    except Exception as error:
+        yield f"{path.name} cannot be read: {reason(error)}."
+        return
+    directions = arrays.get("axes", np.zeros(0))
+    features, axes = directions.shape if directions.ndim == 2 else (-1, -1)
+    shapes = {
+        "centre": (features,),
+        "scale": (features,),
+        "axes": (features, axes),
+        "reference": (len(np.atleast_1d(arrays.get("reference", np.zeros(0)))), axes + 1),
+        "limit": (),
+        "thresholds": (classes,),
+    }
+    for name, shape in shapes.items():
+        if name not in arrays or arrays[name].shape != shape or not arrays[name].size:
+            yield f"{name} in {path.name} is missing or has another shape than {shape}."
+        elif arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+            yield f"{name} in {path.name} holds something other than finite numbers."
 
 
 def _sha256(path: Path) -> str:

@@ -177,6 +177,15 @@ class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
                 ]
             ),
         )
+        doubtful = factory.Trait(
+            succeeded=True,
+            confidence=0.56,
+            in_distribution=True,
+            prediction_set=["neutrophil", "immature granulocytes"],
+        )
+        foreign = factory.Trait(
+            succeeded=True, in_distribution=False, prediction_set=["neutrophil"]
+        )
         failed = factory.Trait(
             started=True,
             status=Status.FAILURE,

@@ -41,6 +41,19 @@ def test_a_failure_without_a_message_cannot_be_stored() -> None:
         PredictionFactory.create(failed=True, error_message="")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"succeeded": True, "in_distribution": True},
+        {"succeeded": True, "prediction_set": ["neutrophil"]},
+        {"failed": True, "in_distribution": False, "prediction_set": ["neutrophil"]},
+    ],
+)
+def test_doubts_come_with_a_result_and_whole(wrong: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError):
+        PredictionFactory.create(**wrong)
+
+
 def test_a_person_sees_their_own_and_staff_see_all(
     user: User, other_user: User, staff: User
 ) -> None:

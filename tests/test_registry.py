@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from classifier import registry, verification
@@ -452,3 +453,77 @@ def test_a_history_that_no_page_can_draw_is_named(bundle_path: Path, text: str) 
 
 def test_no_models_folder_means_no_models(tmp_path: Path) -> None:
     assert discover(tmp_path / "absent") == registry.Discovery((), ())
+
+
+@pytest.fixture
+def doubting_path(bundle_path: Path) -> Path:
+    """The same bundle with an uncertainty file for four features, two axes and ten images."""
+    write_arrays(bundle_path, {})
+    return bundle_path
+
+
+def write_arrays(path: Path, changes: dict[str, Any]) -> None:
+    arrays = {
+        "centre": np.zeros(4),
+        "scale": np.ones(4),
+        "axes": np.zeros((4, 2)),
+        "reference": np.zeros((10, 3)),
+        "limit": np.array(1.0),
+        "thresholds": np.zeros(8),
+    }
+    given = {name: value for name, value in (arrays | changes).items() if value is not None}
+    np.savez(path / "uncertainty.npz", **given)
+    facts = {
+        "file": "uncertainty.npz",
+        "sha256": hashlib.sha256((path / "uncertainty.npz").read_bytes()).hexdigest(),
+        "layers": ["stem"],
+        "coverage": 0.95,
+        "acceptance": 0.98,
+        "temperature": 1.0,
+    }
+    change(path / registry.METADATA_FILE, lambda values: values.update(uncertainty=facts))
+
+
+def test_a_bundle_may_bring_its_uncertainty(bundle_path: Path, doubting_path: Path) -> None:
+    bundle = load_bundle(doubting_path)
+    assert bundle.uncertainty_path == doubting_path / "uncertainty.npz"
+    assert bundle.uncertainty_layers == ["stem"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"axes": None}, "axes in uncertainty.npz is missing"),
+        ({"thresholds": np.zeros(7)}, "thresholds in uncertainty.npz"),
+        ({"reference": np.zeros((10, 2))}, "reference in uncertainty.npz"),
+        ({"reference": np.zeros((0, 3))}, "reference in uncertainty.npz"),
+        ({"scale": np.array([1, 1, 1, np.nan])}, "other than finite numbers"),
+        ({"limit": np.array(["1"])}, "limit in uncertainty.npz"),
+        ({"centre": np.array([{}] * 4, object)}, "cannot be read"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(
+    doubting_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    write_arrays(doubting_path, changes)
+    assert sentence in problems_of(doubting_path)
+
+
+def test_an_uncertainty_file_that_is_not_the_one_named(doubting_path: Path) -> None:
+    (doubting_path / "uncertainty.npz").write_bytes(b"other")
+    assert "checksum of 'uncertainty.npz'" in problems_of(doubting_path)
+    (doubting_path / "uncertainty.npz").unlink()
+    assert "The uncertainty file 'uncertainty.npz' is missing" in problems_of(doubting_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("coverage", 2), ("coverage", "much"), ("layers", [1]), ("file", "../x")]
+)
+def test_facts_about_uncertainty_that_cannot_be(
+    doubting_path: Path, key: str, value: object
+) -> None:
+    change(
+        doubting_path / registry.METADATA_FILE,
+        lambda values: values["uncertainty"].update({key: value}),
+    )
+    assert problems_of(doubting_path)

@@ -30,6 +30,8 @@ _PREDICTION: Final[dict[str, Any]] = {
         "neutrophil": 0.97,
         "platelet": 0.0,
     },
+    "in_distribution": True,
+    "prediction_set": ["neutrophil"],
     "image": {
         "id": IMAGE_KEY,
         "url": f"{API}/images/{IMAGE_KEY}/",
@@ -53,6 +55,8 @@ _WAITING: Final[dict[str, Any]] = {
     "predicted_label": "",
     "confidence": None,
     "probabilities": None,
+    "in_distribution": None,
+    "prediction_set": None,
     "started_at": None,
     "finished_at": None,
 }

@@ -8,6 +8,7 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters.fields import IsoDateTimeField
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
@@ -32,6 +33,15 @@ class PointInTimeFilter(django_filters.IsoDateTimeFilter):
     field_class = PointInTimeField
 
 
+@extend_schema_field({"type": "boolean"})
+class TrueOrFalseFilter(django_filters.TypedChoiceFilter):
+    """Refuses other words; BooleanFilter takes them for no filter at all."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(*args, choices=choices, coerce="true".__eq__, **kwargs)
+
+
 class BatchFilter(django_filters.FilterSet):
     created_after = PointInTimeFilter("created_at", "gte")
     created_before = PointInTimeFilter("created_at", "lt")
@@ -46,12 +56,13 @@ class PredictionFilter(django_filters.FilterSet):
     batch = django_filters.UUIDFilter("batch_id")
     status = django_filters.ChoiceFilter(choices=Status.choices)
     predicted_label = django_filters.CharFilter()
+    in_distribution = TrueOrFalseFilter()
     created_after = PointInTimeFilter("created_at", "gte")
     created_before = PointInTimeFilter("created_at", "lt")
 
     class Meta:
         model = Prediction
-        fields = ("model", "batch", "status", "predicted_label")
+        fields = ("model", "batch", "status", "predicted_label", "in_distribution")
 
 
 class StrictOrdering(OrderingFilter):

@@ -14,7 +14,8 @@ CSV_TYPE: Final = "text/csv"
 ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
-    "error_message", "id", "sha256", "width", "height", "created_at", "finished_at",
+    "in_distribution", "prediction_set", "error_message", "id", "sha256",
+    "width", "height", "created_at", "finished_at",
 )  # fmt: skip
 # A spreadsheet runs a cell as a formula that starts with one of these.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -54,7 +55,7 @@ def _labels(batch: Batch) -> list[str]:
 
 
 def _cells(prediction: Prediction) -> list[object]:
-    image = prediction.image
+    image, known = prediction.image, prediction.in_distribution
     return [
         _inert(image.original_filename),
         prediction.status,
@@ -62,6 +63,8 @@ def _cells(prediction: Prediction) -> list[object]:
         prediction.model_version,
         prediction.predicted_label,
         prediction.confidence,
+        "" if known is None else str(known).lower(),
+        " | ".join(prediction.prediction_set or ()),
         prediction.error_message,
         prediction.pk,
         image.sha256,

@@ -94,14 +94,31 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     batch = serializers.UUIDField(source="batch_id", allow_null=True)
     image = ImageSerializer()
     probabilities = serializers.SerializerMethodField()
+    in_distribution = serializers.BooleanField(
+        allow_null=True,
+        help_text=(
+            "Whether the image looks like what the model was trained on. Where it does not, the "
+            "predicted class says little. Null without a result, and for models that cannot tell."
+        ),
+    )
+    prediction_set = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text=(
+            "Classes that may be right, the most probable first: for images like the training data "
+            "the true class is among them in the share of cases that is in the model's metadata, "
+            "`uncertainty.coverage`. Null without a result, and for models that cannot tell."
+        ),
+    )
     notice = serializers.CharField(read_only=True, default=NOTICE)
 
     class Meta:
         model = Prediction
         fields = (
             "id", "url", "status", "model", "model_version", "crop", "batch",
-            "predicted_label", "confidence", "probabilities", "image",
-            "created_at", "started_at", "finished_at", "error_message", "notice",
+            "predicted_label", "confidence", "probabilities", "in_distribution",
+            "prediction_set", "image", "created_at", "started_at", "finished_at",
+            "error_message", "notice",
         )  # fmt: skip
 
     @extend_schema_field(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
-    "error_message", "id", "sha256",
+    "in_distribution", "prediction_set", "error_message", "id", "sha256",
 )  # fmt: skip
 NOTICE: Final = "Research use only, not for diagnosis."
 
@@ -14,10 +14,13 @@ NOTICE: Final = "Research use only, not for diagnosis."
 def row_of(prediction: dict[str, Any]) -> dict[str, Any]:
     image = prediction["image"]
     shares = prediction["probabilities"] or {}
+    known = prediction.get("in_distribution")
     return {
         **{column: prediction.get(column) for column in COLUMNS},
         "filename": image["filename"],
         "sha256": image["sha256"],
+        "in_distribution": "" if known is None else str(known).lower(),
+        "prediction_set": " | ".join(prediction.get("prediction_set") or ()),
         **{f"p({label})": share for label, share in shares.items()},
         "notice": NOTICE,
     }

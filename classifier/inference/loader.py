@@ -18,11 +18,14 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from classifier import registry
+from classifier.inference.features import with_features
+from classifier.inference.uncertainty import Uncertainty
 from classifier.models import TrainedModel
 
 logger = logging.getLogger(__name__)
 
-Forward = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+# Probabilities (N, classes), and for bundles with uncertainty the features (N, features).
+Forward = Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]
 
 _loading = threading.Lock()
 
@@ -32,15 +35,41 @@ class ModelUnavailable(Exception):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a model says of one image; the last two only where its bundle has uncertainty.npz."""
+
+    probabilities: npt.NDArray[np.float32]
+    in_distribution: bool | None = None
+    prediction_set: list[str] | None = None
+
+
+@dataclass(frozen=True)
 class LoadedModel:
     """A bundle whose network is in memory and ready."""
 
     bundle: registry.Bundle
     forward: Forward
+    uncertainty: Uncertainty | None = None
 
     def predict(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Probabilities (N, classes) of images (N, size, size, channels) with values 0–255."""
-        return self.forward(pixels.astype(np.float32))
+        return self.forward(pixels.astype(np.float32))[0]
+
+    def answer(self, pixels: npt.NDArray[np.uint8]) -> list[Answer]:
+        """The same with the model's doubts, image by image, from one forward pass."""
+        probabilities, *features = self.forward(pixels.astype(np.float32))
+        if self.uncertainty is None:
+            return [Answer(row) for row in probabilities]
+        accepted = self.uncertainty.in_distribution(*features)
+        sets = self.uncertainty.prediction_sets(probabilities)
+        return [
+            Answer(row, bool(known), self._labels(row, members))
+            for row, known, members in zip(probabilities, accepted, sets, strict=True)
+        ]
+
+    def _labels(self, row: npt.NDArray[np.float32], members: npt.NDArray[np.bool_]) -> list[str]:
+        """Names of the members of a set, the most probable first."""
+        return [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
 
 
 def load(trained_model: TrainedModel) -> LoadedModel:
@@ -57,7 +86,7 @@ def _load(slug: str, version: int, sha256: str) -> LoadedModel:
     started = time.monotonic()
     bundle = _verified_bundle(slug, version, sha256)
     try:
-        loaded = LoadedModel(bundle, _compile(bundle))
+        loaded = LoadedModel(bundle, _compile(bundle), _uncertainty(bundle))
         _warm(loaded)
     except SoftTimeLimitExceeded:
         raise
@@ -90,12 +119,18 @@ def _compile(bundle: registry.Bundle) -> Forward:
     import tensorflow as tf
 
     network = keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
+    if bundle.uncertainty_layers is not None:
+        network = with_features(network, bundle.uncertainty_layers)
     shape = (None, bundle.input_size, bundle.input_size, bundle.channels)
     graph = tf.function(
         lambda pixels: network(pixels, training=False),
         input_signature=[tf.TensorSpec(shape, tf.float32)],
     )
-    return lambda pixels: np.asarray(graph(tf.constant(pixels)))
+    return lambda pixels: [np.asarray(each) for each in tf.nest.flatten(graph(tf.constant(pixels)))]
+
+
+def _uncertainty(bundle: registry.Bundle) -> Uncertainty | None:
+    return Uncertainty.read(bundle.uncertainty_path) if bundle.uncertainty_path else None
 
 
 def _warm(loaded: LoadedModel) -> None:
@@ -105,9 +140,10 @@ def _warm(loaded: LoadedModel) -> None:
     """
     size, channels = loaded.bundle.input_size, loaded.bundle.channels
     for count in (1, settings.PREDICTION_BATCH_SIZE):
-        answers = loaded.predict(np.zeros((count, size, size, channels), np.uint8))
-        if answers.shape != (count, len(loaded.bundle.classes)):
-            raise ValueError(f"{count} images gave answers of the shape {answers.shape}.")
+        pixels = np.zeros((count, size, size, channels), np.uint8)
+        shapes = [answer.probabilities.shape for answer in loaded.answer(pixels)]
+        if shapes != [(len(loaded.bundle.classes),)] * count:
+            raise ValueError(f"{count} images gave answers of the shapes {set(shapes)}.")
 
 
 def warm_active_models() -> None:

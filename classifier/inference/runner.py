@@ -26,7 +26,15 @@ EXHAUSTED = "The worker stopped each time it tried this prediction, so it was gi
 
 # The fields of a prediction that are written when it ends.
 FAILURE = ("status", "error_message", "finished_at")
-ANSWER = (*FAILURE, "predicted_label", "confidence", "probabilities", "model_version")
+ANSWER = (
+    *FAILURE,
+    "predicted_label",
+    "confidence",
+    "probabilities",
+    "in_distribution",
+    "prediction_set",
+    "model_version",
+)
 
 
 def run_waiting(slug: str, *, claim: str) -> int:
@@ -69,11 +77,11 @@ def _predict(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
     if not readable:
         return
     started = time.monotonic()
-    probabilities = loaded.predict(np.stack(list(readable.values())))
+    answers = loaded.answer(np.stack(list(readable.values())))
     elapsed = time.monotonic() - started
     logger.info("%s: %d images in %.0f ms", trained_model.slug, len(readable), 1000 * elapsed)
-    for prediction, row in zip(readable, probabilities, strict=True):
-        _answer(prediction, loaded, row)
+    for prediction, answer in zip(readable, answers, strict=True):
+        _fill_in(prediction, loaded, answer)
     Prediction.objects.write_claimed(readable, ANSWER)
 
 
@@ -86,10 +94,9 @@ def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
         return None
 
 
-def _answer(
-    prediction: Prediction, loaded: loader.LoadedModel, row: npt.NDArray[np.float32]
-) -> None:
-    """Fill in what the model says, the fields of `ANSWER`."""
+def _fill_in(prediction: Prediction, loaded: loader.LoadedModel, answer: loader.Answer) -> None:
+    """Set what the model says, the fields of `ANSWER`."""
+    row = answer.probabilities
     prediction.finished_at = timezone.now()
     if not np.isfinite(row).all():
         prediction.status, prediction.error_message = Status.FAILURE, NO_ANSWER
@@ -100,6 +107,8 @@ def _answer(
     prediction.predicted_label = loaded.bundle.classes[best]
     prediction.confidence = min(probabilities[best], 1.0)
     prediction.probabilities = list(zip(loaded.bundle.classes, probabilities, strict=True))
+    prediction.in_distribution = answer.in_distribution
+    prediction.prediction_set = answer.prediction_set
     prediction.model_version = loaded.bundle.version
 
 

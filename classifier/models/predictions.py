@@ -73,6 +73,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
     def with_relations(self) -> Self:
         return self.select_related("image", "trained_model")
 
+    def out_of_distribution(self) -> Self:
+        """Of images that do not look like what their model was trained on."""
+        return self.filter(in_distribution=False)
+
     def unfinished(self) -> Self:
         """Waiting or running, by the one condition that SQLite finds in the index of these rows.
 
@@ -220,6 +224,13 @@ class Prediction(models.Model):
     confidence = models.FloatField(null=True, blank=True)
     # A list of [label, probability] in class order: JSON objects lose their order on PostgreSQL.
     probabilities = models.JSONField(null=True, blank=True)
+    # Both null where the model's bundle has no uncertainty.npz.
+    in_distribution = models.BooleanField(
+        null=True, blank=True, help_text="Whether the image looks like the training data."
+    )
+    prediction_set = models.JSONField(
+        null=True, blank=True, help_text="Labels that may be right, the most probable first."
+    )
     error_message = models.CharField(max_length=300, blank=True)
 
     objects = PredictionQuerySet.as_manager()
@@ -262,6 +273,15 @@ class Prediction(models.Model):
             models.CheckConstraint(
                 name="prediction_confidence_is_probability",
                 condition=Q(confidence__isnull=True) | Q(confidence__gte=0.0, confidence__lte=1.0),
+            ),
+            models.CheckConstraint(
+                name="prediction_uncertainty_is_whole",
+                condition=Q(in_distribution__isnull=True, prediction_set__isnull=True)
+                | Q(
+                    status="SUCCESS",
+                    in_distribution__isnull=False,
+                    prediction_set__isnull=False,
+                ),
             ),
         ]
 

@@ -18,16 +18,19 @@ import numpy as np
 from classifier import registry
 from classifier.registry import Bundle, Dataset
 from classifier.training import evaluation
+from classifier.training.abstention import uncertainty_figures
 from classifier.training.card_files import replace_file, write_card, write_cards
 from classifier.training.checkpoint import Record
 from classifier.training.curves import Scores
-from classifier.training.data import SplitName, checksum, load_split
+from classifier.training.data import Split, SplitName, checksum, load_split
 from classifier.training.intervals import wilson_interval
 from classifier.training.precision import halve_precision
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
+from classifier.training.uncertainty import FittedUncertainty
 
 WEIGHTS_FILE = "model.keras"
+UNCERTAINTY_FILE = "uncertainty.npz"
 # Lists of numbers, such as rows of a matrix, are written on one line each.
 NUMBER_LIST = re.compile(r"\[(\n[-+.\deE,\s]+\n *)\]")
 
@@ -47,11 +50,13 @@ def export_bundle(
     dataset: Dataset,
     trained: TrainedNetwork,
     data: Mapping[str, Any],
+    uncertainty: FittedUncertainty | None = None,
 ) -> Bundle:
     """Write the bundle of a finished training, replacing an older one of the same slug as a whole.
 
     `data` says what it was trained on: see `data_facts`; besides, `train` and `validation`, the
-    numbers of images. The version is one above that of the bundle replaced, whose evaluation goes.
+    numbers of images. With `uncertainty` the bundle has an uncertainty.npz as well. The version is
+    one above that of the bundle replaced, whose evaluation goes.
     """
     facts = _metadata(recipe, dataset, trained, data)
     return write_bundle(
@@ -60,6 +65,7 @@ def export_bundle(
         facts,
         history=_history_csv(trained.history),
         half_precision=recipe.half_precision,
+        uncertainty=uncertainty,
     )
 
 
@@ -70,12 +76,14 @@ def write_bundle(
     *,
     history: str = "",
     half_precision: bool = False,
+    uncertainty: FittedUncertainty | None = None,
 ) -> Bundle:
     """Write a network and the facts about it as a bundle, as `export_bundle` does.
 
-    `facts` are the metadata without the version and the weights, `history` the text of history.csv,
-    which is left out without one. `half_precision` stores the weights in half the space. Raises
-    BundleError where the bundle would not be sound; what was there before is then kept.
+    `facts` are the metadata without version, weights and uncertainty; `history` is the text of
+    history.csv, which is left out without one. `half_precision` stores the weights in half the
+    space. Raises BundleError where the bundle would not be sound; what was there before is then
+    kept.
     """
     target = models_dir / facts["slug"]
     partial = models_dir / f".{target.name}.partial"
@@ -86,6 +94,8 @@ def write_bundle(
     if half_precision:
         halve_precision(folder / WEIGHTS_FILE)
     metadata = dict(facts) | _version(target, checksum(folder / WEIGHTS_FILE, "sha256"))
+    if uncertainty:
+        metadata["uncertainty"] = _write_uncertainty(folder, uncertainty)
     _write_json(folder / registry.METADATA_FILE, metadata)
     if history:
         (folder / registry.HISTORY_FILE).write_text(history, encoding="utf-8")
@@ -93,6 +103,13 @@ def write_bundle(
     _swap(folder, target)
     partial.rmdir()
     return registry.load_bundle(target, require_evaluation=False)
+
+
+def _write_uncertainty(folder: Path, fitted: FittedUncertainty) -> dict[str, Any]:
+    """Write uncertainty.npz into a bundle's folder, and give what its metadata say of it."""
+    path = folder / UNCERTAINTY_FILE
+    fitted.save(path)
+    return {"file": path.name, "sha256": checksum(path, "sha256"), **fitted.facts}
 
 
 def _swap(folder: Path, target: Path) -> None:
@@ -200,27 +217,34 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     )
 
 
-def evaluate_bundle(bundle: Bundle, path: Path) -> dict[str, Any]:
+def evaluate_bundle(bundle: Bundle, path: Path, *, with_uncertainty: bool = True) -> dict[str, Any]:
     """Compute a bundle's figures on the test split of a data file in MedMNIST's layout.
 
     Where the dataset has a positive class, the file's validation split fixes the threshold of the
-    operating point. Raises DataError when the file cannot be read.
+    operating point. The figures of the bundle's uncertainty, where it has any, take some twenty
+    times as long as the others. Raises DataError when the file cannot be read.
     """
     network = keras.models.load_model(bundle.weights_path, compile=False)
     positive = bundle.dataset.positive_class
-    labels, probabilities = _scores(bundle, network, path, "test")
+    test = _split(bundle, path, "test")
+    validation = _split(bundle, path, "val") if positive else None
     figures = evaluation.evaluate(
-        labels,
-        probabilities,
+        test.labels,
+        predict(network, test.images),
         bundle.classes,
         positive=positive,
-        validation=_scores(bundle, network, path, "val") if positive else None,
+        validation=_scores(network, validation) if validation else None,
     )
+    if bundle.uncertainty_path and with_uncertainty:
+        figures["uncertainty"] = uncertainty_figures(bundle, test, path.parent)
     return {"split": "test"} | figures
 
 
-def _scores(bundle: Bundle, network: keras.Model, path: Path, name: SplitName) -> Scores:
-    split = load_split(path, name, size=bundle.input_size, channels=bundle.channels)
+def _split(bundle: Bundle, path: Path, name: SplitName) -> Split:
+    return load_split(path, name, size=bundle.input_size, channels=bundle.channels)
+
+
+def _scores(network: keras.Model, split: Split) -> Scores:
     return split.labels, predict(network, split.images)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.inference.features import with_features
+from classifier.inference.uncertainty import Uncertainty
 from classifier.registry import Bundle
 from classifier.training.loading import NetworkError, load_network, reason
 
@@ -13,7 +15,8 @@ def network_problems(bundle: Bundle) -> list[str]:
     """Load the network with stock Keras and say, one plain sentence each, what does not fit."""
     try:
         network = load_network(bundle.weights_path)
-        return _shape_problems(bundle, network) or _output_problems(bundle, network)
+        problems = _shape_problems(bundle, network) or _output_problems(bundle, network)
+        return problems or _feature_problems(bundle, network)
     except NetworkError as error:
         return [str(error)]
 
@@ -33,6 +36,19 @@ def _shape_problems(bundle: Bundle, network: Any) -> list[str]:
     if network.count_params() != bundle.parameters:
         problems.append(f"The network has {network.count_params()} parameters, not as stated.")
     return problems
+
+
+def _feature_problems(bundle: Bundle, network: Any) -> list[str]:
+    if bundle.uncertainty_path is None:
+        return []
+    try:
+        _, features = with_features(network, bundle.uncertainty_layers or ()).output_shape
+    except ValueError as error:
+        return [f"The network gives no features for {bundle.uncertainty_path.name}: {error}"]
+    stated = len(Uncertainty.read(bundle.uncertainty_path).centre)
+    if features[-1] != stated:
+        return [f"The network gives {features[-1]} features, not {stated}."]
+    return []
 
 
 def _output_problems(bundle: Bundle, network: Any) -> list[str]:

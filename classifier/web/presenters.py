@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from classifier import registry
-from classifier.models import Prediction, Status
+from classifier.models import Prediction, Status, TrainedModel
 
 LOW_CONFIDENCE: Final = 0.6
+FOREIGN: Final = "This does not look like what this model was trained on"
 
 
 def percent(share: float) -> str:
@@ -68,10 +69,18 @@ def probability_rows(prediction: Prediction) -> list[ProbabilityRow]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A prediction in words and rows."""
+    """A prediction in words and rows.
 
+    `candidates` are the classes of a prediction set of more than one, and `coverage` says how often
+    such a set holds the true class. `is_foreign`: the image is unlike the training data.
+    """
+
+    headline: str
     confidence: str
     is_low: bool
+    is_foreign: bool
+    candidates: str
+    coverage: str
     gloss: str
     rows: list[ProbabilityRow]
     summary: str
@@ -82,15 +91,45 @@ def outcome(prediction: Prediction) -> Outcome:
     share = prediction.confidence or 0.0
     succeeded = prediction.status == Status.SUCCESS
     return Outcome(
+        headline=_headline(prediction),
         confidence=percent(share) if succeeded else "",
         is_low=succeeded and share < LOW_CONFIDENCE,
+        is_foreign=prediction.in_distribution is False,
+        candidates=candidates(prediction),
+        coverage=_coverage(prediction.trained_model),
         gloss=gloss(prediction.trained_model.dataset, prediction.predicted_label),
         rows=probability_rows(prediction),
         summary=_summary(prediction),
     )
 
 
+def candidates(prediction: Prediction) -> str:
+    """The classes that may be right, in words, where there are several; else empty."""
+    labels = prediction.prediction_set or []
+    # One class of the breast images has a comma in its name.
+    separator = "; " if any("," in label for label in labels) else ", "
+    return separator.join(labels) if len(labels) > 1 else ""
+
+
+def _coverage(model: TrainedModel) -> str:
+    share = model.metadata.get("uncertainty", {}).get("coverage")
+    return f"{100 * share:g}%" if share else ""
+
+
+def _headline(prediction: Prediction) -> str:
+    if prediction.in_distribution is False:
+        return FOREIGN
+    if several := candidates(prediction):
+        return f"One of: {several}"
+    label = prediction.predicted_label
+    return label[:1].upper() + label[1:]
+
+
 def _summary(prediction: Prediction) -> str:
+    if prediction.in_distribution is False:
+        return f"{FOREIGN}. Look again."
+    if several := candidates(prediction):
+        return f"The predicted class is one of: {several}."
     if prediction.status == Status.SUCCESS:
         share = percent(prediction.confidence or 0.0)
         return f"Predicted class: {prediction.predicted_label}, confidence {share}."

@@ -227,3 +227,17 @@ def test_results_ask_as_much_for_many_images_as_for_few(
     for kind in ("csv", "json"):
         with django_assert_max_num_queries(7):
             b"".join(api.get(f"{BATCHES}{batch.pk}/results.{kind}").streaming_content)
+
+
+def test_results_carry_the_doubts_of_the_model(api: APIClient, user: User) -> None:
+    batch = batch_of(user, "foreign", "doubtful", "")
+    answer = api.get(f"{BATCHES}{batch.pk}/results.csv")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [row["in_distribution"] for row in rows] == ["false", "true", ""]
+    assert [row["prediction_set"] for row in rows] == [
+        "neutrophil",
+        "neutrophil | immature granulocytes",
+        "",
+    ]
+    body = json.loads(b"".join(api.get(f"{BATCHES}{batch.pk}/results.json").streaming_content))
+    assert [row["in_distribution"] for row in body["results"]] == [False, True, None]

@@ -125,6 +125,7 @@ def test_lists_are_ordered_and_found_by_batch(api: APIClient, user: User) -> Non
     [
         ("ordering=confidence", 400),
         ("batch=not-a-key", 400),
+        ("in_distribution=perhaps", 400),
         ("predicted_label=%00", 400),
         ("created_after=0001-01-01T00:00:00%2B14:00", 400),
         ("cursor=nonsense", 404),
@@ -176,3 +177,26 @@ def test_a_large_body_is_refused_where_none_is_needed(api: APIClient) -> None:
 def test_accept_changes_nothing(api: APIClient) -> None:
     answer = api.get(f"{API}models/", headers={"Accept": "text/html"})
     assert answer["Content-Type"] == "application/json"
+
+
+def test_a_result_carries_the_doubts_of_its_model(api: APIClient, user: User) -> None:
+    doubtful = PredictionFactory.create(image__owner=user, doubtful=True)
+    body = api.get(f"{API}predictions/{doubtful.pk}/").json()
+    assert body["in_distribution"] is True
+    assert body["prediction_set"] == ["neutrophil", "immature granulocytes"]
+    silent = PredictionFactory.create(image__owner=user, succeeded=True)
+    body = api.get(f"{API}predictions/{silent.pk}/").json()
+    assert (body["in_distribution"], body["prediction_set"]) == (None, None)
+
+
+def test_what_is_unlike_the_training_data_can_be_listed(api: APIClient, user: User) -> None:
+    for state in ("foreign", "doubtful", "succeeded"):
+        PredictionFactory.create(image__owner=user, **{state: True})
+
+    def flags(query: str) -> list[bool | None]:
+        rows = api.get(f"{API}predictions/?{query}").json()["results"]
+        return [row["in_distribution"] for row in rows]
+
+    assert flags("in_distribution=false") == [False]
+    assert flags("in_distribution=true") == [True]
+    assert len(flags("")) == 3

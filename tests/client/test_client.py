@@ -40,6 +40,8 @@ def quick_worker(monkeypatch: pytest.MonkeyPatch) -> None:
             predicted_label="monocyte",
             confidence=0.9,
             probabilities=[["monocyte", 0.9], ["platelet", 0.1]],
+            in_distribution=True,
+            prediction_set=["monocyte", "platelet"],
             model_version=1,
             started_at=timezone.now(),
             finished_at=timezone.now(),
@@ -114,6 +116,8 @@ def test_the_command_writes_a_table(live_server: LiveServer, token: str, folder:
     assert rows["broken.png"]["status"] == "REJECTED"
     assert rows["cell3.png"]["predicted_label"] == "monocyte"
     assert rows["cell3.png"]["p(platelet)"] == "0.1"
+    assert rows["cell3.png"]["in_distribution"] == "true"
+    assert rows["cell3.png"]["prediction_set"] == "monocyte | platelet"
     assert {row["notice"] for row in rows.values()} == {"Research use only, not for diagnosis."}
 
 

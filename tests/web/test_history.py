@@ -77,3 +77,33 @@ def test_number_of_queries_does_not_grow(
         make(user, count, succeeded=True)
         with django_assert_num_queries(4):
             page.get(URL)
+
+
+def test_what_is_unlike_the_training_data_is_marked_in_words(page: Client, user: User) -> None:
+    make(user, 1, foreign=True)
+    row = page.get(URL).content.decode().split("<tbody>")[1]
+    assert "Unlike training data</span>" in row
+    assert "eutrophil" not in row
+    assert "93.0%" not in row
+
+
+def test_several_classes_stand_in_the_list(page: Client, user: User) -> None:
+    make(user, 1, doubtful=True)
+    assert "One of: neutrophil, immature granulocytes" in page.get(URL).content.decode()
+
+
+def test_only_what_is_unlike_the_training_data(page: Client, user: User) -> None:
+    make(user, 26, foreign=True)
+    make(user, 1, succeeded=True)
+    first = page.get(URL, {"show": "unlike-training"}).content.decode()
+    assert "26 results" in first
+    assert 'href="?show=unlike-training&amp;page=2" rel="next"' in first
+    second = page.get(URL, {"show": "unlike-training", "page": "2"}).content.decode()
+    assert second.count('class="cell-file"') == 1
+
+
+def test_nothing_unlike_the_training_data_is_said(page: Client, user: User) -> None:
+    make(user, 1, succeeded=True)
+    text = page.get(URL, {"show": "unlike-training"}).content.decode()
+    assert "None of your images looked unlike" in text
+    assert f'href="{URL}">All</a>' in text

@@ -174,3 +174,49 @@ def test_file_names_are_escaped(page: Client, user: User) -> None:
     for text in (content(page, prediction), page.get("/predictions/").content.decode()):
         assert "<b>cell" not in text
         assert "&lt;b&gt;cell" in text
+
+
+FOREIGN = "This does not look like what this model was trained on"
+
+
+def test_an_image_unlike_the_training_data_gets_no_confident_class(
+    page: Client, image: ImageUpload
+) -> None:
+    text = content(page, PredictionFactory.create(image=image, foreign=True))
+    shown, scores = text.split('<details class="scores"', 1)
+    assert FOREIGN in shown
+    assert "Look again" in shown
+    assert "eutrophil" not in shown.split('id="outcome"')[1]
+    assert "Show the scores anyway" in scores
+    assert "neutrophil" in scores
+    assert "93.0%" in scores
+    assert RESEARCH in scores
+    assert f"<title>{FOREIGN}" in text
+
+
+def test_several_classes_are_named_with_how_to_read_them(page: Client, image: ImageUpload) -> None:
+    prediction = PredictionFactory.create(image=image, doubtful=True)
+    prediction.trained_model.metadata["uncertainty"] = {"coverage": 0.95}
+    prediction.trained_model.save()
+    text = content(page, prediction)
+    assert "One of: neutrophil, immature granulocytes" in text
+    assert "The true class is among these in 95% of images like the training data." in text
+    assert "cannot tell these classes apart" in text
+
+
+def test_a_class_with_a_comma_in_its_name_is_told_apart(page: Client, image: ImageUpload) -> None:
+    labels = ["malignant", "normal, benign"]
+    prediction = PredictionFactory.create(image=image, doubtful=True, prediction_set=labels)
+    assert "One of: malignant; normal, benign" in content(page, prediction)
+
+
+@pytest.mark.parametrize(
+    ("state", "news"),
+    [
+        ("foreign", f"{FOREIGN}. Look again."),
+        ("doubtful", "The predicted class is one of: neutrophil, immature granulocytes."),
+    ],
+)
+def test_doubts_are_announced(page: Client, image: ImageUpload, state: str, news: str) -> None:
+    prediction = PredictionFactory.create(image=image, **{state: True})
+    assert f">{news}<" in content(page, prediction, "status/", seen="STARTED")

@@ -21,6 +21,7 @@ from classifier.web.presenters import accuracy, outcome, seconds
 from classifier.web.previews import crop_words
 
 PAGE_SIZE: Final = 25
+FOREIGN_ONLY: Final = "unlike-training"
 # (age of the prediction, milliseconds between questions): often at first, then ever less.
 POLLING: Final = (
     (timedelta(seconds=2), 200),
@@ -35,10 +36,14 @@ LONG_WAIT: Final = timedelta(seconds=10)
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     predictions = Prediction.objects.owned_by(request.user).with_relations()
+    only_foreign = request.GET.get("show") == FOREIGN_ONLY
+    if only_foreign:
+        predictions = predictions.out_of_distribution()
     page = Paginator(predictions, PAGE_SIZE).get_page(request.GET.get("page"))
     pages = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
     rows = [(prediction, outcome(prediction)) for prediction in page]
-    return render(request, "web/history.html", {"page": page, "pages": pages, "rows": rows})
+    context = {"page": page, "pages": pages, "rows": rows, "only_foreign": only_foreign}
+    return render(request, "web/history.html", context)
 
 
 @never_cache

@@ -1,0 +1,53 @@
+"""What a network's layers make of an image, in the same forward pass as its probabilities.
+
+Keras is imported inside the functions: see `classifier.inference.loader`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def feature_layers(network: Any) -> list[str]:
+    """Layers whose statistics tell whether an image looks like the training data, finest first.
+
+    The last layer of feature maps at each resolution but the coarsest, which the pooled features
+    stand for. Where a network has other layers of its own, or runs several views of an image
+    through one network inside it, name those layers that give feature maps of one view.
+    """
+    last: dict[int, str] = {}
+    for layer in network.layers:
+        shape: Any = getattr(layer.output, "shape", ())
+        if len(shape) == 4 and "Padding" not in type(layer).__name__:
+            last[shape[1]] = layer.name
+    sides = sorted(last, reverse=True)
+    return [last[side] for side in sides[:-1]]
+
+
+def with_features(network: Any, layers: Sequence[str]) -> Any:
+    """The network with two outputs: probabilities (N, classes) and features (N, features).
+
+    The features are mean and standard deviation of each channel of the named layers, over the
+    positions in the image, and then the pooled features that the layer "logits" takes, or the
+    output of the layer "features" where there is one. Raises ValueError where a layer is absent.
+    """
+    import keras
+
+    parts = [
+        reduce(network.get_layer(name).output, axis=(1, 2))
+        for name in layers
+        for reduce in (keras.ops.mean, keras.ops.std)
+    ]
+    features = keras.ops.concatenate([*parts, _pooled(network)], axis=-1)
+    return keras.Model(network.inputs, [network.outputs[0], features])
+
+
+def feature_groups(network: Any, layers: Sequence[str]) -> list[int]:
+    """How many of the features of `with_features` come from each layer; the pooled ones last."""
+    widths = [2 * network.get_layer(name).output.shape[-1] for name in layers]
+    return [*widths, _pooled(network).shape[-1]]
+
+
+def _pooled(network: Any) -> Any:
+    if any(layer.name == "features" for layer in network.layers):
+        return network.get_layer("features").output
+    return network.get_layer("logits").input

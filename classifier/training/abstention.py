@@ -1,0 +1,186 @@
+"""How well a model knows what it does not know: the section `uncertainty` of evaluation.json.
+
+Measured on the test split, on the same images spoilt, on those of other datasets and on drawings.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from classifier.inference.features import with_features
+from classifier.inference.preprocessing import model_view
+from classifier.inference.uncertainty import Uncertainty
+from classifier.registry import Bundle, Crop, datasets
+from classifier.training.calibration import at_temperature, log_loss
+from classifier.training.corruptions import corruptions
+from classifier.training.curves import reliability
+from classifier.training.data import Split, source_of
+from classifier.training.evaluation import expected_calibration_error
+from classifier.training.foreign import KINDS, foreign_pictures
+from classifier.training.intervals import wilson_interval
+
+Flags = NDArray[np.bool_]
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+PICTURES_OF_A_KIND: Final = 300
+BATCH: Final = 256
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a bundle says of N images: probabilities (N, C), accepted (N,), sets (N, C)."""
+
+    probabilities: Floats
+    accepted: Flags
+    sets: Flags
+
+    @property
+    def flagged(self) -> Flags:
+        """(N,) those for which the page asks to look again."""
+        return np.asarray(~self.accepted | (self.sets.sum(axis=1) > 1))
+
+
+class Doubter:
+    """A bundle's network with its uncertainty, as the application runs them."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        assert bundle.uncertainty_path, "the bundle has no uncertainty file"  # noqa: S101
+        network = keras.models.load_model(bundle.weights_path, compile=False)
+        self._network = with_features(network, bundle.uncertainty_layers or ())
+        self._uncertainty = Uncertainty.read(bundle.uncertainty_path)
+
+    def answers(self, images: NDArray[np.uint8]) -> Answers:
+        """For images (N, size, size, channels)."""
+        probabilities, features = self._network.predict(images, batch_size=BATCH, verbose=0)
+        return Answers(
+            np.asarray(probabilities, np.float64),
+            self._uncertainty.in_distribution(features),
+            self._uncertainty.prediction_sets(probabilities),
+        )
+
+
+def uncertainty_figures(bundle: Bundle, split: Split, data_root: Path) -> dict[str, Any]:
+    """Compute the section for a bundle that has an uncertainty file.
+
+    Other datasets' test images count where their files lie under `data_root`.
+    """
+    doubter, facts = Doubter(bundle), bundle.metadata["uncertainty"]
+    home = doubter.answers(split.images)
+    return {
+        "coverage": coverage(home.sets, split.labels) | {"target": facts["coverage"]},
+        "per_class": coverage_by_class(home.sets, split.labels, bundle.classes),
+        "set_size": set_sizes(home.sets),
+        "acceptance": share(home.accepted) | {"target": facts["acceptance"]},
+        "flagged": share(home.flagged),
+        "errors_flagged": share(home.flagged[is_wrong(home, split.labels)]),
+        "rejection": [
+            {"images": name} | share(~doubter.answers(images).accepted)
+            for name, images in _foreign_images(bundle, data_root)
+        ],
+        "corruptions": [
+            {"corruption": name} | spoilt_figures(doubter.answers(images), split.labels)
+            for name, images in _spoilt_images(bundle, split)
+        ],
+        "calibration": _calibration(home.probabilities, split.labels, facts["temperature"]),
+    }
+
+
+def share(flags: Flags) -> dict[str, Any]:
+    """A share with its number of images and 95 % interval (Wilson), null where there are none."""
+    n, count = len(flags), int(np.count_nonzero(flags))
+    if not n:
+        return {"share": None, "n": 0, "interval": None}
+    return {"share": count / n, "n": n, "interval": list(wilson_interval(count, n))}
+
+
+def coverage(sets: Flags, labels: Labels) -> dict[str, Any]:
+    """How often the true class is in the prediction set."""
+    return share(sets[np.arange(len(labels)), labels])
+
+
+def coverage_by_class(sets: Flags, labels: Labels, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The same for the images of each class."""
+    return [
+        {"label": name} | share(sets[labels == index, index]) for index, name in enumerate(names)
+    ]
+
+
+def set_sizes(sets: Flags) -> dict[str, Any]:
+    """Mean number of classes in a set, and the share of sets of one."""
+    sizes = sets.sum(axis=1)
+    return {"mean": float(sizes.mean()), "n": len(sizes), "single": share(sizes == 1)}
+
+
+def is_wrong(answers: Answers, labels: Labels) -> Flags:
+    """Which of the most probable classes are not the true ones."""
+    return np.asarray(answers.probabilities.argmax(axis=1) != labels)
+
+
+def spoilt_figures(answers: Answers, labels: Labels) -> dict[str, Any]:
+    """How accurate the model still is, how much it accepts and how much of its errors it flags."""
+    wrong = is_wrong(answers, labels)
+    return {
+        "accuracy": share(~wrong),
+        "acceptance": share(answers.accepted),
+        "accepted_accuracy": share(~wrong[answers.accepted]),
+        "flagged": share(answers.flagged),
+        "errors_flagged": share(answers.flagged[wrong]),
+    }
+
+
+Named = tuple[str, NDArray[np.uint8]]
+
+
+def _spoilt_images(bundle: Bundle, split: Split) -> Iterable[Named]:
+    for name, spoil in corruptions(bundle.channels).items():
+        yield name, np.stack([spoil(image) for image in split.images])
+
+
+def _foreign_images(bundle: Bundle, data_root: Path) -> Iterable[Named]:
+    """Brought to the model's input as uploads are."""
+    for slug, other in datasets().items():
+        path = data_root / source_of(other, bundle.input_size).file_name
+        if slug != bundle.dataset.slug and path.exists():
+            with np.load(path) as stored:
+                yield slug, _views(bundle, map(Image.fromarray, stored["test_images"]))
+    for kind in KINDS:
+        yield kind, _views(bundle, foreign_pictures(kind, PICTURES_OF_A_KIND))
+
+
+def _views(bundle: Bundle, pictures: Iterable[Image.Image]) -> NDArray[np.uint8]:
+    return np.stack(
+        [
+            model_view(
+                picture,
+                size=bundle.input_size,
+                channels=bundle.channels,
+                crop=Crop.AUTO,
+                source_frame=bundle.dataset.source_frame,
+            )
+            for picture in pictures
+        ]
+    )
+
+
+def _calibration(probabilities: Floats, labels: Labels, temperature: float) -> dict[str, Any]:
+    """Before and after the temperature that is folded into the network."""
+    stages = {
+        "before": at_temperature(probabilities, 1 / temperature),
+        "after": probabilities,
+    }
+    figures: Mapping[str, Any] = {
+        stage: {
+            "ece": expected_calibration_error(labels, each),
+            "log_loss": log_loss(labels, each),
+            "reliability": reliability(labels, each),
+        }
+        for stage, each in stages.items()
+    }
+    return {"temperature": temperature, "n": len(labels), **figures}

@@ -1,0 +1,108 @@
+"""What happens to images on their way: blur, compression, light, another laboratory's stain.
+
+Each corruption takes RGB or grey pixels (size, size, channels) uint8 as a network sees them, and
+gives as many.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Pixels = NDArray[np.uint8]
+Corruption = Callable[[Pixels], Pixels]
+
+# Optical density of haematoxylin, eosin and a third stain in red, green and blue: Ruifrok and
+# Johnston 2001, "Quantification of histochemical staining by color deconvolution", table 1.
+STAINS: Final = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+
+
+def corruptions(channels: int) -> dict[str, Corruption]:
+    """By name, as evaluation.json lists them: those of any image, then of colour or of grey."""
+    return {**COMMON, **(COLOUR if channels == 3 else GREY)}
+
+
+def _picture(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+
+
+def _pixels(picture: Image.Image, like: Pixels) -> Pixels:
+    return np.asarray(picture, np.uint8).reshape(like.shape)
+
+
+def _rounded(values: NDArray[np.floating]) -> Pixels:
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+
+
+def blur(share: float, pixels: Pixels) -> Pixels:
+    """Gaussian blur; its standard deviation as a share of the image's side."""
+    blurred = _picture(pixels).filter(ImageFilter.GaussianBlur(share * pixels.shape[0]))
+    return _pixels(blurred, pixels)
+
+
+def jpeg(quality: int, pixels: Pixels) -> Pixels:
+    """Compressed and read again."""
+    buffer = io.BytesIO()
+    _picture(pixels).save(buffer, "JPEG", quality=quality)
+    return _pixels(Image.open(buffer), pixels)
+
+
+def thumbnail(side: int, pixels: Pixels) -> Pixels:
+    """Reduced to `side` pixels and enlarged again."""
+    size = (pixels.shape[1], pixels.shape[0])
+    small = _picture(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    return _pixels(small.resize(size, Image.Resampling.BILINEAR), pixels)
+
+
+def tight_crop(share: float, pixels: Pixels) -> Pixels:
+    """The central share of the image, enlarged."""
+    side = pixels.shape[0]
+    margin = side * (1 - share) / 2
+    box = (margin, margin, side - margin, side - margin)
+    cut = _picture(pixels).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    return _pixels(cut, pixels)
+
+
+def gain(factors: float | tuple[float, float, float], pixels: Pixels) -> Pixels:
+    """Brightness, or the colour of the light: one factor for all channels or one for each."""
+    return _rounded(pixels * np.asarray(factors))
+
+
+def gamma(exponent: float, pixels: Pixels) -> Pixels:
+    """Another curve of the display: above 1 the middle tones are darker."""
+    return _rounded(255 * (pixels / 255) ** exponent)
+
+
+def stain(strengths: tuple[float, float, float], pixels: Pixels) -> Pixels:
+    """As if each of the three stains of `STAINS` had been stronger or weaker by a factor."""
+    density = -np.log((pixels + 1.0) / 256)
+    basis = STAINS / np.linalg.norm(STAINS, axis=1, keepdims=True)
+    amounts = density @ np.linalg.inv(basis)
+    return _rounded(256 * np.exp(-(amounts * np.array(strengths)) @ basis) - 1)
+
+
+COMMON: Final[Mapping[str, Corruption]] = {
+    "blur, 1.5 % of the side": partial(blur, 0.015),
+    "blur, 3 % of the side": partial(blur, 0.03),
+    "JPEG, quality 50": partial(jpeg, 50),
+    "JPEG, quality 10": partial(jpeg, 10),
+    "15 % brighter": partial(gain, 1.15),
+    "15 % darker": partial(gain, 0.85),
+    "thumbnail of 28 pixels": partial(thumbnail, 28),
+    "tight crop, central 80 %": partial(tight_crop, 0.8),
+}
+COLOUR: Final[Mapping[str, Corruption]] = {
+    "stain, more blue": partial(stain, (1.4, 0.7, 1.0)),
+    "stain, more pink": partial(stain, (0.7, 1.4, 1.0)),
+    "stain, pale": partial(stain, (0.6, 0.6, 0.6)),
+    "warm light": partial(gain, (1.1, 1.0, 0.8)),
+    "cold light": partial(gain, (0.8, 1.0, 1.1)),
+}
+GREY: Final[Mapping[str, Corruption]] = {
+    "gamma 0.7": partial(gamma, 0.7),
+    "gamma 1.4": partial(gamma, 1.4),
+}

@@ -1,0 +1,189 @@
+"""Fits what a bundle needs to say when it does not know; never on the test split."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.inference.features import feature_groups, feature_layers, with_features
+from classifier.inference.uncertainty import Uncertainty, coordinates, nearest
+from classifier.registry import Dataset
+from classifier.training import calibration
+from classifier.training.data import Split
+from classifier.training.evaluation import expected_calibration_error
+
+Floats = NDArray[np.floating]
+Labels = NDArray[np.int64]
+
+COVERAGE: Final = 0.95
+ACCEPTANCE: Final = 0.98
+AXES: Final = 64
+# Share of a layer's mean variance that is added to that of each of its features: what hardly varies
+# over the training images would otherwise decide everything.
+VARIANCE_FLOOR: Final = 0.1
+BATCH: Final = 256
+# Half as large as float32 in the bundle, and exact enough for distances.
+REFERENCE_TYPE: Final = np.float16
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Probabilities (N, classes) that a network gave images it was not trained on, and labels (N,).
+
+    For a small dataset, those of all networks of a cross-validation together.
+    """
+
+    probabilities: NDArray[np.float64]
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class FittedUncertainty:
+    """What uncertainty.npz holds, and what metadata.json says of it."""
+
+    uncertainty: Uncertainty
+    facts: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write uncertainty.npz."""
+        arrays = vars(self.uncertainty)
+        reference = self.uncertainty.reference.astype(REFERENCE_TYPE)
+        np.savez_compressed(path, **{**arrays, "reference": reference})
+
+
+def calibrate_and_fit(
+    network: keras.Model,
+    training: Split,
+    validation: Split,
+    dataset: Dataset,
+    *,
+    held_out: Scores | None = None,
+    layers: Sequence[str] | None = None,
+    coverage: float = COVERAGE,
+) -> FittedUncertainty:
+    """Fold the best temperature into the network's weights, and fit its uncertainty.
+
+    Temperature and prediction sets are fitted on the validation split, or on `held_out`, the
+    uncalibrated scores of more images; the limit of distances always on the validation split.
+    `layers` are those of `feature_layers` by default.
+    """
+    layers = feature_layers(network) if layers is None else list(layers)
+    both = with_features(network, layers)
+    _, known = _outputs(both, training.images)
+    probabilities, features = _outputs(both, validation.images)
+    boasted = held_out or Scores(probabilities, validation.labels)
+    temperature, scores = _calibrated(boasted)
+    calibration.fold_temperature(network, temperature)
+    fitted = fit_uncertainty(
+        known,
+        features,
+        feature_groups(network, layers),
+        scores,
+        coverage=coverage,
+        by_class=dataset.positive_class is not None,
+    )
+    facts = {
+        "temperature": temperature,
+        "held_out": _calibration_facts(boasted, scores),
+        "method": "nearest neighbour of the layers' statistics; least ambiguous conformal sets",
+        "layers": layers,
+        "coverage": coverage,
+        "class_conditional": dataset.positive_class is not None,
+        "acceptance": ACCEPTANCE,
+        "n": {
+            "reference": len(known),
+            "distances": len(features),
+            "scores": len(scores.labels),
+        },
+    }
+    return FittedUncertainty(fitted, facts)
+
+
+def _calibrated(scores: Scores) -> tuple[float, Scores]:
+    logits = calibration.logits_of(scores.probabilities)
+    temperature = calibration.fit_temperature(logits, scores.labels)
+    return temperature, replace(scores, probabilities=calibration.softmax(logits / temperature))
+
+
+def _calibration_facts(before: Scores, after: Scores) -> dict[str, float]:
+    """On the images that the temperature was fitted on, which flatters a little."""
+    return {
+        "ece": expected_calibration_error(after.labels, after.probabilities),
+        "ece_before": expected_calibration_error(before.labels, before.probabilities),
+        "log_loss": calibration.log_loss(after.labels, after.probabilities),
+        "log_loss_before": calibration.log_loss(before.labels, before.probabilities),
+    }
+
+
+def _outputs(
+    both: keras.Model, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    probabilities, features = both.predict(images, batch_size=BATCH, verbose=0)
+    return np.asarray(probabilities, np.float64), np.asarray(features, np.float64)
+
+
+def fit_uncertainty(
+    training: Floats,
+    validation: Floats,
+    groups: Sequence[int],
+    scores: Scores,
+    *,
+    coverage: float = COVERAGE,
+    acceptance: float = ACCEPTANCE,
+    by_class: bool = False,
+) -> Uncertainty:
+    """Fit on features (N, D) of training and validation images and on held-out scores.
+
+    `groups` says how many of the features come from each layer: the layers count alike, however
+    wide they are. With `by_class` each class has its own threshold, and so its own coverage.
+    """
+    centre, scale = training.mean(axis=0), _scale(training, groups)
+    axes = _principal_axes((training - centre) / scale)
+    # As exact as the file keeps them, so that the limit is that of the file.
+    known = coordinates(training, centre, scale, axes).astype(REFERENCE_TYPE)
+    reference = known.astype(np.float32)
+    distances = nearest(coordinates(validation, centre, scale, axes), reference)
+    return Uncertainty(
+        centre=centre.astype(np.float32),
+        scale=scale.astype(np.float32),
+        axes=axes.astype(np.float32),
+        reference=reference,
+        limit=np.array(conformal_quantile(distances, acceptance), np.float32),
+        thresholds=_thresholds(scores, coverage, by_class).astype(np.float32),
+    )
+
+
+def _scale(features: Floats, groups: Sequence[int]) -> Floats:
+    parts = np.split(features.var(axis=0), np.cumsum(groups)[:-1])
+    return np.concatenate(
+        [np.sqrt((part + VARIANCE_FLOOR * part.mean()) * len(part)) for part in parts]
+    )
+
+
+def _principal_axes(scaled: Floats) -> Floats:
+    """Eigenvectors (D, K) of the covariance with the K largest eigenvalues."""
+    _, axes = np.linalg.eigh(scaled.T @ scaled)
+    return np.asarray(axes[:, ::-1][:, :AXES])
+
+
+def conformal_quantile(scores: Floats, share: float) -> float:
+    """The least value that a new score stays under with at least the given probability.
+
+    Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world"; for too few scores
+    to promise that, the largest one.
+    """
+    rank = min(math.ceil((len(scores) + 1) * share), len(scores))
+    return float(np.sort(scores)[rank - 1])
+
+
+def _thresholds(scores: Scores, coverage: float, by_class: bool) -> Floats:
+    """The probability (classes,) that the true class reaches in a share `coverage` of cases."""
+    likelihood = scores.probabilities[np.arange(len(scores.labels)), scores.labels]
+    classes = range(scores.probabilities.shape[1])
+    members = [scores.labels == index if by_class else slice(None) for index in classes]
+    return np.array([-conformal_quantile(-likelihood[each], coverage) for each in members])
