@@ -51,12 +51,8 @@ class LoadedModel:
     forward: Forward
     uncertainty: Uncertainty | None = None
 
-    def predict(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Probabilities (N, classes) of images (N, size, size, channels) with values 0–255."""
-        return self.forward(pixels.astype(np.float32))[0]
-
     def answer(self, pixels: npt.NDArray[np.uint8]) -> list[Answer]:
-        """The same with the model's doubts, image by image, from one forward pass."""
+        """Answers to images (N, size, size, channels) with values 0–255, from one forward pass."""
         probabilities, *features = self.forward(pixels.astype(np.float32))
         if self.uncertainty is None:
             return [Answer(row) for row in probabilities]

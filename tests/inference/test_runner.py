@@ -61,7 +61,9 @@ def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
     loaded = loader.load(trained_model)
     for prediction, confidence in zip(alone, together, strict=True):
         pixels = runner.stored_input(prediction)[None]
-        assert float(loaded.predict(pixels).max()) == pytest.approx(confidence, abs=1e-4)
+        assert float(loaded.answer(pixels)[0].probabilities.max()) == pytest.approx(
+            confidence, abs=1e-4
+        )
 
 
 def test_nothing_waiting_is_nothing_done(trained_model: TrainedModel) -> None:
@@ -159,14 +161,14 @@ def test_what_one_claim_lost_costs_the_rest_of_its_batch_nothing(
     trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, taken_over, deleted = PredictionFactory.create_batch(3, trained_model=trained_model)
-    predict = loader.LoadedModel.predict
+    answer = loader.LoadedModel.answer
 
     def meanwhile(*args: Any) -> Any:
         Prediction.objects.filter(pk=taken_over.pk).update(claim="another worker")
         Prediction.objects.filter(pk=deleted.pk).delete()
-        return predict(*args)
+        return answer(*args)
 
-    monkeypatch.setattr(loader.LoadedModel, "predict", meanwhile)
+    monkeypatch.setattr(loader.LoadedModel, "answer", meanwhile)
     runner.run_waiting(BLOOD, claim="task")
     assert set(Prediction.objects.values_list("pk", "status")) == {
         (kept.pk, Status.SUCCESS),
@@ -178,9 +180,10 @@ def test_an_answer_of_no_numbers_fails_alone(
     trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     PredictionFactory.create_batch(2, trained_model=trained_model)
-    answers = np.full((2, 8), 0.125, np.float32)
-    answers[1, 3] = np.nan
-    monkeypatch.setattr(loader.LoadedModel, "predict", lambda *args: answers)
+    rows = np.full((2, 8), 0.125, np.float32)
+    rows[1, 3] = np.nan
+    answers = [loader.Answer(row) for row in rows]
+    monkeypatch.setattr(loader.LoadedModel, "answer", lambda *args: answers)
     runner.run_waiting(BLOOD, claim="task")
     good, bad = Prediction.objects.order_by("created_at")
     assert (good.status, good.confidence) == (Status.SUCCESS, 0.125)
