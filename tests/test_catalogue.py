@@ -68,6 +68,7 @@ def test_bundles_broken_in_every_way_are_named_and_the_rest_serve(
         "no-weights": lambda path: (path / "model.keras").unlink(),
         "old-version": lambda path: edit(path / "metadata.json", version=3),
     }
+    shipped = {path.name for path in models_dir.iterdir() if path.is_dir()}
     for slug, damage in broken.items():
         shutil.copytree(models_dir / BREAST, models_dir / slug)
         edit(models_dir / slug / "metadata.json", slug=slug)
@@ -76,7 +77,7 @@ def test_bundles_broken_in_every_way_are_named_and_the_rest_serve(
     call_command("load_bundles")
     said = capsys.readouterr()
     assert all(f"Left out: {slug}: " in said.err for slug in broken)
-    assert set(TrainedModel.objects.active().values_list("slug", flat=True)) == {BLOOD, BREAST}
+    assert set(TrainedModel.objects.active().values_list("slug", flat=True)) == shipped
 
     call_command("check")
     warned = capsys.readouterr().err

@@ -59,7 +59,7 @@ def test_a_recipe_is_cross_validated_from_its_data_file(tmp_path: Path) -> None:
     synthetic.write_data_file(tmp_path / "data")
     figures = pipeline.cross_validate_recipe(
         "breast-dnn-plain",
-        {"size": synthetic.SIZE, "epochs": 2},
+        {"size": synthetic.SIZE, "epochs": 1},
         ("train", "val"),
         checkpoint_dir=tmp_path / "checkpoints",
         data_root=tmp_path / "data",
