@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
+from classifier.verification.uncertainty import measured_uncertainty_problems
 from classifier.verification.values import (
     EVALUATION_FILE,
     Types,
     Values,
     have_intervals,
+    is_bin,
     is_count,
     is_list_of,
     is_share,
@@ -67,6 +69,8 @@ def evaluation_problems(metadata: Values, evaluation: Values) -> Iterator[str]:
     yield from _matrix_problems(evaluation["confusion_matrix"], len(metadata["classes"]))
     yield from _interval_problems(evaluation["intervals"])
     yield from _curve_problems(evaluation, metadata["classes"])
+    if "uncertainty" in evaluation:
+        yield from measured_uncertainty_problems(evaluation["uncertainty"], metadata["classes"])
     if evaluation.get("weights_sha256") != metadata["weights"]["sha256"]:
         yield f"{EVALUATION_FILE} is about other weights; run evaluate_model again."
 
@@ -126,11 +130,6 @@ def _is_curve(curve: object, classes: Sequence[str]) -> bool:
         and is_list_of(points, lambda point: is_list_of(point, is_share, 2))
         and bool(points)
     )
-
-
-def is_bin(each: object) -> bool:
-    shares = (nested(each, "confidence"), nested(each, "accuracy"))
-    return all(map(is_share, shares)) and is_count(nested(each, "count"))
 
 
 def _is_operating_point(point: object, classes: Sequence[str]) -> bool:

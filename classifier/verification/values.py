@@ -124,3 +124,9 @@ def is_interval(pair: Any) -> bool:
 def have_intervals(values: object, names: Iterable[str]) -> bool:
     """Whether all these keys hold intervals."""
     return all(is_interval(nested(values, name)) for name in names)
+
+
+def is_bin(each: object) -> bool:
+    """A group of a reliability diagram: confidence and accuracy in 0–1, and count."""
+    shares = (nested(each, "confidence"), nested(each, "accuracy"))
+    return all(map(is_share, shares)) and is_count(nested(each, "count"))
