@@ -203,6 +203,12 @@ def datasets() -> Mapping[str, Dataset]:
     return MappingProxyType({dataset.slug: dataset for dataset in known})
 
 
+def pictures_title(name: str) -> str:
+    """What evaluation.json calls images of another kind: those of a dataset, or else drawings."""
+    dataset = datasets().get(name)
+    return f"{dataset.title}, test images" if dataset else f"{name}, drawn"
+
+
 def _read_dataset(path: Path) -> Dataset:
     values = json.loads(path.read_text(encoding="utf-8"))
     frame = values.pop("source_frame")

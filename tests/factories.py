@@ -80,6 +80,42 @@ def curves_of(classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def uncertainty_of(classes: Sequence[str]) -> dict[str, Any]:
+    """The section `uncertainty` of an evaluation.json; the figures mean nothing."""
+    bins = curves_of(classes)["reliability"]
+    refusing_all = {
+        "accuracy": share_of(0.4),
+        "acceptance": share_of(0.0),
+        "accepted_accuracy": {"share": None, "n": 0, "interval": None},
+        "flagged": share_of(1.0),
+        "errors_flagged": share_of(1.0, 60),
+    }
+    return {
+        "coverage": share_of(0.96) | {"target": 0.95},
+        "per_class": [{"label": label} | share_of(0.9, 10) for label in classes],
+        "set_size": {"mean": 1.25, "n": 100, "single": share_of(0.75)},
+        "acceptance": share_of(0.97) | {"target": 0.98},
+        "flagged": share_of(0.28),
+        "errors_flagged": share_of(0.7, 10),
+        "rejection": [
+            {"images": "bloodmnist"} | share_of(0.99, 3421),
+            {"images": "screenshot"} | share_of(0.94, 300),
+        ],
+        "corruptions": [{"corruption": "JPEG, quality 10", **refusing_all}],
+        "calibration": {
+            "temperature": 0.53,
+            "n": 100,
+            "before": {"ece": 0.083, "log_loss": 0.32, "reliability": bins[1:]},
+            "after": {"ece": 0.021, "log_loss": 0.31, "reliability": bins},
+        },
+    }
+
+
+def share_of(share: float, n: int = 100) -> dict[str, Any]:
+    """A share as evaluation.json has it, with an interval that means nothing."""
+    return {"share": share, "n": n, "interval": [max(0, share - 0.05), min(1, share + 0.03)]}
+
+
 def metadata_of(
     *, slug: str, dataset: str, sha256: str, title: str = "", size: int = 28, channels: int = 3
 ) -> dict[str, Any]:

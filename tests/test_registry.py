@@ -12,7 +12,7 @@ import pytest
 
 from classifier import registry, verification
 from classifier.registry import BundleError, datasets, discover, load_bundle
-from tests.factories import curves_of, evaluation_of, metadata_of
+from tests.factories import curves_of, evaluation_of, metadata_of, uncertainty_of
 
 WEIGHTS = b"weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -303,6 +303,50 @@ def test_curves_and_intervals_of_another_shape_are_named(
     assert load_bundle(bundle_path)
     change(path, edit)
     assert sentence in problems_of(bundle_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "edit"),
+    [
+        ("coverage", lambda section: section.pop("coverage")),
+        ("coverage", lambda section: section["coverage"].pop("target")),
+        ("coverage", lambda section: section["coverage"].update(share=1.2)),
+        ("acceptance", lambda section: section["acceptance"].update(share=None)),
+        ("flagged", lambda section: section["flagged"].update(interval=[0.9])),
+        ("errors_flagged", lambda section: section["errors_flagged"].update(n=0)),
+        ("errors_flagged", lambda section: section["errors_flagged"].update(n=1.5)),
+        ("per_class", lambda section: section["per_class"].pop()),
+        ("per_class", lambda section: section["per_class"].reverse()),
+        ("per_class", lambda section: section.update(per_class=None)),
+        ("set_size", lambda section: section["set_size"].update(mean="one")),
+        ("set_size", lambda section: section["set_size"].pop("single")),
+        ("rejection", lambda section: section["rejection"][0].update(images=1)),
+        ("rejection", lambda section: section.update(rejection={})),
+        ("corruptions", lambda section: section["corruptions"].append([])),
+        ("corruptions", lambda section: section["corruptions"][0].pop("accuracy")),
+        ("calibration", lambda section: section["calibration"].update(temperature=None)),
+        ("calibration", lambda section: section["calibration"]["before"].pop("log_loss")),
+        ("calibration", lambda section: section["calibration"]["after"].update(reliability=[1])),
+    ],
+)
+def test_measured_uncertainty_of_another_shape_is_named(
+    bundle_path: Path, key: str, edit: Change
+) -> None:
+    path = bundle_path / registry.EVALUATION_FILE
+    section = uncertainty_of(datasets()["bloodmnist"].labels)
+    change(path, lambda values: values.update(uncertainty=section))
+    assert load_bundle(bundle_path)
+    change(path, lambda values: edit(values["uncertainty"]))
+    assert problems_of(bundle_path).startswith(f"uncertainty.{key} in evaluation.json is not a ")
+
+
+@pytest.mark.parametrize("section", [None, [], {}, "much"])
+def test_measured_uncertainty_that_is_no_such_section_is_named(
+    bundle_path: Path, section: object
+) -> None:
+    path = bundle_path / registry.EVALUATION_FILE
+    change(path, lambda values: values.update(uncertainty=section))
+    assert "uncertainty.coverage in evaluation.json is not a " in problems_of(bundle_path)
 
 
 @pytest.mark.parametrize("file_name", [registry.METADATA_FILE, registry.EVALUATION_FILE])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from classifier.registry import Bundle, datasets
+from classifier.training.card_limits import limits
 from classifier.training.markdown import (
     WARNING,
     Values,
@@ -37,6 +38,7 @@ def render_card(bundle: Bundle) -> str:
         _opening(bundle),
         section("Intended use", bundle.metadata["intended_use"]),
         section("Figures", _figures(bundle)),
+        _limits(bundle.evaluation or {}),
         section("Training", bullets(_training(bundle))),
         _differences(bundle.metadata["training"]),
         section("Data", _data(bundle)),
@@ -49,6 +51,11 @@ def _differences(training: Values) -> str:
     sentences = training.get("differs_from_report")
     title = "What differs from the reported recipe"
     return section(title, bullets(sentences)) if sentences else ""
+
+
+def _limits(evaluation: Values) -> str:
+    measured = evaluation.get("uncertainty")
+    return section("What it knows of its limits", limits(measured)) if measured else ""
 
 
 def _opening(bundle: Bundle) -> str:

@@ -12,6 +12,7 @@ from classifier.web.presenters import decimals, percent
 
 Point = Sequence[float]
 Epochs = Sequence[dict[str, float]]
+Bins = Sequence[dict[str, Any]]
 
 # The plot area within the picture, in its units.
 LEFT, RIGHT, TOP, BOTTOM = 44, 304, 34, 214
@@ -154,36 +155,66 @@ def _roc_row(curve: dict[str, Any]) -> list[str]:
 
 
 def reliability_chart(evaluation: dict[str, Any]) -> Chart | None:
-    """Accuracy over confidence; the larger a dot, the more images. None without bins."""
+    """Accuracy over confidence; the larger a dot, the more images. None without bins.
+
+    Where the model was calibrated, what it was before is a dashed line.
+    """
     bins = evaluation.get("reliability")
     if not bins:
         return None
     x, y = across("Confidence", SHARES, 1), upward("Accuracy", SHARES)
+    before = evaluation.get("uncertainty", {}).get("calibration", {}).get("before")
+    earlier = before["reliability"] if before else []
+    after = Line("strong" if before else "faint", _bin_points(x, y, bins), "After calibration")
+    stages = [Line("dashed", _bin_points(x, y, earlier), "Before")] if before else []
     most = max(each["count"] for each in bins) or 1
-    pairs = [(each["confidence"], each["accuracy"]) for each in bins]
     return Chart(
         slug="reliability",
         title="Reliability",
-        description=(
-            f"How often the model was right by how confident it was: {evaluation['n']:,} test "
-            f"images in {len(bins)} groups. Expected calibration error {evaluation['ece']:.3f}."
-        ),
-        note="A larger dot is more images. On the dashed line confidence equals accuracy.",
+        description=_reliability_description(evaluation, len(bins), before),
+        note="A larger dot is more images. On the dotted line confidence equals accuracy.",
         x=x,
         y=y,
-        lines=[
-            Line("diagonal", _points(x, y, [(0, 0), (1, 1)])),
-            Line("faint", _points(x, y, pairs)),
-        ],
+        lines=[Line("diagonal", _points(x, y, [(0, 0), (1, 1)])), *stages, after],
+        legend=[after, *stages] if before else [],
         dots=[
-            Dot(x.at(first), y.at(second), round(2 + 6 * math.sqrt(each["count"] / most), 1))
-            for each, (first, second) in zip(bins, pairs, strict=True)
+            Dot(
+                x.at(each["confidence"]),
+                y.at(each["accuracy"]),
+                round(2 + 6 * math.sqrt(each["count"] / most), 1),
+            )
+            for each in bins
         ],
         columns=["Mean confidence", "Accuracy", "Images"],
         rows=[
-            [percent(each["confidence"]), percent(each["accuracy"]), f"{each['count']:,}"]
-            for each in bins
+            *_bin_rows(bins, "after calibration" if before else ""),
+            *_bin_rows(earlier, "before"),
         ],
+    )
+
+
+def _bin_points(x: Axis, y: Axis, bins: Bins) -> str:
+    return _points(x, y, [(each["confidence"], each["accuracy"]) for each in bins])
+
+
+def _bin_rows(bins: Bins, stage: str) -> list[list[str]]:
+    return [
+        [
+            f"{percent(each['confidence'])} {stage}".rstrip(),
+            percent(each["accuracy"]),
+            f"{each['count']:,}",
+        ]
+        for each in bins
+    ]
+
+
+def _reliability_description(
+    evaluation: dict[str, Any], groups: int, before: dict[str, Any] | None
+) -> str:
+    earlier = f", before calibration {decimals(before['ece'])}" if before else ""
+    return (
+        f"How often the model was right by how confident it was: {evaluation['n']:,} test images "
+        f"in {groups} groups. Expected calibration error {decimals(evaluation['ece'])}{earlier}."
     )
 
 

@@ -16,7 +16,8 @@ def percent(share: float) -> str:
     """One decimal, and never a certainty that rounding made up."""
     if 0 < share < 0.001:
         return "<0.1%"
-    if 0.999 < share < 1:
+    # The upper end of an interval for all of n images may miss 1 by an error of rounding.
+    if 0.999 < share < 1 - 1e-9:
         return ">99.9%"
     return f"{100 * share:.1f}%"
 

@@ -17,7 +17,7 @@ from classifier.training.card import render_card
 from classifier.training.card_files import write_card
 from classifier.training.matrix_picture import render_matrix
 from classifier.training.model_index import render_index
-from tests.factories import curves_of, evaluation_of, metadata_of
+from tests.factories import curves_of, evaluation_of, metadata_of, uncertainty_of
 
 SHIPPED = registry.discover(Path(settings.MODELS_DIR)).bundles
 REPORTED = {"accuracy": 0.83, "precision": 0.82, "recall": 0.83, "f1": 0.81}
@@ -111,6 +111,33 @@ def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
     assert "threshold 0.3100 on the probability of malignant" in card
     assert "validation split (n = 78)" in card
     assert "sensitivity 0.8810 (0.8000–0.9500) of 42 malignant images" in card
+
+
+def test_limits_are_told_with_their_targets_and_numbers_of_images(tmp_path: Path) -> None:
+    bundle = bundle_in(tmp_path / "breast")
+    assert bundle.evaluation
+    measured = {"uncertainty": uncertainty_of(bundle.classes)}
+    card = render_card(Bundle(bundle.path, bundle.metadata, bundle.evaluation | measured))
+    limits = card.split("## What it knows of its limits")[1].split("\n## ")[0]
+    for line in (
+        "| true class in the prediction set | 0.95 | 0.9600 (0.9100–0.9900) |",
+        "| mean number of classes in a set | – | 1.2500 |",
+        "| accepted | 0.98 | 0.9700 (0.9200–1.0000) |",
+        "| errors flagged, of 10 | – | 0.7000 (0.6500–0.7300) |",
+        "| expected calibration error before temperature 0.5300 | – | 0.0830 |",
+        "| expected calibration error after temperature 0.5300 | – | 0.0210 |",
+        "| BloodMNIST, test images | 3,421 | 0.9900 (0.9400–1.0000) |",
+        "| screenshot, drawn | 300 | 0.9400 (0.8900–0.9700) |",
+        "| JPEG, quality 10 | 100 | 0.4000 (0.3500–0.4300) | 0.0000 (0.0000–0.0300) | – |"
+        " 1.0000 (0.9500–1.0000) |",
+    ):
+        assert line in limits
+    assert "least often in its set is malignant: 0.9000 (0.8500–0.9300) of 10" in limits
+    assert "flatter" in limits
+
+
+def test_without_measured_limits_the_card_tells_of_none(tmp_path: Path) -> None:
+    assert "limits" not in render_card(bundle_in(tmp_path / "breast"))
 
 
 def test_what_differs_from_the_report_is_told(tmp_path: Path) -> None:

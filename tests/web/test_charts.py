@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from classifier.web import charts
-from tests.factories import curves_of, evaluation_of
+from tests.factories import curves_of, evaluation_of, uncertainty_of
 
 CLASSES = ["basophil", "monocyte", "platelet"]
 
@@ -50,6 +50,21 @@ def test_the_bin_with_most_images_has_the_largest_dot(evaluation: dict[str, Any]
     assert chart is not None
     assert [dot.radius for dot in chart.dots] == [5, 8]
     assert chart.rows == [["55.0%", "50.0%", "20"], ["95.0%", "90.0%", "80"]]
+
+
+def test_reliability_before_calibration_is_a_dashed_line(evaluation: dict[str, Any]) -> None:
+    evaluation["uncertainty"] = uncertainty_of(CLASSES)
+    chart = charts.reliability_chart(evaluation)
+    assert chart is not None
+    assert [line.kind for line in chart.lines] == ["diagonal", "dashed", "strong"]
+    assert [line.label for line in chart.legend] == ["After calibration", "Before"]
+    assert len(chart.dots) == 2
+    assert "error 0.020, before calibration 0.083." in chart.description
+    assert [row[0] for row in chart.rows] == [
+        "55.0% after calibration",
+        "95.0% after calibration",
+        "95.0% before",
+    ]
 
 
 def test_without_curves_there_is_no_chart() -> None:

@@ -1,5 +1,6 @@
 """The list of models and the page of each."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from classifier.models import TrainedModel
-from tests.factories import TrainedModelFactory, curves_of
+from tests.factories import TrainedModelFactory, curves_of, uncertainty_of
 
 
 def test_models_are_grouped_by_what_they_look_at(page: Client, model: TrainedModel) -> None:
@@ -98,6 +99,37 @@ def test_an_evaluation_without_curves_has_no_pictures(page: Client, model: Train
     text = page.get("/models/blood/").content.decode()
     assert 'class="chart"' not in text
     assert "Operating point" not in text
+
+
+def test_limits_stand_with_their_targets_and_numbers_of_images(page: Client) -> None:
+    breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    breast.evaluation["uncertainty"] = uncertainty_of(breast.metadata["classes"])
+    breast.save()
+    text = page.get("/models/breast/").content.decode()
+    limits = text.split('id="known-limits-title"')[1].split("</section>")[0]
+    rows = dict(cells_of(row) for row in limits.split("<tr>")[1:])
+    assert rows["True class in the set target 95%"] == ["96.0%91.0–99.0%", "100"]
+    assert rows["Classes in a set, mean"] == ["1.25", "100"]
+    assert rows["Accepted target 98%"] == ["97.0%92.0–100.0%", "100"]
+    assert rows["Errors flagged"] == ["70.0%65.0–73.0%", "10"]
+    assert rows["Calibration error"] == ["0.021before: 0.083", "100"]
+    assert rows["malignant"] == ["90.0%85.0–93.0%", "10"]
+    assert rows["BloodMNIST, test images"] == ["99.0%94.0–100.0%", "3,421"]
+    assert rows["Screenshot, drawn"] == ["94.0%89.0–97.0%", "300"]
+    spoilt = ["40.0%35.0–43.0%", "0.0%0.0–3.0%", "–", "100.0%95.0–100.0%", "100"]
+    assert rows["JPEG, quality 10"] == spoilt
+    assert "flatter it" in limits
+
+
+def cells_of(row: str) -> tuple[str, list[str]]:
+    """The words of a table's row: its heading, and its other cells."""
+    heading, *cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+    heading, *cells = (re.sub("<[^>]+>", "", cell) for cell in (heading, *cells))
+    return heading, cells
+
+
+def test_a_model_without_measured_limits_shows_none(page: Client, model: TrainedModel) -> None:
+    assert "of its limits" not in page.get("/models/blood/").content.decode()
 
 
 def test_the_training_history_is_read_from_the_bundle(

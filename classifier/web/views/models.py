@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from classifier import registry
 from classifier.models import TrainedModel
 from classifier.web.charts import Chart, history_charts, reliability_chart, roc_chart
+from classifier.web.limit_figures import limits
 from classifier.web.model_figures import (
     classification_report,
     confusion_rows,
@@ -48,6 +49,7 @@ def _measured(model: TrainedModel) -> dict[str, Any]:
         "report": classification_report(model),
         "confusion": confusion_rows(evaluation),
         "operating_rows": operating_rows(evaluation),
+        "limits": limits(evaluation),
     }
 
 
