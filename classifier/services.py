@@ -6,9 +6,11 @@ never looks for a row which is not there yet.
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -24,6 +26,8 @@ from classifier.registry import Crop
 from classifier.tasks import ring
 
 CANCELLED = "Cancelled before it ran."
+# Of a batch; decoded images are large.
+STORED_AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def submit_batch(
 ) -> Batch:
     """Store what can be read and queue one prediction per image and model; all or nothing.
 
-    One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed, and
+    A few images at a time are decoded. Raises NothingAccepted when none can be, StorageFailed, and
     idempotency.AlreadyDone when the same request was stored meanwhile.
     """
     with _files_unless_stored() as images:
@@ -118,13 +122,28 @@ def _files_unless_stored() -> Iterator[list[ImageUpload]]:
 def _read_all(
     owner: User, files: Iterable[SentFile], images: list[ImageUpload]
 ) -> list[dict[str, str]]:
-    """Append an image for each file that can be read; returns the others with the reason."""
+    """Append an image for each file that can be read; returns the others with the reason.
+
+    While some are stored the next is read: creating a file takes as long as all else together.
+    """
     rejected = []
-    for file in files:
+    stored: list[Future[ImageUpload]] = []
+    with ThreadPoolExecutor(STORED_AT_ONCE) as pool:
         try:
-            images.append(_build_image(owner, file.read(), is_synthetic=False))
-        except uploads.UploadRejected as refusal:
-            rejected.append({"filename": file.filename, "reason": refusal.message})
+            for file in files:
+                try:
+                    picture = file.read()
+                except uploads.UploadRejected as refusal:
+                    rejected.append({"filename": file.filename, "reason": refusal.message})
+                    continue
+                stored.append(pool.submit(_build_image, owner, picture, is_synthetic=False))
+                if len(stored) > STORED_AT_ONCE:
+                    stored[-STORED_AT_ONCE - 1].result()
+        finally:
+            # After an error too, so that the files which were written go again.
+            images.extend(each.result() for each in stored if not each.exception())
+    for each in stored:
+        each.result()
     return rejected
 
 
