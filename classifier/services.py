@@ -126,16 +126,11 @@ def _read_all(
 
     While some are stored the next is read: creating a file takes as long as all else together.
     """
-    rejected = []
+    rejected: list[dict[str, str]] = []
     stored: list[Future[ImageUpload]] = []
     with ThreadPoolExecutor(STORED_AT_ONCE) as pool:
         try:
-            for file in files:
-                try:
-                    picture = file.read()
-                except uploads.UploadRejected as refusal:
-                    rejected.append({"filename": file.filename, "reason": refusal.message})
-                    continue
+            for picture in _readable(files, rejected):
                 stored.append(pool.submit(_build_image, owner, picture, is_synthetic=False))
                 if len(stored) > STORED_AT_ONCE:
                     stored[-STORED_AT_ONCE - 1].result()
@@ -145,6 +140,17 @@ def _read_all(
     for each in stored:
         each.result()
     return rejected
+
+
+def _readable(
+    files: Iterable[SentFile], rejected: list[dict[str, str]]
+) -> Iterator[uploads.UploadedPicture]:
+    """The pictures, one at a time; a file that cannot be read joins `rejected` instead."""
+    for file in files:
+        try:
+            yield file.read()
+        except uploads.UploadRejected as refusal:
+            rejected.append({"filename": file.filename, "reason": refusal.message})
 
 
 def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bool) -> ImageUpload:

@@ -152,8 +152,10 @@ def test_a_training_starts_from_the_features_of_another(
     parts = synthetic.split(48, 0), synthetic.split(24, 1)
     started = train(recipe, 2, *parts, tmp_path, initial=uninterrupted.network).network
     for layer, source in zip(started.layers, uninterrupted.network.layers, strict=True):
-        for weights, others in zip(
-            layer.trainable_variables, source.trainable_variables, strict=True
-        ):
-            same = np.array_equal(np.asarray(weights), np.asarray(others))
-            assert same == (layer.name != "logits") or layer.name == "logits"
+        taken_over = all(
+            np.array_equal(np.asarray(weights), np.asarray(others))
+            for weights, others in zip(
+                layer.trainable_variables, source.trainable_variables, strict=True
+            )
+        )
+        assert taken_over == (layer.name != "logits"), layer.name

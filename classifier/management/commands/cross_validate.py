@@ -24,8 +24,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--all-splits",
             action="store_true",
-            help="over all images, and write the figures into the bundle's evaluation.json; "
-            "otherwise over training and validation images, for choosing a recipe",
+            help="over all images, test images included; otherwise over training and validation "
+            "images, as is right for choosing a recipe",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
