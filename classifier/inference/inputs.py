@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from classifier import registry
-from classifier.inference.preprocessing import model_view
+from classifier.inference.preprocessing import as_picture, model_view
 from classifier.models import Prediction, TrainedModel
 from classifier.registry import Crop
 
@@ -37,5 +37,5 @@ def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
 def array_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Exactly these pixels, (height, width, 1 or 3), as a PNG file."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
+    as_picture(pixels).save(buffer, "PNG")
     return buffer.getvalue()

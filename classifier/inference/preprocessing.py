@@ -48,6 +48,11 @@ def model_view(
     return np.asarray(resized, dtype=np.uint8).reshape(size, size, channels)
 
 
+def as_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Pixels (height, width, 1 or 3) as an image of mode "L" or "RGB"."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
 def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> Box:
     """(left, upper, right, lower) of what is cut from an image of ``width`` x ``height`` pixels.
 

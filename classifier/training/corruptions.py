@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from classifier.inference.preprocessing import as_picture
+
 Pixels = NDArray[np.uint8]
 Corruption = Callable[[Pixels], Pixels]
 
@@ -26,10 +28,6 @@ def corruptions(channels: int) -> dict[str, Corruption]:
     return {**COMMON, **(COLOUR if channels == 3 else GREY)}
 
 
-def _picture(pixels: Pixels) -> Image.Image:
-    return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
-
-
 def _pixels(picture: Image.Image, like: Pixels) -> Pixels:
     return np.asarray(picture, np.uint8).reshape(like.shape)
 
@@ -40,21 +38,21 @@ def _rounded(values: NDArray[np.floating]) -> Pixels:
 
 def blur(share: float, pixels: Pixels) -> Pixels:
     """Gaussian blur; its standard deviation as a share of the image's side."""
-    blurred = _picture(pixels).filter(ImageFilter.GaussianBlur(share * pixels.shape[0]))
+    blurred = as_picture(pixels).filter(ImageFilter.GaussianBlur(share * pixels.shape[0]))
     return _pixels(blurred, pixels)
 
 
 def jpeg(quality: int, pixels: Pixels) -> Pixels:
     """Compressed and read again."""
     buffer = io.BytesIO()
-    _picture(pixels).save(buffer, "JPEG", quality=quality)
+    as_picture(pixels).save(buffer, "JPEG", quality=quality)
     return _pixels(Image.open(buffer), pixels)
 
 
 def thumbnail(side: int, pixels: Pixels) -> Pixels:
     """Reduced to `side` pixels and enlarged again."""
     size = (pixels.shape[1], pixels.shape[0])
-    small = _picture(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    small = as_picture(pixels).resize((side, side), Image.Resampling.BILINEAR)
     return _pixels(small.resize(size, Image.Resampling.BILINEAR), pixels)
 
 
@@ -63,7 +61,7 @@ def tight_crop(share: float, pixels: Pixels) -> Pixels:
     side = pixels.shape[0]
     margin = side * (1 - share) / 2
     box = (margin, margin, side - margin, side - margin)
-    cut = _picture(pixels).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    cut = as_picture(pixels).resize((side, side), Image.Resampling.BILINEAR, box=box)
     return _pixels(cut, pixels)
 
 

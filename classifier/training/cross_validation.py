@@ -15,6 +15,7 @@ from PIL import Image
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+from classifier.inference.preprocessing import as_picture
 from classifier.training import evaluation
 from classifier.training.data import Split
 
@@ -53,8 +54,11 @@ def near_duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).convert("L")
-    small = picture.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+    small = (
+        as_picture(image)
+        .convert("L")
+        .resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+    )
     return np.asarray(small, np.float32).reshape(-1)
 
 

@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from classifier.inference.preprocessing import model_view
+from classifier.inference.preprocessing import as_picture, model_view
 from classifier.registry import Crop, Dataset
 
 SplitName = Literal["train", "val", "test"]
@@ -141,5 +140,5 @@ def resized(split: Split, size: int) -> Split:
 
 
 def _network_view(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
-    picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+    picture = as_picture(image)
     return model_view(picture, size=size, channels=channels, crop=Crop.NONE, source_frame=None)
