@@ -4,15 +4,17 @@ Keras is imported inside the functions: see `classifier.inference.loader`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+# Stacks the symmetric views of each image, where a network averages over them.
+VIEWS_LAYER: Final = "views"
 
 
 def feature_layers(network: Any) -> list[str]:
     """Layers whose statistics tell whether an image looks like the training data, finest first.
 
     The last layer of feature maps at each resolution but the coarsest, which the pooled features
-    stand for. Where a network has other layers of its own, or runs several views of an image
-    through one network inside it, name those layers that give feature maps of one view.
+    stand for.
     """
     last: dict[int, str] = {}
     for layer in network.layers:
@@ -28,7 +30,8 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
 
     The features are mean and standard deviation of each channel of the named layers, over the
     positions in the image, and then the pooled features that the layer "logits" takes, or the
-    output of the layer "features" where there is one. Raises ValueError where a layer is absent.
+    output of the layer "features" where there is one; all of them averaged over the views of an
+    image, where there are several. Raises ValueError where a layer is absent.
     """
     import keras
 
@@ -38,6 +41,9 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
         for reduce in (keras.ops.mean, keras.ops.std)
     ]
     features = keras.ops.concatenate([*parts, _pooled(network)], axis=-1)
+    if (views := _view_count(network)) > 1:
+        each = keras.ops.reshape(features, (views, -1, features.shape[-1]))
+        features = keras.ops.mean(each, axis=0)
     return keras.Model(network.inputs, [network.outputs[0], features])
 
 
@@ -51,3 +57,8 @@ def _pooled(network: Any) -> Any:
     if any(layer.name == "features" for layer in network.layers):
         return network.get_layer("features").output
     return network.get_layer("logits").input
+
+
+def _view_count(network: Any) -> int:
+    stacked = [layer.input for layer in network.layers if layer.name == VIEWS_LAYER]
+    return len(stacked[0]) if stacked else 1

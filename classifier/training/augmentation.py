@@ -1,12 +1,16 @@
 """Random changes of training images, made before an epoch and not part of the network."""
 
+import math
 from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
+from PIL import Image
 
+from classifier.inference.preprocessing import as_picture
+from classifier.training.appearance import recorded, restained
 from classifier.training.recipe import Augmentation
 
 _CHUNK = 256
@@ -40,9 +44,7 @@ class RandomTranspose(layers.Layer):  # type: ignore[misc]  # Keras has no type 
 
 def augment(images: NDArray[np.uint8], settings: Augmentation, seed: int) -> NDArray[np.uint8]:
     """Give randomly changed copies of images (N, side, side, channels); `seed` decides all."""
-    if settings.shift:
-        largest = round(settings.shift * images.shape[1])
-        images = shifted(images, largest, settings.fill_mode, np.random.default_rng(seed))
+    images = _by_pixels(images, settings, np.random.default_rng(seed))
     chosen = augmentation_layers(settings, seed)
     if not chosen:
         return images
@@ -53,6 +55,21 @@ def augment(images: NDArray[np.uint8], settings: Augmentation, seed: int) -> NDA
         changed = ops.convert_to_numpy(pipeline(chunk, training=True))
         result[start : start + _CHUNK] = np.clip(np.rint(changed), 0, 255)
     return result
+
+
+def _by_pixels(
+    images: NDArray[np.uint8], settings: Augmentation, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    if settings.shift:
+        largest = round(settings.shift * images.shape[1])
+        images = shifted(images, largest, settings.fill_mode, generator)
+    if settings.zoom:
+        images = zoomed(images, settings.zoom, settings.fill_mode, generator)
+    if settings.stain or settings.light:
+        images = restained(images, settings.stain, settings.light, generator)
+    if settings.recording:
+        images = recorded(images, settings.recording, generator)
+    return images
 
 
 def shifted(
@@ -73,6 +90,25 @@ def shifted(
     return moved
 
 
+def zoomed(
+    images: NDArray[np.uint8], largest: float, fill_mode: str, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Show each image up to a share `largest` nearer or farther, resized as uploads are.
+
+    Not `layers.RandomZoom`, which takes longer with PyTorch than the training itself.
+    """
+    side = images.shape[1]
+    margin = math.ceil(side * largest / 2)
+    beside = ((margin, margin), (margin, margin), (0, 0))
+    result = np.empty_like(images)
+    for index, share in enumerate(generator.uniform(-largest, largest, len(images))):
+        picture = as_picture(np.pad(images[index], beside, mode=_PAD_MODES[fill_mode]))
+        first, last = margin - side * share / 2, margin + side + side * share / 2
+        seen = picture.resize((side, side), Image.Resampling.BILINEAR, (first, first, last, last))
+        result[index] = np.asarray(seen).reshape(images.shape[1:])
+    return result
+
+
 def augmentation_layers(settings: Augmentation, seed: int) -> list[layers.Layer]:
     """Give the layers for float32 images (N, side, side, channels) in 0–255, same shape out."""
     chosen: list[layers.Layer] = []
@@ -86,14 +122,10 @@ def augmentation_layers(settings: Augmentation, seed: int) -> list[layers.Layer]
 
 
 def _affine_layers(settings: Augmentation, seed: int) -> list[layers.Layer]:
-    fill = settings.fill_mode
-    chosen: list[layers.Layer] = []
-    if settings.rotation:
-        turn = settings.rotation / 360
-        chosen.append(layers.RandomRotation(turn, fill_mode=fill, seed=seed))
-    if settings.zoom:
-        chosen.append(layers.RandomZoom(settings.zoom, fill_mode=fill, seed=seed + 2))
-    return chosen
+    if not settings.rotation:
+        return []
+    turn = settings.rotation / 360
+    return [layers.RandomRotation(turn, fill_mode=settings.fill_mode, seed=seed)]
 
 
 def _intensity_layers(settings: Augmentation, seed: int) -> list[layers.Layer]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from classifier.registry import Bundle, datasets
+from classifier.registry import Bundle
 from classifier.training.card_limits import limits
 from classifier.training.markdown import (
     WARNING,
@@ -183,19 +183,14 @@ def _training(bundle: Bundle) -> list[str]:
 
 def _starting_weights(training: Values) -> str:
     start = training["network"].get("weights")
-    first = f"Starting weights: {f'those of keras.applications for {start}' if start else 'random'}"
-    pretraining = training.get("pretraining")
-    if not pretraining:
-        return f"{first}."
-    title = datasets()[pretraining["dataset"]].title
-    return f"{first}, then {pretraining['epochs']} epochs on the training images of {title}."
+    return f"Starting weights: {f'those of keras.applications for {start}' if start else 'random'}."
 
 
 def _duration(training: Values) -> str:
     return (
         f"{training['epochs']} epochs in {training['minutes']} minutes; the weights are those of "
         f"epoch {training['selected_epoch']}, selected by `{training['selection']}`."
-        f"{_early_stages(training)}"
+        f"{_early_stages(training)}{_views(training)}"
     )
 
 
@@ -205,6 +200,12 @@ def _early_stages(training: Values) -> str:
         for stage in training.get("early_stages", ())
     ]
     return f" The first of them saw smaller images: {', then '.join(stages)}." if stages else ""
+
+
+def _views(training: Values) -> str:
+    views = training.get("views", 1)
+    seen = "its mirror image too" if views == 2 else "all its quarter turns and mirror images"
+    return f" It sees an image and {seen}, and averages the logits." if views > 1 else ""
 
 
 def _optimisation(training: Values) -> str:

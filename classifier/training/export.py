@@ -181,7 +181,7 @@ def _training_facts(
 
 
 def _validation_figures(trained: TrainedNetwork, count: int) -> dict[str, Any]:
-    record = trained.history[trained.selected_epoch - 1]
+    record = trained.validation
     successes = round(record["val_accuracy"] * count)
     return {
         "n": count,

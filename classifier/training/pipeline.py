@@ -2,11 +2,10 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from classifier.training.export import data_facts, evaluate_bundle, export_bundl
 from classifier.training.progress import download_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
 from classifier.training.trainer import TrainedNetwork, predict, train
+from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
 FOLDS = 5
 
@@ -49,9 +49,9 @@ def train_bundle(
     dataset = dataset_of(recipe)
     _check_architecture(recipe)
     data = _training_data(recipe, dataset, data_root)
-    initial = _pretrained(recipe, data_root, checkpoint_dir / "pretraining", resume)
-    trained = _train(recipe, data, checkpoint_dir, resume, initial)
-    bundle = export_bundle(models_dir, recipe, dataset, trained, data.facts)
+    trained = _train(recipe, data, checkpoint_dir, resume)
+    fitted = _uncertainty(recipe, dataset, trained, data)
+    bundle = export_bundle(models_dir, recipe, dataset, trained, data.facts, fitted)
     shutil.rmtree(checkpoint_dir)
     return bundle
 
@@ -65,25 +65,11 @@ def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> Trainin
     return TrainingData(training, validation, data_facts(path, source.md5) | counts)
 
 
-def _pretrained(
-    recipe: Recipe, data_root: Path, checkpoint_dir: Path, resume: bool
-) -> keras.Model | None:
-    """Give the network of the first training on another dataset, where the recipe asks for one."""
-    if recipe.pretraining is None:
-        return None
-    first = recipe.of_pretraining(recipe.pretraining)
-    dataset = dataset_of(first)
-    channels = recipe.channels or dataset_of(recipe).channels
-    data = _training_data(replace(first, channels=channels), dataset, data_root)
-    return _train(first, data, checkpoint_dir, resume).network
-
-
 def _train(
     recipe: Recipe,
     data: TrainingData,
     checkpoint_dir: Path,
     resume: bool,
-    initial: keras.Model | None = None,
 ) -> TrainedNetwork:
     title = f"{recipe.slug} on {recipe.dataset}"
     with training_progress(title, recipe.epochs) as listener:
@@ -95,8 +81,18 @@ def _train(
             checkpoint_dir,
             resume=resume,
             listener=listener,
-            initial=initial,
         )
+
+
+def _uncertainty(
+    recipe: Recipe, dataset: Dataset, trained: TrainedNetwork, data: TrainingData
+) -> FittedUncertainty | None:
+    if recipe.uncertainty is None:
+        return None
+    coverage = recipe.uncertainty.coverage
+    return calibrate_and_fit(
+        trained.network, data.training, data.validation, dataset, coverage=coverage
+    )
 
 
 def _check_architecture(recipe: Recipe) -> None:
@@ -126,11 +122,10 @@ def cross_validate_recipe(
     path, _ = obtain(dataset, recipe.size, data_root)
     channels = recipe.channels or dataset.channels
     data = joined([load_split(path, name, size=recipe.size, channels=channels) for name in splits])
-    initial = _pretrained(recipe, data_root, checkpoint_dir / "pretraining", resume)
 
     def train_fold(training: Split, held_out: Split, directory: Path) -> NDArray[np.float64]:
         parts = TrainingData(training, held_out, {})
-        return predict(_train(recipe, parts, directory, resume, initial).network, held_out.images)
+        return predict(_train(recipe, parts, directory, resume).network, held_out.images)
 
     figures = cross_validate(
         data, train_fold, count=FOLDS, seed=recipe.seed, directory=checkpoint_dir

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,8 @@ class Augmentation:
     """Random changes of the training images; zero or false leaves one out.
 
     `rotation` is in degrees to either side, `shift` and `zoom` are shares of the image's side,
-    `brightness` and `contrast` shares of the full range.
+    `brightness` and `contrast` shares of the full range. For `stain`, `light` and `recording` see
+    `classifier.training.appearance`.
     """
 
     flip_horizontal: bool = False
@@ -33,6 +34,9 @@ class Augmentation:
     zoom: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    stain: float = 0.0
+    light: float = 0.0
+    recording: float = 0.0
     fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = "reflect"
 
 
@@ -45,15 +49,13 @@ class EarlyStage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretraining:
-    """A first training of the same network on another dataset, whose features it then starts from.
+class UncertaintySettings:
+    """Has the finished network calibrated, and the bundle say when it does not know.
 
-    `epochs` and `learning_rate` stand in the place of the recipe's own.
+    `coverage` is the share of cases in which the prediction set holds the true class.
     """
 
-    dataset: str
-    epochs: int
-    learning_rate: float
+    coverage: float = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +64,10 @@ class Recipe:
 
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
-    `early_stages` come one after another, before the epochs at the full size. `half_precision`
-    stores the weights as float16, in half the space. `differs_from_report` says in sentences what
-    a recipe of the original report did otherwise.
+    `early_stages` come one after another, before the epochs at the full size. The finished network
+    averages what it makes of 2 or 8 `views` of an image: with its mirror image, or in all the
+    symmetries of the square. `half_precision` stores the weights as float16, in half the space.
+    `differs_from_report` says in sentences what a recipe of the original report did otherwise.
     """
 
     slug: str
@@ -88,7 +91,8 @@ class Recipe:
     class_weights: Literal["none", "balanced"] = "none"
     selection: Selection = "val_loss"
     early_stages: tuple[EarlyStage, ...] = ()
-    pretraining: Pretraining | None = None
+    views: Literal[1, 2, 8] = 1
+    uncertainty: UncertaintySettings | None = None
     half_precision: bool = False
     seed: int = 1
     reported: dict[str, float] | None = None
@@ -101,10 +105,6 @@ class Recipe:
                 return stage.size
             epoch -= stage.epochs
         return self.size
-
-    def of_pretraining(self, pretraining: Pretraining) -> "Recipe":
-        """Give the recipe of the first training, on the other dataset."""
-        return replace(self, **asdict(pretraining), pretraining=None, class_weights="none")
 
 
 def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:
@@ -130,11 +130,11 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
 def _structured(values: dict[str, Any]) -> dict[str, Any]:
     """Turn the tables and arrays of a TOML file into what a Recipe has in their place."""
     stages = tuple(EarlyStage(**stage) for stage in values.pop("early_stages", ()))
-    pretraining = values.pop("pretraining", None)
+    uncertainty = values.pop("uncertainty", None)
     return values | {
         "augmentation": Augmentation(**values.pop("augmentation", {})),
         "early_stages": stages,
-        "pretraining": Pretraining(**pretraining) if pretraining else None,
+        "uncertainty": None if uncertainty is None else UncertaintySettings(**uncertainty),
         "differs_from_report": tuple(values.pop("differs_from_report", ())),
     }
 

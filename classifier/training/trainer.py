@@ -45,11 +45,16 @@ Listener = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """The network with the weights of the selected epoch (1-based), and the run's history."""
+    """The network with the weights of the selected epoch (1-based), and the run's history.
+
+    `validation` are the figures of the network as it is, which may see each image in several views
+    where that of the history saw one.
+    """
 
     network: keras.Model
     selected_epoch: int
     history: list[Record]
+    validation: Record
 
 
 def train(
@@ -61,17 +66,15 @@ def train(
     *,
     resume: bool = False,
     listener: Listener = lambda progress: None,
-    initial: keras.Model | None = None,
 ) -> TrainedNetwork:
     """Train by the recipe, leaving a checkpoint in `directory` after every epoch.
 
-    The network starts with the weights of `initial`, where given, in all layers but the last.
     With `resume` the run goes on after the last finished epoch and ends as if never interrupted;
     where there is no checkpoint it starts. Raises ResumeError.
     """
     path = directory / CHECKPOINT_FILE
     checkpoint = _resumable(path, recipe) if resume else None
-    run = TrainingRun(recipe, classes, training, validation, initial)
+    run = TrainingRun(recipe, classes, training, validation)
     if checkpoint is not None:
         run.restore(checkpoint)
     for epoch in range(len(run.checkpoint.history) + 1, recipe.epochs + 1):
@@ -108,7 +111,6 @@ class TrainingRun:
         classes: int,
         training: Split,
         validation: Split,
-        initial: keras.Model | None,
     ) -> None:
         _be_deterministic(recipe.seed)
         self.recipe = recipe
@@ -118,9 +120,8 @@ class TrainingRun:
         self.sample_weights = _sample_weights(recipe, training.labels, classes)
         self.batches_per_epoch = math.ceil(len(training.labels) / recipe.batch_size)
         self.classes = classes
-        self.network = _build_network(recipe, classes, training, fixed=not recipe.early_stages)
-        if initial is not None:
-            _take_over(self.network, initial)
+        size = None if recipe.early_stages else recipe.size
+        self.network = _build_network(recipe, classes, training, size=size)
         self.learner = self._compile()
         self.average = self._average()
         self.checkpoint = Checkpoint(recipe=recorded(recipe))
@@ -219,11 +220,17 @@ class TrainingRun:
 
     def selected_network(self) -> TrainedNetwork:
         """Give the network, of fixed input size, with the weights of the selected epoch."""
-        network = self.network
-        if self.recipe.early_stages:
-            network = _build_network(self.recipe, self.classes, self.full_size[0], fixed=True)
+        recipe, (training, validation) = self.recipe, self.full_size
+        network = _build_network(
+            recipe, self.classes, training, size=recipe.size, views=recipe.views
+        )
         network.set_weights(self.checkpoint.selected)
-        return TrainedNetwork(network, self.checkpoint.selected_epoch, self.checkpoint.history)
+        return TrainedNetwork(
+            network,
+            self.checkpoint.selected_epoch,
+            self.checkpoint.history,
+            validation_record(validation.labels, predict(network, validation.images)),
+        )
 
 
 class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type stubs
@@ -277,21 +284,17 @@ def _be_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _take_over(network: keras.Model, initial: keras.Model) -> None:
-    """Copy the weights of every layer but "logits", whose width is another."""
-    for layer, source in zip(network.layers, initial.layers, strict=True):
-        if layer.name != "logits":
-            layer.set_weights(source.get_weights())
-
-
-def _build_network(recipe: Recipe, classes: int, training: Split, *, fixed: bool) -> keras.Model:
-    """Build for images of the recipe's size alone when `fixed`, else for any size."""
+def _build_network(
+    recipe: Recipe, classes: int, training: Split, *, size: int | None, views: int = 1
+) -> keras.Model:
+    """Build for images of one size, or for any when that is None."""
     pixels = training.images.astype(np.float32)
     spec = ImageSpec(
-        size=recipe.size if fixed else None,
+        size=size,
         channels=training.images.shape[-1],
         mean=tuple(float(value) for value in pixels.mean(axis=(0, 1, 2), dtype=np.float64)),
         variance=tuple(float(value) for value in pixels.var(axis=(0, 1, 2), dtype=np.float64)),
+        views=views,
     )
     return ARCHITECTURES[recipe.architecture](spec, classes, **recipe.network)
 

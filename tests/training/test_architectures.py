@@ -1,10 +1,14 @@
 """Properties of the networks that a recipe's test of shapes does not show."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+from classifier.inference.features import feature_layers, with_features
 from classifier.training.architectures import ARCHITECTURES, ImageSpec
+from classifier.training.calibration import softmax
 
 REPORTED_LAYERS = {
     "dnn_sigmoid": {"Conv2D": 3, "BatchNormalization": 3, "Dense": 3},
@@ -15,8 +19,8 @@ REPORTED_LAYERS = {
 }
 
 
-def spec(size: int | None = 32) -> ImageSpec:
-    return ImageSpec(size, 3, (127.5,) * 3, (64.0**2,) * 3)
+def spec(size: int | None = 32, views: int = 1) -> ImageSpec:
+    return ImageSpec(size, 3, (127.5,) * 3, (64.0**2,) * 3, views)
 
 
 def count_layers(network: keras.Model, kind: str) -> int:
@@ -75,3 +79,27 @@ def test_networks_with_global_pooling_take_any_size(architecture: str) -> None:
     network = ARCHITECTURES[architecture](spec(size=None), 8)
     for side in (32, 40):
         assert network(np.zeros((1, side, side, 3), np.float32)).shape == (1, 8)
+
+
+@pytest.mark.parametrize("architecture", ["compact_resnet", "dnn_relu", "mobilenet_v2"])
+def test_views_average_over_the_symmetries(architecture: str, tmp_path: Path) -> None:
+    one = ARCHITECTURES[architecture](spec(), 8)
+    pixels = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    turned = [np.rot90(pixels, turn, axes=(1, 2)) for turn in range(4)]
+    for views, seen in {2: [pixels, pixels[:, :, ::-1]], 8: [*turned, *np.flip(turned, 2)]}.items():
+        ARCHITECTURES[architecture](spec(views=views), 8).save(tmp_path / "views.keras")
+        network = keras.models.load_model(tmp_path / "views.keras")
+        network.set_weights(one.get_weights())
+        logits = keras.Model(one.inputs, one.get_layer("logits").output)
+        mean = np.mean([np.asarray(logits(each)) for each in seen], axis=0)
+        np.testing.assert_allclose(np.asarray(network(pixels)), softmax(mean), atol=1e-5)
+        _assert_features_are_averaged(network, one, seen)
+
+
+def _assert_features_are_averaged(
+    network: keras.Model, one: keras.Model, seen: list[np.ndarray]
+) -> None:
+    layers = feature_layers(one)
+    parts = [np.asarray(with_features(one, layers)(each)[1]) for each in seen]
+    _, features = with_features(network, feature_layers(network))(seen[0])
+    np.testing.assert_allclose(np.asarray(features), np.mean(parts, axis=0), atol=1e-3, rtol=1e-3)

@@ -41,7 +41,41 @@ def test_symmetries_keep_every_pixel_value(images: NDArray[np.uint8]) -> None:
         assert np.array_equal(np.sort(before, axis=None), np.sort(after, axis=None))
 
 
-@pytest.mark.parametrize("changes", [WHOLE_PIXELS, SYMMETRIES])
+def test_a_zoom_brings_the_middle_nearer_or_farther() -> None:
+    picture = np.zeros((1, SIDE, SIDE, 1), np.uint8)
+    picture[0, 7:21, 7:21] = 200
+    areas = augment(np.repeat(picture, 200, axis=0), Augmentation(zoom=0.2), 1).mean(axis=(1, 2, 3))
+    nearest, farthest = 1 / 0.8**2, 1 / 1.2**2
+    assert np.all(areas <= 1.02 * nearest * picture.mean())
+    assert np.all(areas >= 0.98 * farthest * picture.mean())
+    assert areas.max() > 1.3 * picture.mean() > 1.7 * areas.min()
+
+
+def test_another_stain_keeps_white_white_and_another_light_does_not() -> None:
+    white = np.full((100, 4, 4, 3), 255, np.uint8)
+    assert np.array_equal(augment(white, Augmentation(stain=0.3), 1), white)
+    lit = augment(white, Augmentation(light=0.2), 1)
+    assert np.ptp(lit.astype(int), axis=3).max() > 20  # no longer grey
+    assert np.ptp(lit, axis=(1, 2)).max() == 0  # and yet the same everywhere
+
+
+def test_most_images_keep_nearly_the_colours_they_had() -> None:
+    grey = np.full((1000, 2, 2, 3), 128, np.uint8)
+    change = np.abs(augment(grey, Augmentation(stain=0.3, light=0.2), 1).astype(int) - 128)
+    assert np.median(change) < 10
+    assert change.max() > 60
+
+
+def test_a_share_of_the_images_is_recorded_badly(images: NDArray[np.uint8]) -> None:
+    changed = augment(np.repeat(images, 5, axis=0), Augmentation(recording=0.25), 1)
+    share = np.mean(np.any(changed != np.repeat(images, 5, axis=0), axis=(1, 2, 3)))
+    assert 0.15 < share < 0.35
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [WHOLE_PIXELS, SYMMETRIES, Augmentation(zoom=0.1, stain=0.3, light=0.2, recording=0.5)],
+)
 def test_the_seed_decides(images: NDArray[np.uint8], changes: Augmentation) -> None:
     assert np.array_equal(augment(images, changes, 1), augment(images, changes, 1))
     assert not np.array_equal(augment(images, changes, 1), augment(images, changes, 2))

@@ -146,7 +146,7 @@ def test_what_differs_from_the_report_is_told(tmp_path: Path) -> None:
     assert "## What differs from the reported recipe\n\n- The zoom is 0.1 instead of 2." in card
 
 
-def test_stages_and_pretraining_are_told(tmp_path: Path) -> None:
+def test_stages_and_views_are_told(tmp_path: Path) -> None:
     training = {
         "network": {},
         "epochs": 9,
@@ -154,11 +154,11 @@ def test_stages_and_pretraining_are_told(tmp_path: Path) -> None:
         "selected_epoch": 9,
         "selection": "last",
         "early_stages": [{"size": 32, "epochs": 6}, {"size": 64, "epochs": 2}],
-        "pretraining": {"dataset": "bloodmnist", "epochs": 5, "learning_rate": 0.001},
+        "views": 8,
     }
     card = render_card(bundle_in(tmp_path / "breast", training=training))
-    assert "random, then 5 epochs on the training images of BloodMNIST." in card
     assert "smaller images: 6 at 32 × 32 pixels, then 2 at 64 × 64 pixels." in card
+    assert "sees an image and all its quarter turns and mirror images" in card
 
 
 def test_of_a_model_from_elsewhere_all_that_is_known_is_told(tmp_path: Path) -> None:

@@ -143,19 +143,3 @@ def test_early_stages_train_on_small_images_and_end_at_the_full_size(tmp_path: P
         resumed.network.get_weights(), trained.network.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(weights, others)
-
-
-def test_a_training_starts_from_the_features_of_another(
-    tmp_path: Path, uninterrupted: TrainedNetwork
-) -> None:
-    recipe = replace(synthetic.recipe(1), learning_rate=0.0, weight_averaging=0.0)
-    parts = synthetic.split(48, 0), synthetic.split(24, 1)
-    started = train(recipe, 2, *parts, tmp_path, initial=uninterrupted.network).network
-    for layer, source in zip(started.layers, uninterrupted.network.layers, strict=True):
-        taken_over = all(
-            np.array_equal(np.asarray(weights), np.asarray(others))
-            for weights, others in zip(
-                layer.trainable_variables, source.trainable_variables, strict=True
-            )
-        )
-        assert taken_over == (layer.name != "logits"), layer.name

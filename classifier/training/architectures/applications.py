@@ -43,7 +43,7 @@ def mobilenet_v2(
     if weights is not None:
         for layer in _normalisations(base):
             layer.trainable = False
-    return pooled_classification(inputs, base.output, classes, dropout)
+    return pooled_classification(spec, base.output, classes, dropout)
 
 
 def resnet50(
@@ -61,7 +61,7 @@ def resnet50(
     if weights is None:
         for layer in _normalisations(base):
             layer.momentum = 0.9
-    return pooled_classification(inputs, base.output, classes, dropout)
+    return pooled_classification(spec, base.output, classes, dropout)
 
 
 def vgg16(
@@ -79,7 +79,7 @@ def vgg16(
     )
     if weights is None:
         _initialise_for_relu(base)
-    return pooled_classification(inputs, base.output, classes, dropout)
+    return pooled_classification(spec, base.output, classes, dropout)
 
 
 def _prepared(inputs: Tensor, spec: ImageSpec, weights: str | None) -> Tensor:

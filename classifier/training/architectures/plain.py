@@ -38,7 +38,7 @@ def dnn_sigmoid(
     for width in units:
         features = layers.Dense(width, activation="sigmoid")(features)
         features = _dropped(features, dropout)
-    return classification(inputs, features, classes)
+    return classification(spec, features, classes)
 
 
 def dnn_relu(
@@ -53,7 +53,7 @@ def dnn_relu(
     features = layers.MaxPooling2D()(features)
     features = layers.Flatten()(features)
     features = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(features)
-    return classification(inputs, _dropped(features, dropout), classes)
+    return classification(spec, _dropped(features, dropout), classes)
 
 
 def dnn_regularised(
@@ -88,7 +88,7 @@ def dnn_regularised(
         features = layers.Dense(width, use_bias=False, kernel_initializer="he_normal")(features)
         features = layers.BatchNormalization(momentum=momentum)(features)
         features = _dropped(layers.ReLU()(features), dropout)
-    return classification(inputs, features, classes)
+    return classification(spec, features, classes)
 
 
 def _dropped(features: Tensor, rate: float) -> Tensor:

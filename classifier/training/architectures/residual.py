@@ -35,7 +35,7 @@ def compact_resnet(
         for block in range(count):
             stride = 2 if stage > 0 and block == 0 else 1
             features = _residual_block(features, width, stride)
-    return pooled_classification(inputs, features, classes, dropout)
+    return pooled_classification(spec, features, classes, dropout)
 
 
 def _convolution(

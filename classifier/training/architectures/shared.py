@@ -1,10 +1,13 @@
 """What the builders have in common: where the pixels come in and where the classes come out."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
+
+from classifier.inference.features import VIEWS_LAYER
 
 Tensor = Any
 
@@ -14,18 +17,38 @@ class ImageSpec:
     """Shape of the input images; mean and variance per channel of the training pixels.
 
     A `size` of None leaves height and width open, which only networks that end in global pooling
-    can take.
+    can take. With 2 or 8 `views` the network sees every image as its mirror image too, or in all
+    the symmetries of the square, and averages the logits.
     """
 
     size: int | None
     channels: int
     mean: tuple[float, ...]
     variance: tuple[float, ...]
+    views: int = 1
 
 
 def pixel_input(spec: ImageSpec) -> Tensor:
-    """Give the symbolic input, float32 pixels in 0–255."""
-    return keras.Input((spec.size, spec.size, spec.channels), name="pixels")
+    """Give the symbolic input, float32 pixels in 0–255; of several views, one after another."""
+    pixels = keras.Input((spec.size, spec.size, spec.channels), name="pixels")
+    if spec.views == 1:
+        return pixels
+    return layers.Concatenate(axis=0, name=VIEWS_LAYER)(_symmetric(pixels, spec.views))
+
+
+def _symmetric(pixels: Tensor, views: int) -> list[Tensor]:
+    """Each halving of what is left to choose doubles the views: mirrored, upside down, transposed.
+
+    The last takes square images.
+    """
+    seen = [pixels]
+    for change in (
+        partial(ops.flip, axis=2),
+        partial(ops.flip, axis=1),
+        partial(ops.transpose, axes=(0, 2, 1, 3)),
+    )[: views.bit_length() - 1]:
+        seen += [change(each) for each in seen]
+    return seen
 
 
 def standardised(inputs: Tensor, spec: ImageSpec) -> Tensor:
@@ -34,16 +57,19 @@ def standardised(inputs: Tensor, spec: ImageSpec) -> Tensor:
 
 
 def pooled_classification(
-    inputs: Tensor, features: Tensor, classes: int, dropout: float
+    spec: ImageSpec, features: Tensor, classes: int, dropout: float
 ) -> keras.Model:
     """Average feature maps over the image and classify what results."""
     features = layers.GlobalAveragePooling2D()(features)
     if dropout:
         features = layers.Dropout(dropout)(features)
-    return classification(inputs, features, classes)
+    return classification(spec, features, classes)
 
 
-def classification(inputs: Tensor, features: Tensor, classes: int) -> keras.Model:
-    """End a network on features (N, width): logits, then probabilities."""
+def classification(spec: ImageSpec, features: Tensor, classes: int) -> keras.Model:
+    """End a network on features (views x N, width): logits, then probabilities (N, classes)."""
     logits = layers.Dense(classes, name="logits")(features)
-    return keras.Model(inputs, layers.Softmax(name="probabilities", dtype="float32")(logits))
+    if spec.views > 1:
+        logits = ops.mean(ops.reshape(logits, (spec.views, -1, classes)), axis=0)
+    probabilities = layers.Softmax(name="probabilities", dtype="float32")(logits)
+    return keras.Model(keras.utils.get_source_inputs(features), probabilities)
