@@ -57,6 +57,16 @@ def test_the_signal_survives_the_thirteen_layers_of_vgg16() -> None:
     assert 0.1 < float(np.std(np.asarray(features(pixels)))) < 10
 
 
+def test_the_blocks_of_resnet50_start_as_the_identity() -> None:
+    network = ARCHITECTURES["resnet50"](spec(), 8)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    ends = ["conv3_block2_out", "conv3_block4_out"]
+    before, after = keras.Model(network.inputs, [network.get_layer(end).output for end in ends])(
+        pixels
+    )
+    np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+
+
 @pytest.mark.parametrize("architecture", ["resnet50", "vgg16"])
 def test_imagenet_weights_get_the_pixels_they_were_trained_on(
     architecture: str, monkeypatch: pytest.MonkeyPatch
