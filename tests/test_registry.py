@@ -293,6 +293,8 @@ def test_curves_that_no_page_can_draw_are_named(bundle_path: Path, key: str, val
         (lambda values: values["operating_point"].update(threshold=2), "operating_point in evalu"),
         (lambda values: values["operating_point"].update(n_positive=-1), "operating_point in eva"),
         (lambda values: values["operating_point"].update(positive="cat"), "operating_point in ev"),
+        (lambda values: values["cross_validation"].pop("auc"), "cross_validation in evaluation."),
+        (lambda values: values.update(cross_validation=None), "cross_validation in evaluation.j"),
     ],
 )
 def test_curves_and_intervals_of_another_shape_are_named(

@@ -75,6 +75,7 @@ def _figures(bundle: Bundle) -> str:
     parts = [
         _test_table(bundle, bundle.evaluation),
         validation,
+        _cross_validation(bundle.evaluation),
         _operating_point(bundle.evaluation),
         _classification_report(bundle.evaluation),
         _confusion(bundle.classes, bundle.evaluation["confusion_matrix"]),
@@ -108,6 +109,21 @@ def _validation_sentence(training: Values) -> str:
         f"flatters: accuracy "
         f"{validation['accuracy']:.4f} (95 % interval {low:.4f}–{high:.4f}), balanced accuracy "
         f"{validation['balanced_accuracy']:.4f}, AUC {validation['auc']:.4f}."
+    )
+
+
+def _cross_validation(evaluation: Values) -> str:
+    found = evaluation.get("cross_validation")
+    if not found:
+        return ""
+    titles = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auc": "AUC"}
+    figures = [
+        f"{title} {found[name]['mean']:.4f} ± {found[name]['standard_deviation']:.4f}"
+        for name, title in titles.items()
+    ]
+    return (
+        f"In {found['folds']}-fold cross-validation of the recipe over all {found['n']:,} images, "
+        f"near-duplicates in the same fold, mean and standard deviation: {', '.join(figures)}."
     )
 
 

@@ -31,6 +31,8 @@ from classifier.training.uncertainty import FittedUncertainty
 
 WEIGHTS_FILE = "model.keras"
 UNCERTAINTY_FILE = "uncertainty.npz"
+# Key of evaluation.json that is about the recipe, not about the weights.
+CROSS = "cross_validation"
 # Lists of numbers, such as rows of a matrix, are written on one line each.
 NUMBER_LIST = re.compile(r"\[(\n[-+.\deE,\s]+\n *)\]")
 
@@ -251,9 +253,26 @@ def _scores(network: keras.Model, split: Split) -> Scores:
 def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Write evaluation.json for the bundle's present weights, and the cards with its figures.
 
-    Raises BundleError when the bundle cannot be served with these figures.
+    A cross-validation that was recorded with these weights stays. Raises BundleError when the
+    bundle cannot be served with these figures.
     """
-    values = dict(figures) | {"weights_sha256": bundle.sha256, "data": dict(data)}
+    kept = {key: value for key, value in (bundle.evaluation or {}).items() if key == CROSS}
+    _replace_evaluation(
+        bundle, {**figures, **kept, "weights_sha256": bundle.sha256, "data": dict(data)}
+    )
+
+
+def write_cross_validation(bundle: Bundle, figures: Mapping[str, Any]) -> None:
+    """Add the figures of a cross-validation to evaluation.json and the cards.
+
+    Raises BundleError when the bundle was not evaluated yet.
+    """
+    if bundle.evaluation is None:
+        raise registry.BundleError(bundle.slug, ["It was not evaluated yet: run evaluate_model."])
+    _replace_evaluation(bundle, {**bundle.evaluation, CROSS: dict(figures)})
+
+
+def _replace_evaluation(bundle: Bundle, values: Mapping[str, Any]) -> None:
     _write_json(bundle.path / registry.EVALUATION_FILE, values)
     registry.load_bundle(bundle.path)
     write_cards(bundle.path.parent)

@@ -39,6 +39,8 @@ _EVALUATION_TYPES: Types = {
 
 _AVERAGED: Final = ("precision", "recall", "f1", "support")
 _PER_CLASS: Final = (*_AVERAGED, "specificity")
+_CROSS_VALIDATED: Final = ("accuracy", "balanced_accuracy", "auc")
+_OVER_THE_FOLDS: Final = ("mean", "standard_deviation")
 
 # The averaged figures that have intervals, and shares in 0–1 of an operating point.
 _AVERAGE_INTERVALS: Final = tuple(f"weighted_avg.{key}" for key in ("precision", "recall", "f1"))
@@ -71,8 +73,19 @@ def evaluation_problems(metadata: Values, evaluation: Values) -> Iterator[str]:
     yield from _curve_problems(evaluation, metadata["classes"])
     if "uncertainty" in evaluation:
         yield from measured_uncertainty_problems(evaluation["uncertainty"], metadata["classes"])
+    if "cross_validation" in evaluation:
+        yield from _cross_validation_problems(evaluation["cross_validation"])
     if evaluation.get("weights_sha256") != metadata["weights"]["sha256"]:
         yield f"{EVALUATION_FILE} is about other weights; run evaluate_model again."
+
+
+def _cross_validation_problems(found: Any) -> Iterator[str]:
+    counts = (nested(found, "folds"), nested(found, "n"))
+    shares = (
+        nested(found, f"{name}.{value}") for name in _CROSS_VALIDATED for value in _OVER_THE_FOLDS
+    )
+    if not (all(map(is_count, counts)) and all(map(is_share, shares))):
+        yield f"cross_validation in {EVALUATION_FILE} lacks a figure."
 
 
 def _per_class_problems(rows: Sequence[Any], classes: Sequence[str]) -> Iterator[str]:

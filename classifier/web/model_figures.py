@@ -7,7 +7,15 @@ from typing import Any, Final
 
 from classifier import registry
 from classifier.models import TrainedModel
-from classifier.web.presenters import Measure, accuracy, auc, decimals, gloss, share_measure
+from classifier.web.presenters import (
+    Measure,
+    accuracy,
+    auc,
+    decimals,
+    gloss,
+    percent,
+    share_measure,
+)
 
 SHADES: Final = 10
 COMPARED: Final = {
@@ -191,6 +199,19 @@ def operating_rows(evaluation: dict[str, Any]) -> list[OperatingRow]:
 def _shares(row: dict[str, Any], *keys: str) -> Iterable[Measure]:
     intervals = row.get("intervals", {})
     return [share_measure(row[key], intervals.get(key)) for key in keys]
+
+
+def cross_validation(evaluation: dict[str, Any]) -> str:
+    """Mean and standard deviation over the folds in words; empty where none was recorded."""
+    found = evaluation.get("cross_validation")
+    if not found:
+        return ""
+    accuracy, auc = found["accuracy"], found["auc"]
+    return (
+        f"Accuracy {percent(accuracy['mean'])} ± {percent(accuracy['standard_deviation'])}, "
+        f"AUC {decimals(auc['mean'])} ± {decimals(auc['standard_deviation'])} "
+        f"({found['folds']} folds, all {found['n']:,} images)"
+    )
 
 
 @dataclass(frozen=True)

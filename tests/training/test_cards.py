@@ -113,6 +113,12 @@ def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
     assert "sensitivity 0.8810 (0.8000–0.9500) of 42 malignant images" in card
 
 
+def test_cross_validation_is_told_with_its_spread(tmp_path: Path) -> None:
+    card = render_card(bundle_in(tmp_path / "breast"))
+    assert "5-fold cross-validation of the recipe over all 780 images" in card
+    assert "accuracy 0.8530 ± 0.0210, balanced accuracy 0.8100 ± 0.0300, AUC 0.9110 ± 0.0" in card
+
+
 def test_limits_are_told_with_their_targets_and_numbers_of_images(tmp_path: Path) -> None:
     bundle = bundle_in(tmp_path / "breast")
     assert bundle.evaluation

@@ -11,10 +11,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
-from classifier.registry import Bundle, datasets, discover, load_bundle
+from classifier.registry import Bundle, BundleError, datasets, discover, load_bundle
 from classifier.training import export
 from classifier.training.trainer import TrainedNetwork, train
 from classifier.training.verification import network_problems
+from tests.factories import curves_of
 from tests.training import synthetic
 
 DATA = {"file": "breastmnist.npz", "sha256": "0" * 64, "is_medmnist_file": False}
@@ -168,9 +169,28 @@ def test_the_commands_make_a_new_model_without_code(
     assert (folders / "models/own-model/evaluation.json").read_bytes() == before
 
 
+def test_a_recorded_cross_validation_outlives_another_evaluation(
+    tmp_path: Path, trained: TrainedNetwork
+) -> None:
+    figures = curves_of(["malignant"])["cross_validation"]
+    bundle = write(tmp_path / "models", trained)
+    with pytest.raises(BundleError, match="run evaluate_model"):
+        export.write_cross_validation(bundle, figures)
+    evaluated = write_evaluated(tmp_path / "models", trained)
+    export.write_cross_validation(evaluated, figures)
+    recorded = load_bundle(evaluated.path)
+    assert recorded.evaluation
+    measured = {key: value for key, value in recorded.evaluation.items() if key != export.CROSS}
+    export.write_evaluation(recorded, measured, DATA)
+    assert load_bundle(evaluated.path).evaluation == recorded.evaluation
+    assert "In 5-fold cross-validation" in (evaluated.path / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["cross_validate", "breast-compact", "--record", "--epochs=1"], "are not the bundle's"),
+        (["cross_validate", "unheard-of", "--record"], "metadata.json is missing"),
         (["train_model", "unheard-of"], "needs --dataset and --architecture"),
         (["train_model", "../escape"], "small letters"),
         (["train_model", "x", "--dataset=y", "--architecture=compact_resnet"], "no dataset 'y'"),

@@ -55,6 +55,17 @@ def test_what_differs_from_the_report_is_on_the_page(page: Client, model: Traine
     assert "The zoom is 0.1 instead of 2." in page.get("/models/blood/").content.decode()
 
 
+def test_cross_validation_is_on_the_page_where_it_was_recorded(
+    page: Client, model: TrainedModel
+) -> None:
+    assert "Cross-validation" not in page.get("/models/blood/").content.decode()
+    assert model.evaluation
+    model.evaluation |= curves_of(model.metadata["classes"])
+    model.save()
+    text = page.get("/models/blood/").content.decode()
+    assert "Accuracy 85.3% ± 2.1%, AUC 0.911 ± 0.012 (5 folds, all 780 images)" in text
+
+
 def test_model_page_has_figures_matrix_and_limits(page: Client, model: TrainedModel) -> None:
     text = page.get("/models/blood/").content.decode()
     assert "Confusion matrix" in text

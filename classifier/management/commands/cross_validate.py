@@ -27,16 +27,28 @@ class Command(BaseCommand):
             help="over all images, test images included; otherwise over training and validation "
             "images, as is right for choosing a recipe",
         )
+        parser.add_argument(
+            "--record",
+            action="store_true",
+            help="over all images, and write the figures into the evaluation of the bundle that "
+            "was trained by the recipe",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from classifier import registry
         from classifier.training import pipeline
         from classifier.training.data import DataError
+        from classifier.training.export import write_cross_validation
         from classifier.training.recipe import RecipeError
         from classifier.training.trainer import ResumeError
 
-        slug, epochs, all_splits = options["slug"], options["epochs"], options["all_splits"]
+        slug, epochs, record = options["slug"], options["epochs"], options["record"]
+        if record and epochs:
+            raise CommandError("With another number of epochs the figures are not the bundle's.")
+        all_splits = options["all_splits"] or record
         try:
+            bundle = registry.load_bundle(settings.MODELS_DIR / slug) if record else None
             figures = pipeline.cross_validate_recipe(
                 slug,
                 {"epochs": epochs} if epochs else {},
@@ -45,6 +57,8 @@ class Command(BaseCommand):
                 data_root=settings.MEDMNIST_ROOT,
                 resume=options["resume"],
             )
-        except (DataError, RecipeError, ResumeError) as error:
+            if bundle:
+                write_cross_validation(bundle, figures)
+        except (registry.BundleError, DataError, RecipeError, ResumeError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(figures, indent=2))

@@ -14,6 +14,7 @@ from classifier.web.limit_figures import limits
 from classifier.web.model_figures import (
     classification_report,
     confusion_rows,
+    cross_validation,
     model_card,
     model_groups,
     operating_rows,
@@ -48,6 +49,7 @@ def _measured(model: TrainedModel) -> dict[str, Any]:
         ),
         "report": classification_report(model),
         "confusion": confusion_rows(evaluation),
+        "cross_validation": cross_validation(evaluation),
         "operating_rows": operating_rows(evaluation),
         "limits": limits(evaluation),
     }
