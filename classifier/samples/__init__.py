@@ -75,7 +75,7 @@ def _scan(name: str, shown: str, lesion: Callable[[ultrasound.Scan], None], seed
 
 
 _ALL: Final = (
-    _micrograph("neutrophil", "a pale cell with a nucleus of four lobes", blood.neutrophil, 7),
+    _micrograph("neutrophil", "a pale cell with a nucleus of four lobes", blood.neutrophil, 18),
     _micrograph(
         "eosinophil", "a cell with orange-red granules and two lobes", blood.eosinophil, 2
     ),
@@ -84,7 +84,7 @@ _ALL: Final = (
         "lymphocyte", "a round dark nucleus in a thin rim of blue", blood.lymphocyte, 5
     ),
     _micrograph("monocyte", "a large grey-blue cell, its nucleus bent", blood.monocyte, 6),
-    _micrograph("platelet", "one small purple fragment", blood.platelet, 8),
+    _micrograph("platelet", "one small purple fragment", blood.platelet, 17),
     _micrograph(
         "erythroblast", "a small, round, very dark nucleus in grey-blue", blood.erythroblast, 3
     ),

@@ -50,6 +50,16 @@ def test_a_prediction_gets_a_probability_for_every_class(
     assert prediction.started_at < prediction.finished_at
 
 
+def test_the_first_sample_is_drawn_well_enough_to_be_taken_for_a_cell(
+    trained_model: TrainedModel, sample_image: ImageUpload
+) -> None:
+    prediction = PredictionFactory.create(trained_model=trained_model, image=sample_image)
+    runner.run_waiting(BLOOD, claim="task")
+    prediction.refresh_from_db()
+    assert prediction.in_distribution
+    assert prediction.prediction_set == ["neutrophil"]
+
+
 def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
     trained_model: TrainedModel,
 ) -> None:
