@@ -8,18 +8,22 @@ from typing import Any, Final
 
 # Stacks the symmetric views of each image, where a network averages over them.
 VIEWS_LAYER: Final = "views"
+# Begins the names of all layers of an ensemble that are not of its first member.
+MEMBER_PREFIX: Final = "member_"
 
 
 def feature_layers(network: Any) -> list[str]:
     """Layers whose statistics tell whether an image looks like the training data, finest first.
 
     The last layer of feature maps at each resolution but the coarsest, which the pooled features
-    stand for.
+    stand for. Of an ensemble those of the first member.
     """
     last: dict[int, str] = {}
     for layer in network.layers:
         shape: Any = getattr(layer.output, "shape", ())
-        if len(shape) == 4 and "Padding" not in type(layer).__name__:
+        if layer.name.startswith(MEMBER_PREFIX) or "Padding" in type(layer).__name__:
+            continue
+        if len(shape) == 4:
             last[shape[1]] = layer.name
     sides = sorted(last, reverse=True)
     return [last[side] for side in sides[:-1]]

@@ -3,8 +3,6 @@
 Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
 """
 
-from typing import Any
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +58,7 @@ def log_loss(labels: Labels, probabilities: Floats) -> float:
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:
-    """Divide weights and bias of the layer "logits", so that no layer is added."""
-    layer: Any = network.get_layer("logits")
-    layer.set_weights([weights / temperature for weights in layer.get_weights()])
+    """Divide weights and bias of each member's layer "logits", so that no layer is added."""
+    for layer in network.layers:
+        if layer.name.endswith("logits"):
+            layer.set_weights([weights / temperature for weights in layer.get_weights()])

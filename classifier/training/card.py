@@ -206,7 +206,7 @@ def _duration(training: Values) -> str:
     return (
         f"{training['epochs']} epochs in {training['minutes']} minutes; the weights are those of "
         f"epoch {training['selected_epoch']}, selected by `{training['selection']}`."
-        f"{_early_stages(training)}{_views(training)}"
+        f"{_early_stages(training)}{_views(training)}{_members(training)}"
     )
 
 
@@ -222,6 +222,11 @@ def _views(training: Values) -> str:
     views = training.get("views", 1)
     seen = "its mirror image too" if views == 2 else "all its quarter turns and mirror images"
     return f" It sees an image and {seen}, and averages the logits." if views > 1 else ""
+
+
+def _members(training: Values) -> str:
+    members = training.get("members", 1)
+    return f" It averages {members} networks that were trained so." if members > 1 else ""
 
 
 def _optimisation(training: Values) -> str:

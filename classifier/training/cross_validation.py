@@ -78,13 +78,32 @@ def cross_validate(
     `train_fold` takes the training part, the held-out part and a folder of its own for checkpoints
     inside `directory`, and gives probabilities (n, classes) for the held-out part.
     """
-    figures = []
-    for number, fold in enumerate(folds(data, count, seed), start=1):
-        held_out = _part(data, fold.held_out)
-        training = _part(data, fold.training)
-        probabilities = train_fold(training, held_out, directory / f"fold_{number}")
-        figures.append(_figures(held_out.labels, probabilities))
+    figures = [
+        _figures(data.labels[fold.held_out], probabilities)
+        for fold, probabilities in _predicted(data, train_fold, count, seed, directory)
+    ]
     return {"folds": count, "n": len(data.labels), "seed": seed, **_summary(figures)}
+
+
+def out_of_fold(
+    data: Split, train_fold: FoldTrainer, *, count: int, seed: int, directory: Path
+) -> NDArray[np.float64]:
+    """Give probabilities (N, classes), for each image by the network that never saw it.
+
+    The arguments are those of `cross_validate`.
+    """
+    parts = list(_predicted(data, train_fold, count, seed, directory))
+    order = np.concatenate([fold.held_out for fold, _ in parts])
+    return np.concatenate([probabilities for _, probabilities in parts])[np.argsort(order)]
+
+
+def _predicted(
+    data: Split, train_fold: FoldTrainer, count: int, seed: int, directory: Path
+) -> Iterator[tuple[Fold, NDArray[np.float64]]]:
+    """Each fold with what its network says of the images that it holds out."""
+    for number, fold in enumerate(folds(data, count, seed), start=1):
+        training, held_out = _part(data, fold.training), _part(data, fold.held_out)
+        yield fold, train_fold(training, held_out, directory / f"fold_{number}")
 
 
 def _part(data: Split, indices: NDArray[np.int64]) -> Split:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 from classifier.registry import Bundle, Dataset
 from classifier.training.architectures import ARCHITECTURES
-from classifier.training.cross_validation import cross_validate, joined
+from classifier.training.cross_validation import (
+    FoldTrainer,
+    cross_validate,
+    joined,
+    out_of_fold,
+)
 from classifier.training.data import Source, Split, SplitName, fetch, load_split, source_of
+from classifier.training.ensemble import joined_networks
 from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
 from classifier.training.progress import download_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
 from classifier.training.trainer import TrainedNetwork, predict, train
-from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
+from classifier.training.uncertainty import FittedUncertainty, Scores, calibrate_and_fit
 
 FOLDS = 5
 
@@ -47,10 +53,10 @@ def train_bundle(
     """
     recipe = resolve_recipe(slug, overrides)
     dataset = dataset_of(recipe)
-    _check_architecture(recipe)
+    _check(recipe)
     data = _training_data(recipe, dataset, data_root)
     trained = _train(recipe, data, checkpoint_dir, resume)
-    fitted = _uncertainty(recipe, dataset, trained, data)
+    fitted = _uncertainty(recipe, dataset, trained, data, checkpoint_dir / "folds", resume)
     bundle = export_bundle(models_dir, recipe, dataset, trained, data.facts, fitted)
     shutil.rmtree(checkpoint_dir)
     return bundle
@@ -66,12 +72,26 @@ def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> Trainin
 
 
 def _train(
-    recipe: Recipe,
-    data: TrainingData,
-    checkpoint_dir: Path,
-    resume: bool,
+    recipe: Recipe, data: TrainingData, checkpoint_dir: Path, resume: bool
 ) -> TrainedNetwork:
-    title = f"{recipe.slug} on {recipe.dataset}"
+    """Train all members of a recipe, each with a seed and a folder of its own."""
+    members = [
+        _train_member(
+            replace(recipe, seed=recipe.seed + number),
+            f" ({number + 1} of {recipe.members})" if recipe.members > 1 else "",
+            data,
+            checkpoint_dir / f"member_{number + 1}",
+            resume,
+        )
+        for number in range(recipe.members)
+    ]
+    return joined_networks(members, data.validation)
+
+
+def _train_member(
+    recipe: Recipe, which: str, data: TrainingData, checkpoint_dir: Path, resume: bool
+) -> TrainedNetwork:
+    title = f"{recipe.slug}{which} on {recipe.dataset}"
     with training_progress(title, recipe.epochs) as listener:
         return train(
             recipe,
@@ -85,20 +105,62 @@ def _train(
 
 
 def _uncertainty(
-    recipe: Recipe, dataset: Dataset, trained: TrainedNetwork, data: TrainingData
+    recipe: Recipe,
+    dataset: Dataset,
+    trained: TrainedNetwork,
+    data: TrainingData,
+    checkpoint_dir: Path,
+    resume: bool,
 ) -> FittedUncertainty | None:
     if recipe.uncertainty is None:
         return None
-    coverage = recipe.uncertainty.coverage
     return calibrate_and_fit(
-        trained.network, data.training, data.validation, dataset, coverage=coverage
+        trained.network,
+        data.training,
+        data.validation,
+        dataset,
+        held_out=_out_of_fold_scores(recipe, data, checkpoint_dir, resume),
+        coverage=recipe.uncertainty.coverage,
     )
 
 
-def _check_architecture(recipe: Recipe) -> None:
+def _out_of_fold_scores(
+    recipe: Recipe, data: TrainingData, checkpoint_dir: Path, resume: bool
+) -> Scores | None:
+    if not recipe.uncertainty or not recipe.uncertainty.folds:
+        return None
+    both = joined([data.training, data.validation])
+    probabilities = out_of_fold(
+        both,
+        _fold_trainer(recipe, resume),
+        count=recipe.uncertainty.folds,
+        seed=recipe.seed,
+        directory=checkpoint_dir,
+    )
+    return Scores(probabilities, both.labels)
+
+
+def _fold_trainer(recipe: Recipe, resume: bool) -> FoldTrainer:
+    def train_fold(training: Split, held_out: Split, directory: Path) -> NDArray[np.float64]:
+        parts = TrainingData(training, held_out, {})
+        return predict(_train(recipe, parts, directory, resume).network, held_out.images)
+
+    return train_fold
+
+
+def _check(recipe: Recipe) -> None:
     if recipe.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise RecipeError(f"There is no architecture {recipe.architecture!r}. Known: {known}.")
+    if recipe.members > 1 and recipe.selection != "last":
+        raise RecipeError("The members of an ensemble all end with the last epoch.")
+    if recipe.uncertainty and recipe.uncertainty.folds:
+        _check_folds(recipe)
+
+
+def _check_folds(recipe: Recipe) -> None:
+    if recipe.selection != "last":
+        raise RecipeError(f"{recipe.slug} selects an epoch on the images that a fold holds out.")
 
 
 def cross_validate_recipe(
@@ -116,20 +178,13 @@ def cross_validate_recipe(
     DataError and ResumeError.
     """
     recipe = resolve_recipe(slug, overrides)
-    if recipe.selection != "last":
-        raise RecipeError(f"{slug} selects an epoch on the images that a fold holds out.")
+    _check_folds(recipe)
     dataset = dataset_of(recipe)
     path, _ = obtain(dataset, recipe.size, data_root)
     channels = recipe.channels or dataset.channels
     data = joined([load_split(path, name, size=recipe.size, channels=channels) for name in splits])
-
-    def train_fold(training: Split, held_out: Split, directory: Path) -> NDArray[np.float64]:
-        parts = TrainingData(training, held_out, {})
-        return predict(_train(recipe, parts, directory, resume).network, held_out.images)
-
-    figures = cross_validate(
-        data, train_fold, count=FOLDS, seed=recipe.seed, directory=checkpoint_dir
-    )
+    trainer = _fold_trainer(recipe, resume)
+    figures = cross_validate(data, trainer, count=FOLDS, seed=recipe.seed, directory=checkpoint_dir)
     shutil.rmtree(checkpoint_dir)
     return {"splits": list(splits)} | figures
 

@@ -52,10 +52,13 @@ class EarlyStage:
 class UncertaintySettings:
     """Has the finished network calibrated, and the bundle say when it does not know.
 
-    `coverage` is the share of cases in which the prediction set holds the true class.
+    `coverage` is the share of cases in which the prediction set holds the true class. With `folds`
+    the scores for both are those of a cross-validation over training and validation images, where
+    the latter alone are too few.
     """
 
     coverage: float = 0.95
+    folds: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,8 @@ class Recipe:
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
     `early_stages` come one after another, before the epochs at the full size. The finished network
     averages what it makes of 2 or 8 `views` of an image: with its mirror image, or in all the
-    symmetries of the square. `half_precision` stores the weights as float16, in half the space.
+    symmetries of the square; and it averages over `members`, which are trained alike but for their
+    seed, one above the other. `half_precision` stores the weights as float16, in half the space.
     `differs_from_report` says in sentences what a recipe of the original report did otherwise.
     """
 
@@ -92,6 +96,7 @@ class Recipe:
     selection: Selection = "val_loss"
     early_stages: tuple[EarlyStage, ...] = ()
     views: Literal[1, 2, 8] = 1
+    members: int = 1
     uncertainty: UncertaintySettings | None = None
     half_precision: bool = False
     seed: int = 1

@@ -7,7 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from classifier.training import pipeline
-from classifier.training.cross_validation import cross_validate, folds, near_duplicate_groups
+from classifier.training.cross_validation import (
+    cross_validate,
+    folds,
+    near_duplicate_groups,
+    out_of_fold,
+)
 from classifier.training.data import Split
 from classifier.training.recipe import RecipeError
 from tests.training import synthetic
@@ -53,6 +58,15 @@ def test_mean_and_standard_deviation_over_the_folds(tmp_path: Path) -> None:
     assert figures["accuracy"]["standard_deviation"] == pytest.approx(np.std(shares, ddof=1))
     assert figures["auc"]["mean"] == 0.5
     assert (figures["folds"], figures["n"]) == (FOLDS, len(data.labels))
+
+
+def test_out_of_fold_scores_stand_in_the_order_of_the_images(tmp_path: Path) -> None:
+    def brightness(training: Split, held_out: Split, directory: Path) -> NDArray[np.float64]:
+        return np.stack([held_out.images.mean(axis=(1, 2, 3))] * 2, axis=1)
+
+    data = with_twins()
+    scores = out_of_fold(data, brightness, count=FOLDS, seed=1, directory=tmp_path)
+    np.testing.assert_allclose(scores[:, 0], data.images.mean(axis=(1, 2, 3)))
 
 
 def test_a_recipe_is_cross_validated_from_its_data_file(tmp_path: Path) -> None:

@@ -72,4 +72,5 @@ def classification(spec: ImageSpec, features: Tensor, classes: int) -> keras.Mod
     if spec.views > 1:
         logits = ops.mean(ops.reshape(logits, (spec.views, -1, classes)), axis=0)
     probabilities = layers.Softmax(name="probabilities", dtype="float32")(logits)
-    return keras.Model(keras.utils.get_source_inputs(features), probabilities)
+    [pixels] = keras.utils.get_source_inputs(features)
+    return keras.Model(pixels, probabilities)

@@ -17,6 +17,7 @@ from classifier.models import Prediction, Status
 from classifier.registry import Crop
 from classifier.web import health
 from classifier.web.forms import CROP_CHOICES
+from classifier.web.model_figures import data_name
 from classifier.web.presenters import accuracy, outcome, seconds
 from classifier.web.previews import crop_words
 
@@ -93,6 +94,7 @@ def _context(prediction: Prediction) -> dict[str, Any]:
         "crop_words": crop_words((image.width, image.height), model, Crop(prediction.crop)),
         "crop_title": dict(CROP_CHOICES)[Crop(prediction.crop)],
         "accuracy": accuracy(model.evaluation) if model.evaluation else None,
+        "data_name": data_name(model),
         "waited": seconds(prediction.created_at, prediction.started_at),
         "ran": seconds(prediction.started_at, prediction.finished_at),
         **({} if prediction.is_finished else _waiting(prediction)),

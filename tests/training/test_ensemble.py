@@ -1,0 +1,86 @@
+"""Several trainings of one recipe that end as one network."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from classifier.inference.features import feature_layers, with_features
+from classifier.training import calibration, pipeline
+from classifier.training.ensemble import averaged, joined_networks
+from classifier.training.recipe import RecipeError, UncertaintySettings
+from classifier.training.trainer import TrainedNetwork, predict
+from tests.training import synthetic
+from tests.training.test_architectures import ARCHITECTURES, spec
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+OVERRIDES = {
+    "dataset": "breastmnist",
+    "architecture": "compact_resnet",
+    "size": synthetic.SIZE,
+    "epochs": 1,
+    "network": {"widths": [4, 8], "blocks": [0, 1]},
+    "batch_size": 16,
+    "selection": "last",
+    "members": 2,
+    "uncertainty": UncertaintySettings(folds=3),
+}
+
+
+def train_bundle(root: Path, **overrides: object) -> pipeline.Bundle:
+    return pipeline.train_bundle(
+        "own",
+        OVERRIDES | overrides,
+        models_dir=root / "models",
+        checkpoint_dir=root / "checkpoints",
+        data_root=synthetic.write_data_file(root / "data").parent,
+        resume=False,
+    )
+
+
+def logits(network: keras.Model) -> np.ndarray:
+    return calibration.logits_of(predict(network, PIXELS))
+
+
+@pytest.mark.parametrize("architecture", ["compact_resnet", "mobilenet_v2"])
+def test_an_ensemble_averages_the_logits_of_its_members(architecture: str, tmp_path: Path) -> None:
+    members = [ARCHITECTURES[architecture](spec(views=2), 8) for _ in range(2)]
+    averaged(members).save(tmp_path / "ensemble.keras")
+    ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
+    mean = calibration.softmax(np.mean([logits(member) for member in members], axis=0))
+    np.testing.assert_allclose(predict(ensemble, PIXELS), mean, atol=1e-5)
+
+    first = with_features(members[0], feature_layers(members[0]))(PIXELS.astype(np.float32))[1]
+    features = with_features(ensemble, feature_layers(ensemble))(PIXELS.astype(np.float32))[1]
+    np.testing.assert_allclose(np.asarray(features), np.asarray(first), rtol=1e-4, atol=1e-4)
+
+    calibration.fold_temperature(ensemble, 2.0)
+    cooled = calibration.at_temperature(mean, 2.0)
+    np.testing.assert_allclose(predict(ensemble, PIXELS), cooled, atol=1e-5)
+
+
+def test_the_history_of_an_ensemble_is_the_mean(tmp_path: Path) -> None:
+    network = ARCHITECTURES["dnn_relu"](spec(synthetic.SIZE), 2)
+    histories = [[{"epoch": 1, "loss": loss, "seconds": 2.0}] for loss in (1.0, 3.0)]
+    part = synthetic.split(8, 0)
+    members = [TrainedNetwork(network, 1, history, {}) for history in histories]
+    images = np.repeat(part.images, 3, axis=3)
+    joined = joined_networks(members, type(part)(images, part.labels))
+    assert joined.history == [{"epoch": 1, "loss": 2.0, "seconds": 4.0}]
+
+
+def test_a_recipe_trains_members_and_folds(tmp_path: Path) -> None:
+    bundle = train_bundle(tmp_path)
+    assert bundle.metadata["training"]["members"] == 2
+    assert bundle.metadata["uncertainty"]["n"] == {
+        "reference": 48,
+        "distances": 48,
+        "scores": 96,
+    }
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_an_ensemble_selects_no_epoch(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="last epoch"):
+        train_bundle(tmp_path, selection="val_loss")
