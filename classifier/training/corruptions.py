@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 from classifier.inference.preprocessing import as_picture
 
@@ -65,6 +65,27 @@ def tight_crop(share: float, pixels: Pixels) -> Pixels:
     return _pixels(cut, pixels)
 
 
+def wide_view(factor: float, pixels: Pixels) -> Pixels:
+    """What a camera of a wider field shows, with the image mirrored around itself."""
+    margin = round(pixels.shape[0] * (factor - 1) / 2)
+    wide = np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
+    size = (pixels.shape[1], pixels.shape[0])
+    return _pixels(as_picture(wide).resize(size, Image.Resampling.BILINEAR), pixels)
+
+
+def hue(degrees: float, pixels: Pixels) -> Pixels:
+    """All hues turned around the colour circle."""
+    colour, *others = as_picture(pixels).convert("HSV").split()
+    step = round(degrees * 256 / 360)
+    turned = colour.point([(value + step) % 256 for value in range(256)])
+    return _pixels(Image.merge("HSV", (turned, *others)).convert("RGB"), pixels)
+
+
+def saturation(share: float, pixels: Pixels) -> Pixels:
+    """Colours with a share of their saturation; none of it is grey."""
+    return _pixels(ImageEnhance.Color(as_picture(pixels)).enhance(share), pixels)
+
+
 def gain(factors: float | tuple[float, float, float], pixels: Pixels) -> Pixels:
     """Brightness, or the colour of the light: one factor for all channels or one for each."""
     return _rounded(pixels * np.asarray(factors))
@@ -92,6 +113,7 @@ COMMON: Final[Mapping[str, Corruption]] = {
     "15 % darker": partial(gain, 0.85),
     "thumbnail of 28 pixels": partial(thumbnail, 28),
     "tight crop, central 80 %": partial(tight_crop, 0.8),
+    "1.8 times as wide, surroundings mirrored": partial(wide_view, 1.8),
 }
 COLOUR: Final[Mapping[str, Corruption]] = {
     "stain, more blue": partial(stain, (1.4, 0.7, 1.0)),
@@ -99,6 +121,9 @@ COLOUR: Final[Mapping[str, Corruption]] = {
     "stain, pale": partial(stain, (0.6, 0.6, 0.6)),
     "warm light": partial(gain, (1.1, 1.0, 0.8)),
     "cold light": partial(gain, (0.8, 1.0, 1.1)),
+    "hue, 20° towards blue": partial(hue, -20),
+    "hue, 20° towards red": partial(hue, 20),
+    "half the saturation": partial(saturation, 0.5),
 }
 GREY: Final[Mapping[str, Corruption]] = {
     "gamma 0.7": partial(gamma, 0.7),
