@@ -2,13 +2,11 @@
 
 `python -m benchmarks.batches` starts the whole application as real processes. For each network it
 sends one batch over HTTP, and in the same run times a bare loop of `predict_on_batch(32)` over the
-same decoded images in a process of its own. Where a bundle is not shipped, one with the same
-network and random weights stands in, which takes the same time.
+same decoded images in a process of its own.
 """
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,31 +24,8 @@ import numpy as np  # noqa: E402
 from django.conf import settings  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from tests.processes.bundles import write_bundle  # noqa: E402
 from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
 
-DNN_RELU = """
-import sys, keras
-from keras import layers
-network = keras.Sequential([
-    keras.Input((28, 28, 3)),
-    layers.Rescaling(1 / 255),
-    layers.Conv2D(12, 3, activation="relu"),
-    layers.MaxPooling2D(),
-    layers.Flatten(),
-    layers.Dense(100, activation="relu"),
-    layers.Dense(8, activation="softmax"),
-])
-network.save(sys.argv[1])
-"""
-RESNET50 = """
-import sys, keras
-from keras import layers
-inputs = keras.Input((100, 100, 3))
-backbone = keras.applications.ResNet50(include_top=False, weights=None, pooling="avg")
-features = backbone(layers.Rescaling(1 / 255)(inputs))
-keras.Model(inputs, layers.Dense(8, activation="softmax")(features)).save(sys.argv[1])
-"""
 BARE_LOOP = """
 import sys, time
 import keras, numpy as np
@@ -68,44 +43,31 @@ print(len(images) / (time.perf_counter() - started))
 @dataclass(frozen=True)
 class Case:
     slug: str
-    build: str
     size: int
     count: int
 
 
 CASES = (
-    Case("blood-dnn-relu", DNN_RELU, size=28, count=1_000),
-    Case("blood-resnet50", RESNET50, size=100, count=500),
+    Case("blood-dnn-relu", size=28, count=1_000),
+    Case("blood-resnet50", size=100, count=500),
 )
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        models_dir = Path(folder) / "models"
-        for case in CASES:
-            provide_bundle(case, models_dir)
-        environment = {"MODELS_DIR": str(models_dir), "API_REQUESTS_PER_MINUTE": "1000000"}
         names = ("broker", "web", "worker", "beat")
-        with running_stack(Path(folder) / "var", *names, **environment) as stack:
+        with running_stack(Path(folder), *names, API_REQUESTS_PER_MINUTE="1000000") as stack:
             for case in CASES:
-                measure(stack, case, models_dir)
+                measure(stack, case)
 
 
-def provide_bundle(case: Case, models_dir: Path) -> None:
-    shipped = settings.MODELS_DIR / case.slug
-    if (shipped / "model.keras").exists():
-        shutil.copytree(shipped, models_dir / case.slug)
-    else:
-        write_bundle(models_dir, case.slug, case.build, size=case.size)
-
-
-def measure(stack: Stack, case: Case, models_dir: Path) -> None:
+def measure(stack: Stack, case: Case) -> None:
     pixels = np.random.default_rng(1).integers(
         0, 256, (case.count, case.size, case.size, 3), np.uint8
     )
     # The pixels of neighbours resemble each other in a photograph; noise would not compress.
     pixels[:, 1::2], pixels[:, :, 1::2] = pixels[:, ::2], pixels[:, :, ::2]
-    bare = bare_rate(models_dir / case.slug / "model.keras", pixels)
+    bare = bare_rate(settings.MODELS_DIR / case.slug / "model.keras", pixels)
     client, images = ApiClient(stack.url), [png(image) for image in pixels]
     whole_rate(client, case.slug, images[:32])  # until the worker has loaded its models
     whole = whole_rate(client, case.slug, images)

@@ -1,7 +1,4 @@
-"""Bundles with real networks whose weights are random, for tests and benchmarks of speed.
-
-Each is a bundle like any other; only its figures are made up.
-"""
+"""A bundle like any other, but for random weights and figures that are made up."""
 
 import hashlib
 import json
@@ -29,21 +26,16 @@ network.save(sys.argv[1])
 """
 
 
-def write_bundle(models_dir: Path, slug: str, build: str, *, size: int = 28) -> None:
-    """Write a bundle whose network `build` saves; for colour images of `size`, eight classes."""
+def write_slow_bundle(models_dir: Path, slug: str = "slow") -> None:
+    """Write a bundle whose network needs about half a second an image on one core."""
     folder = models_dir / slug
     folder.mkdir(parents=True)
     weights = folder / "model.keras"
     # In a process of its own: TensorFlow must not live in the process that starts the workers.
-    command = [sys.executable, "-c", build, str(weights)]
+    command = [sys.executable, "-c", SLOW, str(weights)]
     subprocess.run(command, cwd=settings.BASE_DIR, check=True)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-    metadata = metadata_of(slug=slug, dataset="bloodmnist", sha256=sha256, size=size)
+    metadata = metadata_of(slug=slug, dataset="bloodmnist", sha256=sha256)
     evaluation = {**evaluation_of(metadata["classes"]), "weights_sha256": sha256}
     (folder / "metadata.json").write_text(json.dumps(metadata))
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
-
-
-def write_slow_bundle(models_dir: Path, slug: str = "slow") -> None:
-    """Write a bundle whose network needs about half a second an image on one core."""
-    write_bundle(models_dir, slug, SLOW)
