@@ -67,7 +67,8 @@ class Recipe:
 
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
-    `early_stages` come one after another, before the epochs at the full size. The finished network
+    `early_stages` come one after another, before the epochs at the full size; these start from
+    `full_size_learning_rate`, or go on with the falling one where that is 0. The finished network
     averages what it makes of 2 or 8 `views` of an image: with its mirror image, or in all the
     symmetries of the square; and it averages over `members`, which are trained alike but for their
     seed, one above the other. `half_precision` stores the weights as float16, in half the space.
@@ -87,6 +88,7 @@ class Recipe:
     augmentation: Augmentation = Augmentation()
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 1e-3
+    full_size_learning_rate: float = 0.0
     weight_decay: float = 1e-4
     warmup_epochs: float = 1.0
     batch_size: int = 128

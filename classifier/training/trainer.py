@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from classifier.training import evaluation
@@ -41,6 +42,7 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
+Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 @dataclass(frozen=True)
@@ -300,20 +302,41 @@ def _build_network(
 
 
 def _optimizer(recipe: Recipe, batches_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017)."""
-    warmup = int(recipe.warmup_epochs * batches_per_epoch)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, recipe.epochs * batches_per_epoch - warmup),
-    )
+    schedule = learning_rates(recipe, batches_per_epoch)
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(schedule)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
     # Shrinking biases and normalisation scales helps nothing and hurts small networks.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def learning_rates(recipe: Recipe, batches_per_epoch: int) -> Schedule:
+    """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017), perhaps with a restart."""
+    warmup = int(recipe.warmup_epochs * batches_per_epoch)
+    cosine = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, recipe.epochs * batches_per_epoch - warmup),
+    )
+    if not recipe.full_size_learning_rate:
+        return cosine
+    early = sum(stage.epochs for stage in recipe.early_stages)
+    again = keras.optimizers.schedules.CosineDecay(
+        recipe.full_size_learning_rate, (recipe.epochs - early) * batches_per_epoch
+    )
+    return _Restarted(cosine, again, early * batches_per_epoch)
+
+
+class _Restarted(Schedule):  # type: ignore[misc]  # Keras has no type stubs
+    """One schedule up to a step, and from there on another from its beginning."""
+
+    def __init__(self, first: Schedule, second: Schedule, step: int) -> None:
+        self.first, self.second, self.step = first, second, step
+
+    def __call__(self, step: Any) -> Any:
+        return ops.where(step < self.step, self.first(step), self.second(step - self.step))
 
 
 def _sample_weights(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

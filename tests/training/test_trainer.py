@@ -19,6 +19,7 @@ from classifier.training.trainer import (
     ResumeError,
     TrainedNetwork,
     best_epoch,
+    learning_rates,
     predict,
     recorded,
     train,
@@ -143,3 +144,16 @@ def test_early_stages_train_on_small_images_and_end_at_the_full_size(tmp_path: P
         resumed.network.get_weights(), trained.network.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(weights, others)
+
+
+def test_the_epochs_at_the_full_size_start_with_a_rate_of_their_own() -> None:
+    recipe = replace(
+        synthetic.recipe(4), learning_rate=0.1, early_stages=(EarlyStage(size=4, epochs=2),)
+    )
+    plain = learning_rates(recipe, batches_per_epoch=10)
+    restarted = learning_rates(replace(recipe, full_size_learning_rate=0.02), batches_per_epoch=10)
+    early = [5, 10, 19]
+    assert [float(restarted(step)) for step in early] == [float(plain(step)) for step in early]
+    assert float(restarted(20)) == pytest.approx(0.02)
+    assert float(restarted(30)) == pytest.approx(0.01)
+    assert float(restarted(40)) == pytest.approx(0, abs=1e-9)
