@@ -42,7 +42,8 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
-Schedule = keras.optimizers.schedules.LearningRateSchedule
+# Learning rate by the number of steps taken.
+Schedule = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -314,7 +315,7 @@ def _optimizer(recipe: Recipe, batches_per_epoch: int) -> keras.optimizers.Optim
 def learning_rates(recipe: Recipe, batches_per_epoch: int) -> Schedule:
     """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017), perhaps with a restart."""
     warmup = int(recipe.warmup_epochs * batches_per_epoch)
-    cosine = keras.optimizers.schedules.CosineDecay(
+    cosine: Schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup,
@@ -329,7 +330,7 @@ def learning_rates(recipe: Recipe, batches_per_epoch: int) -> Schedule:
     return _Restarted(cosine, again, early * batches_per_epoch)
 
 
-class _Restarted(Schedule):  # type: ignore[misc]  # Keras has no type stubs
+class _Restarted(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """One schedule up to a step, and from there on another from its beginning."""
 
     def __init__(self, first: Schedule, second: Schedule, step: int) -> None:
