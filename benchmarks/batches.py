@@ -24,6 +24,7 @@ import numpy as np  # noqa: E402
 from django.conf import settings  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from classifier.registry import load_bundle  # noqa: E402
 from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
 
 BARE_LOOP = """
@@ -43,13 +44,12 @@ print(len(images) / (time.perf_counter() - started))
 @dataclass(frozen=True)
 class Case:
     slug: str
-    size: int
     count: int
 
 
 CASES = (
-    Case("blood-dnn-relu", size=28, count=1_000),
-    Case("blood-resnet50", size=100, count=500),
+    Case("blood-dnn-relu", count=1_000),
+    Case("blood-resnet50", count=500),
 )
 
 
@@ -62,12 +62,12 @@ def main() -> None:
 
 
 def measure(stack: Stack, case: Case) -> None:
-    pixels = np.random.default_rng(1).integers(
-        0, 256, (case.count, case.size, case.size, 3), np.uint8
-    )
+    bundle = load_bundle(settings.MODELS_DIR / case.slug)
+    shape = (case.count, bundle.input_size, bundle.input_size, bundle.channels)
+    pixels = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     # The pixels of neighbours resemble each other in a photograph; noise would not compress.
     pixels[:, 1::2], pixels[:, :, 1::2] = pixels[:, ::2], pixels[:, :, ::2]
-    bare = bare_rate(settings.MODELS_DIR / case.slug / "model.keras", pixels)
+    bare = bare_rate(bundle.weights_path, pixels)
     client, images = ApiClient(stack.url), [png(image) for image in pixels]
     whole_rate(client, case.slug, images[:32])  # until the worker has loaded its models
     whole = whole_rate(client, case.slug, images)

@@ -124,7 +124,7 @@ def _read_all(
 ) -> list[dict[str, str]]:
     """Append an image for each file that can be read; returns the others with the reason.
 
-    While some are stored the next is read: creating a file takes as long as all else together.
+    While some are stored the next is read: on some disks creating a file takes as long as all else.
     """
     rejected: list[dict[str, str]] = []
     stored: list[Future[ImageUpload]] = []

@@ -33,9 +33,9 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
     """The network with two outputs: probabilities (N, classes) and features (N, features).
 
     The features are mean and standard deviation of each channel of the named layers, over the
-    positions in the image, and then the pooled features that the layer "logits" takes, or the
-    output of the layer "features" where there is one; all of them averaged over the views of an
-    image, where there are several. Raises ValueError where a layer is absent.
+    positions in the image, and then the pooled features that the layer "logits" takes; all of them
+    averaged over the views of an image, where there are several. Raises ValueError where a layer is
+    absent.
     """
     import keras
 
@@ -58,8 +58,6 @@ def feature_groups(network: Any, layers: Sequence[str]) -> list[int]:
 
 
 def _pooled(network: Any) -> Any:
-    if any(layer.name == "features" for layer in network.layers):
-        return network.get_layer("features").output
     return network.get_layer("logits").input
 
 

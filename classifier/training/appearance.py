@@ -8,11 +8,8 @@ laboratories and stays as good on its own.
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from classifier.training.corruptions import Corruption, blur, jpeg, thumbnail
-
-Pixels = NDArray[np.uint8]
+from classifier.training.corruptions import Corruption, Pixels, blur, jpeg, rounded, thumbnail
 
 _CHUNK = 256
 # Optical density of each pixel value. Light is absorbed in proportion to the amount of stain in
@@ -37,7 +34,7 @@ def restained(images: Pixels, stain: float, light: float, generator: np.random.G
         some = slice(start, start + _CHUNK)
         density = _DENSITY[images[some]].reshape(len(images[some]), -1, channels)
         values = 256 * np.exp(lamp[some] - density @ mixing[some]) - 1
-        result[some] = np.clip(np.rint(values), 0, 255).reshape(images[some].shape)
+        result[some] = rounded(values).reshape(images[some].shape)
     return result
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from classifier.inference.preprocessing import as_picture
 from classifier.training.appearance import recorded, restained
+from classifier.training.corruptions import rounded
 from classifier.training.recipe import Augmentation
 
 _CHUNK = 256
@@ -53,7 +54,7 @@ def augment(images: NDArray[np.uint8], settings: Augmentation, seed: int) -> NDA
     for start in range(0, len(images), _CHUNK):
         chunk = images[start : start + _CHUNK].astype(np.float32)
         changed = ops.convert_to_numpy(pipeline(chunk, training=True))
-        result[start : start + _CHUNK] = np.clip(np.rint(changed), 0, 255)
+        result[start : start + _CHUNK] = rounded(changed)
     return result
 
 

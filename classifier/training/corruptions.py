@@ -32,7 +32,8 @@ def _pixels(picture: Image.Image, like: Pixels) -> Pixels:
     return np.asarray(picture, np.uint8).reshape(like.shape)
 
 
-def _rounded(values: NDArray[np.floating]) -> Pixels:
+def rounded(values: NDArray[np.floating]) -> Pixels:
+    """The nearest values that a pixel can have."""
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
@@ -88,12 +89,12 @@ def saturation(share: float, pixels: Pixels) -> Pixels:
 
 def gain(factors: float | tuple[float, float, float], pixels: Pixels) -> Pixels:
     """Brightness, or the colour of the light: one factor for all channels or one for each."""
-    return _rounded(pixels * np.asarray(factors))
+    return rounded(pixels * np.asarray(factors))
 
 
 def gamma(exponent: float, pixels: Pixels) -> Pixels:
     """Another curve of the display: above 1 the middle tones are darker."""
-    return _rounded(255 * (pixels / 255) ** exponent)
+    return rounded(255 * (pixels / 255) ** exponent)
 
 
 def stain(strengths: tuple[float, float, float], pixels: Pixels) -> Pixels:
@@ -101,7 +102,7 @@ def stain(strengths: tuple[float, float, float], pixels: Pixels) -> Pixels:
     density = -np.log((pixels + 1.0) / 256)
     basis = STAINS / np.linalg.norm(STAINS, axis=1, keepdims=True)
     amounts = density @ np.linalg.inv(basis)
-    return _rounded(256 * np.exp(-(amounts * np.array(strengths)) @ basis) - 1)
+    return rounded(256 * np.exp(-(amounts * np.array(strengths)) @ basis) - 1)
 
 
 COMMON: Final[Mapping[str, Corruption]] = {

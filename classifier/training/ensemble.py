@@ -35,7 +35,10 @@ def joined_networks(members: Sequence[TrainedNetwork], validation: Split) -> Tra
 
 
 def averaged(networks: Sequence[keras.Model]) -> keras.Model:
-    """Build the network of the mean logits; the layers of the first member keep their names."""
+    """Build the network of the mean logits, from pixels (N, size, size, channels) in 0–255.
+
+    All networks take the same input. The layers of the first keep their names.
+    """
     pixels = keras.Input(networks[0].input_shape[1:], name="pixels")
     members = [_on(pixels, network, number) for number, network in enumerate(networks, start=1)]
     logits = layers.Average()([member.layers[-1].input for member in members])

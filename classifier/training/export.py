@@ -32,7 +32,7 @@ from classifier.training.uncertainty import FittedUncertainty
 WEIGHTS_FILE = "model.keras"
 UNCERTAINTY_FILE = "uncertainty.npz"
 # Key of evaluation.json that is about the recipe, not about the weights.
-CROSS = "cross_validation"
+CROSS_VALIDATION = "cross_validation"
 # Lists of numbers, such as rows of a matrix, are written on one line each.
 NUMBER_LIST = re.compile(r"\[(\n[-+.\deE,\s]+\n *)\]")
 
@@ -256,10 +256,10 @@ def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[s
     A cross-validation that was recorded with these weights stays. Raises BundleError when the
     bundle cannot be served with these figures.
     """
-    kept = {key: value for key, value in (bundle.evaluation or {}).items() if key == CROSS}
-    _replace_evaluation(
-        bundle, {**figures, **kept, "weights_sha256": bundle.sha256, "data": dict(data)}
-    )
+    values = dict(figures) | {"weights_sha256": bundle.sha256, "data": dict(data)}
+    if bundle.evaluation and CROSS_VALIDATION in bundle.evaluation:
+        values[CROSS_VALIDATION] = bundle.evaluation[CROSS_VALIDATION]
+    _replace_evaluation(bundle, values)
 
 
 def write_cross_validation(bundle: Bundle, figures: Mapping[str, Any]) -> None:
@@ -269,7 +269,7 @@ def write_cross_validation(bundle: Bundle, figures: Mapping[str, Any]) -> None:
     """
     if bundle.evaluation is None:
         raise registry.BundleError(bundle.slug, ["It was not evaluated yet: run evaluate_model."])
-    _replace_evaluation(bundle, {**bundle.evaluation, CROSS: dict(figures)})
+    _replace_evaluation(bundle, {**bundle.evaluation, CROSS_VALIDATION: dict(figures)})
 
 
 def _replace_evaluation(bundle: Bundle, values: Mapping[str, Any]) -> None:

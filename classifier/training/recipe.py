@@ -105,6 +105,11 @@ class Recipe:
     reported: dict[str, float] | None = None
     differs_from_report: tuple[str, ...] = ()
 
+    @property
+    def early_epochs(self) -> int:
+        """Number of the epochs that see smaller images."""
+        return sum(stage.epochs for stage in self.early_stages)
+
     def size_in(self, epoch: int) -> int:
         """Give the side in pixels of the images that an epoch (1-based) sees."""
         for stage in self.early_stages:

@@ -200,7 +200,7 @@ class TrainingRun:
         return validation_record(self.validation.labels, probabilities)
 
     def _select(self, epoch: int) -> None:
-        first = sum(stage.epochs for stage in self.recipe.early_stages)
+        first = self.recipe.early_epochs
         at_full_size = self.checkpoint.history[first:]
         if at_full_size and first + best_epoch(at_full_size, self.recipe.selection) == epoch:
             self.checkpoint.selected = self.candidate.get_weights()
@@ -323,11 +323,10 @@ def learning_rates(recipe: Recipe, batches_per_epoch: int) -> Schedule:
     )
     if not recipe.full_size_learning_rate:
         return cosine
-    early = sum(stage.epochs for stage in recipe.early_stages)
     again = keras.optimizers.schedules.CosineDecay(
-        recipe.full_size_learning_rate, (recipe.epochs - early) * batches_per_epoch
+        recipe.full_size_learning_rate, (recipe.epochs - recipe.early_epochs) * batches_per_epoch
     )
-    return _Restarted(cosine, again, early * batches_per_epoch)
+    return _Restarted(cosine, again, recipe.early_epochs * batches_per_epoch)
 
 
 class _Restarted(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]

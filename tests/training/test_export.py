@@ -180,7 +180,9 @@ def test_a_recorded_cross_validation_outlives_another_evaluation(
     export.write_cross_validation(evaluated, figures)
     recorded = load_bundle(evaluated.path)
     assert recorded.evaluation
-    measured = {key: value for key, value in recorded.evaluation.items() if key != export.CROSS}
+    measured = {
+        key: value for key, value in recorded.evaluation.items() if key != export.CROSS_VALIDATION
+    }
     export.write_evaluation(recorded, measured, DATA)
     assert load_bundle(evaluated.path).evaluation == recorded.evaluation
     assert "In 5-fold cross-validation" in (evaluated.path / "README.md").read_text()
