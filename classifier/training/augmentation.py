@@ -1,7 +1,10 @@
 """Random changes of training images, made before an epoch and not part of the network."""
 
 import math
-from typing import Any, Literal
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Literal
 
 import keras
 import numpy as np
@@ -24,43 +27,25 @@ _PAD_MODES: dict[str, Literal["symmetric", "edge", "constant", "wrap"]] = {
 }
 
 
-class RandomTranspose(layers.Layer):  # type: ignore[misc]  # Keras has no type stubs
-    """Swap rows and columns of each image with probability one half.
-
-    Together with both flips this draws evenly from the eight symmetries of the square, which are
-    the quarter turns and their mirror images. Takes and gives (N, side, side, channels).
-    """
-
-    def __init__(self, *, seed: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, images: Any, training: bool = False) -> Any:
-        """Give the images, some of them transposed when `training`."""
-        if not training:
-            return images
-        draw = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=self.seed_generator)
-        return ops.where(draw < 0.5, ops.swapaxes(images, 1, 2), images)
-
-
 def augment(images: NDArray[np.uint8], settings: Augmentation, seed: int) -> NDArray[np.uint8]:
-    """Give randomly changed copies of images (N, side, side, channels); `seed` decides all."""
-    images = _by_pixels(images, settings, np.random.default_rng(seed))
-    chosen = augmentation_layers(settings, seed)
-    if not chosen:
+    """Give randomly changed copies of images (N, side, side, channels); `seed` decides all.
+
+    All processors take part: NumPy and Pillow let other threads run while they work.
+    """
+    if settings == Augmentation():
         return images
-    pipeline = keras.Sequential(chosen)
-    result = np.empty_like(images)
-    for start in range(0, len(images), _CHUNK):
-        chunk = images[start : start + _CHUNK].astype(np.float32)
-        changed = ops.convert_to_numpy(pipeline(chunk, training=True))
-        result[start : start + _CHUNK] = rounded(changed)
-    return result
+    chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+    generators = np.random.default_rng(seed).spawn(len(chunks))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        changed = np.concatenate(list(pool.map(partial(_changed, settings), chunks, generators)))
+    chosen = augmentation_layers(settings, seed)
+    return _through(keras.Sequential(chosen), changed) if chosen else changed
 
 
-def _by_pixels(
-    images: NDArray[np.uint8], settings: Augmentation, generator: np.random.Generator
+def _changed(
+    settings: Augmentation, images: NDArray[np.uint8], generator: np.random.Generator
 ) -> NDArray[np.uint8]:
+    images = mirrored(images, settings, generator)
     if settings.shift:
         largest = round(settings.shift * images.shape[1])
         images = shifted(images, largest, settings.fill_mode, generator)
@@ -71,6 +56,36 @@ def _by_pixels(
     if settings.recording:
         images = recorded(images, settings.recording, generator)
     return images
+
+
+def _through(pipeline: keras.Sequential, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    result = np.empty_like(images)
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK].astype(np.float32)
+        changed = ops.convert_to_numpy(pipeline(chunk, training=True))
+        result[start : start + _CHUNK] = rounded(changed)
+    return result
+
+
+def mirrored(
+    images: NDArray[np.uint8], settings: Augmentation, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Flip and transpose each image with probability one half, as far as the settings say so.
+
+    All three together draw evenly from the eight symmetries of the square: the quarter turns and
+    their mirror images.
+    """
+    result = images.copy()
+    if settings.flip_horizontal:
+        some = generator.random(len(images)) < 0.5
+        result[some] = result[some, :, ::-1]
+    if settings.flip_vertical:
+        some = generator.random(len(images)) < 0.5
+        result[some] = result[some, ::-1]
+    if settings.transpose:
+        some = generator.random(len(images)) < 0.5
+        result[some] = result[some].swapaxes(1, 2)
+    return result
 
 
 def shifted(
@@ -113,26 +128,11 @@ def zoomed(
 def augmentation_layers(settings: Augmentation, seed: int) -> list[layers.Layer]:
     """Give the layers for float32 images (N, side, side, channels) in 0–255, same shape out."""
     chosen: list[layers.Layer] = []
-    if settings.flip_horizontal:
-        chosen.append(layers.RandomFlip("horizontal", seed=seed))
-    if settings.flip_vertical:
-        chosen.append(layers.RandomFlip("vertical", seed=seed + 1))
-    if settings.transpose:
-        chosen.append(RandomTranspose(seed=seed + 2))
-    return chosen + _affine_layers(settings, seed + 3) + _intensity_layers(settings, seed + 6)
-
-
-def _affine_layers(settings: Augmentation, seed: int) -> list[layers.Layer]:
-    if not settings.rotation:
-        return []
-    turn = settings.rotation / 360
-    return [layers.RandomRotation(turn, fill_mode=settings.fill_mode, seed=seed)]
-
-
-def _intensity_layers(settings: Augmentation, seed: int) -> list[layers.Layer]:
-    chosen: list[layers.Layer] = []
+    if settings.rotation:
+        turn = settings.rotation / 360
+        chosen.append(layers.RandomRotation(turn, fill_mode=settings.fill_mode, seed=seed))
     if settings.brightness:
-        chosen.append(layers.RandomBrightness(settings.brightness, (0, 255), seed=seed))
+        chosen.append(layers.RandomBrightness(settings.brightness, (0, 255), seed=seed + 1))
     if settings.contrast:
-        chosen.append(layers.RandomContrast(settings.contrast, (0, 255), seed=seed + 1))
+        chosen.append(layers.RandomContrast(settings.contrast, (0, 255), seed=seed + 2))
     return chosen

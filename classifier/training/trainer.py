@@ -1,7 +1,6 @@
 """Trains a network by a recipe, one epoch at a time, so that a killed run goes on where it was."""
 
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -121,7 +120,7 @@ class TrainingRun:
         self.training, self.validation = training, validation
         self.targets = keras.utils.to_categorical(training.labels, classes)
         self.sample_weights = _sample_weights(recipe, training.labels, classes)
-        self.batches_per_epoch = math.ceil(len(training.labels) / recipe.batch_size)
+        self.batches_per_epoch = max(1, len(training.labels) // recipe.batch_size)
         self.classes = classes
         size = None if recipe.early_stages else recipe.size
         self.network = _build_network(recipe, classes, training, size=size)
@@ -139,7 +138,8 @@ class TrainingRun:
                 from_logits=True, label_smoothing=self.recipe.label_smoothing
             ),
             metrics=["accuracy"],
-            jit_compile=False,  # on a CPU, XLA gains nothing here and takes long to compile
+            # On a CPU, XLA gains nothing here and takes long to compile; JAX is slow without it.
+            jit_compile=keras.backend.backend() == "jax",
         )
         learner.optimizer.build(learner.trainable_variables)
         return learner
@@ -178,6 +178,8 @@ class TrainingRun:
         # Order and augmentation hang on seed and epoch alone, so a resumed run repeats neither.
         seeds = np.random.SeedSequence([self.recipe.seed, epoch]).generate_state(2)
         order = np.random.default_rng(seeds[0]).permutation(len(self.targets))
+        # A last batch of a few images would upset the statistics of batch normalisation.
+        order = order[: self.batches_per_epoch * self.recipe.batch_size]
         images = augment(
             self.training.images[order], self.recipe.augmentation, int(seeds[1]) % 2**30
         )
