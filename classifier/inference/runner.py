@@ -4,6 +4,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,9 @@ UNAVAILABLE = "This model cannot be loaded at the moment. Choose another one."
 NO_ANSWER = "The model gave no usable answer for this image."
 EXHAUSTED = "The worker stopped each time it tried this prediction, so it was given up."
 
+# Small networks run a batch in less time than a task takes to be delivered.
+TURN: Final = timedelta(seconds=0.5)
+
 # The fields of a prediction that are written when it ends.
 FAILURE = ("status", "error_message", "finished_at")
 ANSWER = (
@@ -38,17 +43,19 @@ ANSWER = (
 
 
 def run_waiting(slug: str, *, claim: str) -> int:
-    """Run one batch of a model's waiting predictions, after whatever has to be tried again.
+    """Run batches of a model's waiting predictions, after whatever has to be tried again.
 
     `claim` is the id of the Celery task, so that a task which is delivered again takes up its own
-    rows. Returns how many predictions were run; 0 when nothing waits.
+    rows. Stops after the first batch once `TURN` has passed, since tasks of other models wait.
+    Returns how many predictions were run; 0 when nothing waits.
     """
     trained_model = TrainedModel.objects.get(slug=slug)
+    turn_ends = time.monotonic() + TURN.total_seconds()
     done = 0
     while batch := Prediction.objects.claim_batch(trained_model, claim):
         _run_claimed(trained_model, batch)
         done += len(batch)
-        if batch[0].attempts == 1:
+        if batch[0].attempts == 1 and time.monotonic() > turn_ends:
             break
     return done
 

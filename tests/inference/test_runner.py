@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +207,24 @@ def test_a_batch_asks_the_database_as_often_as_a_single_image(
 ) -> None:
     PredictionFactory.create_batch(5, trained_model=trained_model)
     loader.load(trained_model)
-    # The model, the claim with its savepoints, and one statement for all results.
-    with django_assert_max_num_queries(7):
+    # The model, the claim with its savepoints, one statement for all results, and a look for more.
+    with django_assert_max_num_queries(8):
         runner.run_waiting(BLOOD, claim="task")
+
+
+@pytest.mark.parametrize(("turn", "done"), [(timedelta(hours=1), 5), (timedelta(), 2)])
+def test_a_task_runs_batches_until_its_turn_is_over(
+    trained_model: TrainedModel,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    turn: timedelta,
+    done: int,
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 2
+    monkeypatch.setattr(runner, "TURN", turn)
+    PredictionFactory.create_batch(5, trained_model=trained_model)
+    assert runner.run_waiting(BLOOD, claim="task") == done
+    assert Prediction.objects.filter(status=Status.PENDING).count() == 5 - done
 
 
 def test_tasks_due_counts_batches_and_retries(
