@@ -1,8 +1,8 @@
 """Random changes of how training images were stained, lit and recorded.
 
 Each function gives changed copies of images (N, side, side, channels) uint8. How strongly an image
-is changed is drawn for each anew, and most change little: a network then learns what varies between
-laboratories and stays as good on its own.
+is changed is drawn for each anew. Of stain and light most change little: a network then learns what
+varies between laboratories and stays as good on its own.
 """
 
 from functools import partial
@@ -16,6 +16,20 @@ _CHUNK = 256
 # these terms (Beer and Lambert; Ruifrok and Johnston 2001).
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
 BLUR, QUALITY, SIDES = 0.03, (10, 75), (20, 48)
+
+
+def adjusted(
+    images: Pixels, brightness: float, contrast: float, generator: np.random.Generator
+) -> Pixels:
+    """Add up to a share `brightness` of the full range, and stretch values around their mean.
+
+    The stretch is by up to a share `contrast`, around the mean of each channel of each image.
+    """
+    shape = (len(images), 1, 1, 1)
+    mean = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    added = 255 * generator.uniform(-brightness, brightness, shape).astype(np.float32)
+    factor = generator.uniform(1 - contrast, 1 + contrast, shape).astype(np.float32)
+    return rounded((images - mean) * factor + mean + added)
 
 
 def restained(images: Pixels, stain: float, light: float, generator: np.random.Generator) -> Pixels:

@@ -47,12 +47,13 @@ def _update(averages: Variables, current: Variables, decay: float) -> Callable[[
 def _jax_update(averages: Variables, current: Variables, decay: float) -> Callable[[], None]:
     import jax
 
-    @jax.jit
     def step(old: list[Any], new: list[Any]) -> list[Any]:
         return [decay * each + (1 - decay) * other for each, other in zip(old, new, strict=True)]
 
+    compiled = jax.jit(step)
+
     def update() -> None:
-        values = step([each.value for each in averages], [each.value for each in current])
+        values = compiled([each.value for each in averages], [each.value for each in current])
         for average, value in zip(averages, values, strict=True):
             average.assign(value)
 

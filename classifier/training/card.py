@@ -206,16 +206,13 @@ def _duration(training: Values) -> str:
     return (
         f"{training['epochs']} epochs in {training['minutes']} minutes; the weights are those of "
         f"epoch {training['selected_epoch']}, selected by `{training['selection']}`."
-        f"{_early_stages(training)}{_views(training)}{_members(training)}"
+        f"{_refining(training)}{_views(training)}{_members(training)}"
     )
 
 
-def _early_stages(training: Values) -> str:
-    stages = [
-        f"{stage['epochs']} at {stage['size']} × {stage['size']} pixels"
-        for stage in training.get("early_stages", ())
-    ]
-    return f" The first of them saw smaller images: {', then '.join(stages)}." if stages else ""
+def _refining(training: Values) -> str:
+    last = training.get("refining_epochs", 0)
+    return f" The last {last} saw images only mirrored and moved." if last else ""
 
 
 def _views(training: Values) -> str:

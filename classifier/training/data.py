@@ -134,11 +134,6 @@ def _fitted(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.u
     return np.stack([_network_view(image, size, channels) for image in images])
 
 
-def resized(split: Split, size: int) -> Split:
-    """Give a split whose images have another size."""
-    return Split(_fitted(split.images, size, split.images.shape[-1]), split.labels)
-
-
 def _network_view(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
     picture = as_picture(image)
     return model_view(picture, size=size, channels=channels, crop=Crop.NONE, source_frame=None)

@@ -120,7 +120,7 @@ def _uncertainty(
         data.validation,
         dataset,
         held_out=_out_of_fold_scores(recipe, data, checkpoint_dir, resume),
-        coverage=recipe.uncertainty.coverage,
+        settings=recipe.uncertainty,
     )
 
 

@@ -39,25 +39,24 @@ class Augmentation:
     recording: float = 0.0
     fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = "reflect"
 
-
-@dataclass(frozen=True, kw_only=True)
-class EarlyStage:
-    """The first epochs of a training see images of a smaller size, which cost far less."""
-
-    size: int
-    epochs: int
+    def refining(self) -> "Augmentation":
+        """Give those of the changes that leave every pixel's value as it is."""
+        kept = ("flip_horizontal", "flip_vertical", "transpose", "shift", "fill_mode")
+        return Augmentation(**{name: getattr(self, name) for name in kept})
 
 
 @dataclass(frozen=True, kw_only=True)
 class UncertaintySettings:
     """Has the finished network calibrated, and the bundle say when it does not know.
 
-    `coverage` is the share of cases in which the prediction set holds the true class. With `folds`
-    the scores for both are those of a cross-validation over training and validation images, where
-    the latter alone are too few.
+    `coverage` is the share of cases in which the prediction set holds the true class, `acceptance`
+    the share of validation images that shall look like those of the training. With `folds` the
+    scores for temperature and sets are those of a cross-validation over training and validation
+    images, where the latter alone are too few.
     """
 
     coverage: float = 0.95
+    acceptance: float = 0.98
     folds: int = 0
 
 
@@ -67,8 +66,9 @@ class Recipe:
 
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
-    `early_stages` come one after another, before the epochs at the full size; these start from
-    `full_size_learning_rate`, or go on with the falling one where that is 0. The finished network
+    The last `refining_epochs` of all start from `refining_learning_rate` and see images that are
+    mirrored and moved but otherwise as they are: He et al. 2019, "Data augmentation revisited:
+    rethinking the distribution gap between clean and augmented data". The finished network
     averages what it makes of 2 or 8 `views` of an image: with its mirror image, or in all the
     symmetries of the square; and it averages over `members`, which are trained alike but for their
     seed, one above the other. `half_precision` stores the weights as float16, in half the space.
@@ -88,7 +88,7 @@ class Recipe:
     augmentation: Augmentation = Augmentation()
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 1e-3
-    full_size_learning_rate: float = 0.0
+    refining_learning_rate: float = 0.0
     weight_decay: float = 1e-4
     warmup_epochs: float = 1.0
     batch_size: int = 128
@@ -96,7 +96,7 @@ class Recipe:
     weight_averaging: float = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     selection: Selection = "val_loss"
-    early_stages: tuple[EarlyStage, ...] = ()
+    refining_epochs: int = 0
     views: Literal[1, 2, 8] = 1
     members: int = 1
     uncertainty: UncertaintySettings | None = None
@@ -106,17 +106,13 @@ class Recipe:
     differs_from_report: tuple[str, ...] = ()
 
     @property
-    def early_epochs(self) -> int:
-        """Number of the epochs that see smaller images."""
-        return sum(stage.epochs for stage in self.early_stages)
+    def main_epochs(self) -> int:
+        """Number of the epochs before those that refine."""
+        return self.epochs - self.refining_epochs
 
-    def size_in(self, epoch: int) -> int:
-        """Give the side in pixels of the images that an epoch (1-based) sees."""
-        for stage in self.early_stages:
-            if epoch <= stage.epochs:
-                return stage.size
-            epoch -= stage.epochs
-        return self.size
+    def augmentation_in(self, epoch: int) -> Augmentation:
+        """Give what happens to the images in an epoch (1-based)."""
+        return self.augmentation if epoch <= self.main_epochs else self.augmentation.refining()
 
 
 def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:
@@ -141,11 +137,9 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
 
 def _structured(values: dict[str, Any]) -> dict[str, Any]:
     """Turn the tables and arrays of a TOML file into what a Recipe has in their place."""
-    stages = tuple(EarlyStage(**stage) for stage in values.pop("early_stages", ()))
     uncertainty = values.pop("uncertainty", None)
     return values | {
         "augmentation": Augmentation(**values.pop("augmentation", {})),
-        "early_stages": stages,
         "uncertainty": None if uncertainty is None else UncertaintySettings(**uncertainty),
         "differs_from_report": tuple(values.pop("differs_from_report", ())),
     }

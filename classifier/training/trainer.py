@@ -17,7 +17,7 @@ from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
 from classifier.training.averaging import AveragedWeights
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from classifier.training.data import Split, resized
+from classifier.training.data import Split
 from classifier.training.recipe import Recipe
 
 CHECKPOINT_FILE = "checkpoint.npz"
@@ -116,14 +116,12 @@ class TrainingRun:
     ) -> None:
         _be_deterministic(recipe.seed)
         self.recipe = recipe
-        self.full_size = training, validation
         self.training, self.validation = training, validation
         self.targets = keras.utils.to_categorical(training.labels, classes)
         self.sample_weights = _sample_weights(recipe, training.labels, classes)
         self.batches_per_epoch = max(1, len(training.labels) // recipe.batch_size)
         self.classes = classes
-        size = None if recipe.early_stages else recipe.size
-        self.network = _build_network(recipe, classes, training, size=size)
+        self.network = _build_network(recipe, classes, training)
         self.learner = self._compile()
         self.average = self._average()
         self.checkpoint = Checkpoint(recipe=recorded(recipe))
@@ -156,7 +154,6 @@ class TrainingRun:
     def train_epoch(self, epoch: int, listener: Listener) -> Record:
         """Train one epoch (1-based) and add its record to the history."""
         started = time.monotonic()
-        self._show(self.recipe.size_in(epoch))
         logs = self._fit(epoch, listener)
         record = (
             {"epoch": epoch, "learning_rate": float(self.learner.optimizer.learning_rate)}
@@ -168,12 +165,6 @@ class TrainingRun:
         self._select(epoch)
         return record
 
-    def _show(self, size: int) -> None:
-        """Bring the images to the size that the epoch is to see."""
-        if self.training.images.shape[1] != size:
-            training, validation = self.full_size
-            self.training, self.validation = resized(training, size), resized(validation, size)
-
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
         # Order and augmentation hang on seed and epoch alone, so a resumed run repeats neither.
         seeds = np.random.SeedSequence([self.recipe.seed, epoch]).generate_state(2)
@@ -181,7 +172,7 @@ class TrainingRun:
         # A last batch of a few images would upset the statistics of batch normalisation.
         order = order[: self.batches_per_epoch * self.recipe.batch_size]
         images = augment(
-            self.training.images[order], self.recipe.augmentation, int(seeds[1]) % 2**30
+            self.training.images[order], self.recipe.augmentation_in(epoch), int(seeds[1]) % 2**30
         )
         callbacks = [_BatchListener(epoch, self.batches_per_epoch, listener)]
         history = self.learner.fit(
@@ -202,9 +193,7 @@ class TrainingRun:
         return validation_record(self.validation.labels, probabilities)
 
     def _select(self, epoch: int) -> None:
-        first = self.recipe.early_epochs
-        at_full_size = self.checkpoint.history[first:]
-        if at_full_size and first + best_epoch(at_full_size, self.recipe.selection) == epoch:
+        if best_epoch(self.checkpoint.history, self.recipe.selection) == epoch:
             self.checkpoint.selected = self.candidate.get_weights()
             self.checkpoint.selected_epoch = epoch
 
@@ -224,17 +213,14 @@ class TrainingRun:
         return [*self.learner.variables, *self.learner.optimizer.variables, *averaged]
 
     def selected_network(self) -> TrainedNetwork:
-        """Give the network, of fixed input size, with the weights of the selected epoch."""
-        recipe, (training, validation) = self.recipe, self.full_size
-        network = _build_network(
-            recipe, self.classes, training, size=recipe.size, views=recipe.views
-        )
+        """Give the network, with all its views and the weights of the selected epoch."""
+        network = _build_network(self.recipe, self.classes, self.training, views=self.recipe.views)
         network.set_weights(self.checkpoint.selected)
         return TrainedNetwork(
             network,
             self.checkpoint.selected_epoch,
             self.checkpoint.history,
-            validation_record(validation.labels, predict(network, validation.images)),
+            validation_record(self.validation.labels, predict(network, self.validation.images)),
         )
 
 
@@ -289,13 +275,10 @@ def _be_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _build_network(
-    recipe: Recipe, classes: int, training: Split, *, size: int | None, views: int = 1
-) -> keras.Model:
-    """Build for images of one size, or for any when that is None."""
+def _build_network(recipe: Recipe, classes: int, training: Split, *, views: int = 1) -> keras.Model:
     pixels = training.images.astype(np.float32)
     spec = ImageSpec(
-        size=size,
+        size=recipe.size,
         channels=training.images.shape[-1],
         mean=tuple(float(value) for value in pixels.mean(axis=(0, 1, 2), dtype=np.float64)),
         variance=tuple(float(value) for value in pixels.var(axis=(0, 1, 2), dtype=np.float64)),
@@ -315,20 +298,20 @@ def _optimizer(recipe: Recipe, batches_per_epoch: int) -> keras.optimizers.Optim
 
 
 def learning_rates(recipe: Recipe, batches_per_epoch: int) -> Schedule:
-    """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017), perhaps with a restart."""
+    """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017); to refine, another one."""
     warmup = int(recipe.warmup_epochs * batches_per_epoch)
     cosine: Schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup,
-        decay_steps=max(1, recipe.epochs * batches_per_epoch - warmup),
+        decay_steps=max(1, recipe.main_epochs * batches_per_epoch - warmup),
     )
-    if not recipe.full_size_learning_rate:
+    if not recipe.refining_epochs:
         return cosine
     again = keras.optimizers.schedules.CosineDecay(
-        recipe.full_size_learning_rate, (recipe.epochs - recipe.early_epochs) * batches_per_epoch
+        recipe.refining_learning_rate, recipe.refining_epochs * batches_per_epoch
     )
-    return _Restarted(cosine, again, recipe.early_epochs * batches_per_epoch)
+    return _Restarted(cosine, again, recipe.main_epochs * batches_per_epoch)
 
 
 class _Restarted(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]

@@ -16,12 +16,12 @@ from classifier.registry import Dataset
 from classifier.training import calibration
 from classifier.training.data import Split
 from classifier.training.evaluation import expected_calibration_error
+from classifier.training.recipe import UncertaintySettings
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.int64]
 
-COVERAGE: Final = 0.95
-ACCEPTANCE: Final = 0.98
+DEFAULTS: Final = UncertaintySettings()
 AXES: Final = 64
 # Share of a layer's mean variance that is added to that of each of its features: what hardly varies
 # over the training images would otherwise decide everything.
@@ -64,7 +64,7 @@ def calibrate_and_fit(
     *,
     held_out: Scores | None = None,
     layers: Sequence[str] | None = None,
-    coverage: float = COVERAGE,
+    settings: UncertaintySettings = DEFAULTS,
 ) -> FittedUncertainty:
     """Fold the best temperature into the network's weights, and fit its uncertainty.
 
@@ -84,7 +84,7 @@ def calibrate_and_fit(
         features,
         feature_groups(network, layers),
         scores,
-        coverage=coverage,
+        settings=settings,
         by_class=dataset.positive_class is not None,
     )
     facts = {
@@ -92,9 +92,9 @@ def calibrate_and_fit(
         "held_out": _calibration_facts(boasted, scores),
         "method": "nearest neighbour of the layers' statistics; least ambiguous conformal sets",
         "layers": layers,
-        "coverage": coverage,
+        "coverage": settings.coverage,
         "class_conditional": dataset.positive_class is not None,
-        "acceptance": ACCEPTANCE,
+        "acceptance": settings.acceptance,
         "n": {
             "reference": len(known),
             "distances": len(features),
@@ -133,8 +133,7 @@ def fit_uncertainty(
     groups: Sequence[int],
     scores: Scores,
     *,
-    coverage: float = COVERAGE,
-    acceptance: float = ACCEPTANCE,
+    settings: UncertaintySettings = DEFAULTS,
     by_class: bool = False,
 ) -> Uncertainty:
     """Fit on features (N, D) of training and validation images and on held-out scores.
@@ -153,8 +152,8 @@ def fit_uncertainty(
         scale=scale.astype(np.float32),
         axes=axes.astype(np.float32),
         reference=reference,
-        limit=np.array(conformal_quantile(distances, acceptance), np.float32),
-        thresholds=_thresholds(scores, coverage, by_class).astype(np.float32),
+        limit=np.array(conformal_quantile(distances, settings.acceptance), np.float32),
+        thresholds=_thresholds(scores, settings.coverage, by_class).astype(np.float32),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classifier.inference.uncertainty import Uncertainty, prediction_sets
+from classifier.training.recipe import UncertaintySettings
 from classifier.training.uncertainty import (
     FittedUncertainty,
     Scores,
@@ -63,7 +64,8 @@ def test_the_file_gives_the_same_answers(fitted: Uncertainty, tmp_path: Path) ->
 def test_sets_hold_the_true_class_as_often_as_promised(by_class: bool) -> None:
     held_out, new = scores(3000, 7), scores(6000, 8)
     known = features(100, 0)
-    fitted = fit_uncertainty(known, known, [10, 4], held_out, coverage=0.9, by_class=by_class)
+    settings = UncertaintySettings(coverage=0.9)
+    fitted = fit_uncertainty(known, known, [10, 4], held_out, settings=settings, by_class=by_class)
     sets = fitted.prediction_sets(new.probabilities)
     hits = sets[np.arange(len(sets)), new.labels]
     assert hits.mean() == pytest.approx(0.9, abs=0.02)

@@ -51,6 +51,32 @@ def test_a_zoom_brings_the_middle_nearer_or_farther() -> None:
     assert areas.max() > 1.3 * picture.mean() > 1.7 * areas.min()
 
 
+def test_a_rotation_turns_to_either_side_about_the_middle() -> None:
+    picture = np.zeros((1, SIDE, SIDE, 1), np.uint8)
+    picture[0, :, 13:15] = 200  # an upright line
+    turned = augment(np.repeat(picture, 200, axis=0), Augmentation(rotation=20), 1)
+    middle = (turned[:, 14, :, 0] * np.arange(SIDE)).sum(axis=1) / turned[:, 14, :, 0].sum(axis=1)
+    assert np.all(np.abs(middle - 13.5) < 0.7)
+    top = (turned[:, 3, :, 0] * np.arange(SIDE)).sum(axis=1) / turned[:, 3, :, 0].sum(axis=1)
+    farthest = 10.5 * np.tan(np.radians(20))
+    assert top.min() < 13.5 - 0.8 * farthest
+    assert top.max() > 13.5 + 0.8 * farthest
+    assert np.all(np.abs(top - 13.5) < farthest + 0.7)
+
+
+def test_brightness_moves_the_mean_and_contrast_keeps_it(images: NDArray[np.uint8]) -> None:
+    grey = np.clip(images, 100, 150)
+    before = grey.mean(axis=(1, 2, 3))
+    brighter = augment(grey, Augmentation(brightness=0.1), 1).mean(axis=(1, 2, 3)) - before
+    assert -26 < brighter.min() < -15
+    assert 15 < brighter.max() < 26
+    stretched = augment(grey, Augmentation(contrast=0.5), 1)
+    np.testing.assert_allclose(stretched.mean(axis=(1, 2, 3)), before, atol=1)
+    ratio = stretched.std(axis=(1, 2, 3)) / grey.std(axis=(1, 2, 3))
+    assert 0.5 < ratio.min() < 0.7
+    assert 1.3 < ratio.max() < 1.51
+
+
 def test_another_stain_keeps_white_white_and_another_light_does_not() -> None:
     white = np.full((100, 4, 4, 3), 255, np.uint8)
     assert np.array_equal(augment(white, Augmentation(stain=0.3), 1), white)

@@ -152,19 +152,19 @@ def test_what_differs_from_the_report_is_told(tmp_path: Path) -> None:
     assert "## What differs from the reported recipe\n\n- The zoom is 0.1 instead of 2." in card
 
 
-def test_stages_views_and_members_are_told(tmp_path: Path) -> None:
+def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
     training = {
         "network": {},
         "epochs": 9,
         "minutes": 3,
         "selected_epoch": 9,
         "selection": "last",
-        "early_stages": [{"size": 32, "epochs": 6}, {"size": 64, "epochs": 2}],
+        "refining_epochs": 2,
         "views": 8,
         "members": 4,
     }
     card = render_card(bundle_in(tmp_path / "breast", training=training))
-    assert "smaller images: 6 at 32 × 32 pixels, then 2 at 64 × 64 pixels." in card
+    assert "The last 2 saw images only mirrored and moved." in card
     assert "sees an image and all its quarter turns and mirror images" in card
     assert "averages 4 networks that were trained so." in card
 

@@ -11,7 +11,6 @@ from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
 from classifier.training.recipe import (
     Augmentation,
-    EarlyStage,
     RecipeError,
     available_recipes,
     load_recipe,
@@ -77,10 +76,14 @@ def test_no_augmentation_changes_nothing() -> None:
     assert augment(images, Augmentation(), seed=1) is images
 
 
-def test_early_epochs_see_smaller_images() -> None:
-    stages = (EarlyStage(size=8, epochs=2), EarlyStage(size=12, epochs=1))
-    recipe = replace(load_recipe("blood-compact"), size=16, early_stages=stages)
-    assert [recipe.size_in(epoch) for epoch in range(1, 6)] == [8, 8, 12, 16, 16]
+def test_the_last_epochs_see_images_only_mirrored_and_moved() -> None:
+    changes = Augmentation(flip_horizontal=True, shift=0.1, zoom=0.2, stain=0.3, fill_mode="wrap")
+    recipe = replace(
+        load_recipe("blood-compact"), epochs=5, refining_epochs=2, augmentation=changes
+    )
+    assert [recipe.augmentation_in(epoch) for epoch in (1, 3)] == [changes] * 2
+    refining = Augmentation(flip_horizontal=True, shift=0.1, fill_mode="wrap")
+    assert [recipe.augmentation_in(epoch) for epoch in (4, 5)] == [refining] * 2
 
 
 def test_options_for_the_network_are_added_to_the_recipes_own() -> None:

@@ -11,7 +11,6 @@ import pytest
 from django.conf import settings
 
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from classifier.training.recipe import EarlyStage
 from classifier.training.trainer import (
     CHECKPOINT_FILE,
     Listener,
@@ -131,29 +130,12 @@ def test_the_best_epoch_by_each_selection() -> None:
     assert best_epoch(history, "last") == 4
 
 
-def test_early_stages_train_on_small_images_and_end_at_the_full_size(tmp_path: Path) -> None:
-    recipe = replace(
-        synthetic.recipe(EPOCHS), early_stages=(EarlyStage(size=4, epochs=2),), selection="val_auc"
-    )
-    parts = synthetic.split(48, 0), synthetic.split(24, 1)
-    trained = train(recipe, 2, *parts, tmp_path)
-    assert trained.network.input_shape == (None, synthetic.SIZE, synthetic.SIZE, 1)
-    assert trained.selected_epoch == EPOCHS
-    resumed = train(recipe, 2, *parts, tmp_path, resume=True)
-    for weights, others in zip(
-        resumed.network.get_weights(), trained.network.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(weights, others)
-
-
-def test_the_epochs_at_the_full_size_start_with_a_rate_of_their_own() -> None:
-    recipe = replace(
-        synthetic.recipe(4), learning_rate=0.1, early_stages=(EarlyStage(size=4, epochs=2),)
-    )
-    plain = learning_rates(recipe, batches_per_epoch=10)
-    restarted = learning_rates(replace(recipe, full_size_learning_rate=0.02), batches_per_epoch=10)
-    early = [5, 10, 19]
-    assert [float(restarted(step)) for step in early] == [float(plain(step)) for step in early]
+def test_the_epochs_that_refine_start_with_a_rate_of_their_own() -> None:
+    recipe = replace(synthetic.recipe(4), refining_epochs=2, refining_learning_rate=0.02)
+    plain = learning_rates(synthetic.recipe(2), batches_per_epoch=10)
+    restarted = learning_rates(recipe, batches_per_epoch=10)
+    main = [5, 10, 19]
+    assert [float(restarted(step)) for step in main] == [float(plain(step)) for step in main]
     assert float(restarted(20)) == pytest.approx(0.02)
     assert float(restarted(30)) == pytest.approx(0.01)
     assert float(restarted(40)) == pytest.approx(0, abs=1e-9)

@@ -24,19 +24,30 @@ class Command(BaseCommand):
             default=0.95,
             help="share of cases in which the prediction set shall hold the true class",
         )
+        parser.add_argument(
+            "--acceptance",
+            type=float,
+            default=0.98,
+            help="share of validation images that shall look like those of the training",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from classifier.training.data import DataError
+        from classifier.training.recipe import UncertaintySettings
         from classifier.training.refit import refit_bundle
 
-        if not 0 < options["coverage"] < 1:
-            raise CommandError("The coverage lies between 0 and 1, for example 0.95.")
+        for name in ("coverage", "acceptance"):
+            if not 0 < options[name] < 1:
+                raise CommandError(f"The {name} lies between 0 and 1, for example 0.95.")
         try:
             bundle = registry.load_bundle(
                 settings.MODELS_DIR / options["slug"], require_evaluation=False
             )
-            written = refit_bundle(bundle, settings.MEDMNIST_ROOT, coverage=options["coverage"])
+            shares = UncertaintySettings(
+                coverage=options["coverage"], acceptance=options["acceptance"]
+            )
+            written = refit_bundle(bundle, settings.MEDMNIST_ROOT, shares)
         except (registry.BundleError, DataError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {written.path}, version {written.version}."))

@@ -16,12 +16,11 @@ Tensor = Any
 class ImageSpec:
     """Shape of the input images; mean and variance per channel of the training pixels.
 
-    A `size` of None leaves height and width open, which only networks that end in global pooling
-    can take. With 2 or 8 `views` the network sees every image as its mirror image too, or in all
+    With 2 or 8 `views` the network sees every image as its mirror image too, or in all
     the symmetries of the square, and averages the logits.
     """
 
-    size: int | None
+    size: int
     channels: int
     mean: tuple[float, ...]
     variance: tuple[float, ...]
