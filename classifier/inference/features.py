@@ -4,6 +4,7 @@ Keras is imported inside the functions: see `classifier.inference.loader`.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 # Stacks the symmetric views of each image, where a network averages over them.
@@ -39,16 +40,27 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
     """
     import keras
 
+    maps = [network.get_layer(name).output for name in layers]
+    # In one layer with a name of its own: single operations would get names that may be taken.
+    statistics = keras.layers.Lambda(
+        partial(_statistics, _view_count(network)),
+        output_shape=(sum(feature_groups(network, layers)),),
+        name="features",
+    )
+    return keras.Model(network.inputs, [network.outputs[0], statistics([*maps, _pooled(network)])])
+
+
+def _statistics(views: int, tensors: Sequence[Any]) -> Any:
+    import keras
+
+    *maps, pooled = tensors
     parts = [
-        reduce(network.get_layer(name).output, axis=(1, 2))
-        for name in layers
-        for reduce in (keras.ops.mean, keras.ops.std)
+        reduce(each, axis=(1, 2)) for each in maps for reduce in (keras.ops.mean, keras.ops.std)
     ]
-    features = keras.ops.concatenate([*parts, _pooled(network)], axis=-1)
-    if (views := _view_count(network)) > 1:
-        each = keras.ops.reshape(features, (views, -1, features.shape[-1]))
-        features = keras.ops.mean(each, axis=0)
-    return keras.Model(network.inputs, [network.outputs[0], features])
+    features = keras.ops.concatenate([*parts, pooled], axis=-1)
+    if views == 1:
+        return features
+    return keras.ops.mean(keras.ops.reshape(features, (views, -1, features.shape[-1])), axis=0)
 
 
 def feature_groups(network: Any, layers: Sequence[str]) -> list[int]:

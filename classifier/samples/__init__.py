@@ -79,9 +79,9 @@ _ALL: Final = (
     _micrograph(
         "eosinophil", "a cell with orange-red granules and two lobes", blood.eosinophil, 2
     ),
-    _micrograph("basophil", "a cell covered by dark purple granules", blood.basophil, 1),
+    _micrograph("basophil", "a cell covered by dark purple granules", blood.basophil, 28),
     _micrograph(
-        "lymphocyte", "a round dark nucleus in a thin rim of blue", blood.lymphocyte, 5
+        "lymphocyte", "a round dark nucleus in a thin rim of blue", blood.lymphocyte, 19
     ),
     _micrograph("monocyte", "a large grey-blue cell, its nucleus bent", blood.monocyte, 6),
     _micrograph("platelet", "one small purple fragment", blood.platelet, 17),

@@ -24,13 +24,13 @@ from classifier.training.data import Split, source_of
 from classifier.training.evaluation import expected_calibration_error
 from classifier.training.foreign import KINDS, foreign_pictures
 from classifier.training.intervals import wilson_interval
+from classifier.training.trainer import prediction_batch
 
 Flags = NDArray[np.bool_]
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 PICTURES_OF_A_KIND: Final = 300
-BATCH: Final = 256
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Doubter:
 
     def answers(self, images: NDArray[np.uint8]) -> Answers:
         """For images (N, size, size, channels)."""
-        probabilities, features = self._network.predict(images, batch_size=BATCH, verbose=0)
+        probabilities, features = self._network.predict(
+            images, batch_size=prediction_batch(images), verbose=0
+        )
         return Answers(
             np.asarray(probabilities, np.float64),
             self._uncertainty.in_distribution(features),

@@ -138,8 +138,8 @@ def _operating_point(evaluation: Values) -> str:
     chosen = point["validation"]
     return (
         f"At the threshold {point['threshold']:.4f} on the probability of {point['positive']}, "
-        f"chosen on the validation split (n = {chosen['n']:,}) for a sensitivity of at least "
-        f"{100 * point['target_sensitivity']:g} % at the highest specificity "
+        f"chosen on images held out from training (n = {chosen['n']:,}) for a sensitivity of at "
+        f"least {100 * point['target_sensitivity']:g} % at the highest specificity "
         f"({chosen['sensitivity']:.4f} and {chosen['specificity']:.4f} there): on the test split "
         f"sensitivity {figures['sensitivity']} of {point['n_positive']:,} {point['positive']} "
         f"images, specificity {figures['specificity']} of {point['n_negative']:,} others."
@@ -212,7 +212,10 @@ def _duration(training: Values) -> str:
 
 def _refining(training: Values) -> str:
     last = training.get("refining_epochs", 0)
-    return f" The last {last} saw images only mirrored and moved." if last else ""
+    if not last:
+        return ""
+    rate, changes = training["refining_learning_rate"], _changes(training["refining"])
+    return f" The last {last} began at a learning rate of {rate}, with other changes: {changes}."
 
 
 def _views(training: Values) -> str:
@@ -235,12 +238,16 @@ def _optimisation(training: Values) -> str:
 
 
 def _augmentation(training: Values) -> str:
+    return f"Augmentation: {_changes(training['augmentation'])}."
+
+
+def _changes(augmentation: Values) -> str:
     chosen = [
         name.replace("_", " ") if value is True else f"{name} {value}"
-        for name, value in training["augmentation"].items()
+        for name, value in augmentation.items()
         if value and name != "fill_mode"
     ]
-    return f"Augmentation: {', '.join(chosen) or 'none'}."
+    return ", ".join(chosen) or "none"
 
 
 def _software(training: Values) -> str:

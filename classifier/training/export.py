@@ -17,17 +17,16 @@ import numpy as np
 
 from classifier import registry
 from classifier.registry import Bundle, Dataset
-from classifier.training import evaluation
+from classifier.training import curves, evaluation
 from classifier.training.abstention import uncertainty_figures
 from classifier.training.card_files import replace_file, write_card, write_cards
 from classifier.training.checkpoint import Record
-from classifier.training.curves import Scores
 from classifier.training.data import Split, SplitName, checksum, load_split
 from classifier.training.intervals import wilson_interval
 from classifier.training.precision import halve_precision
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
-from classifier.training.uncertainty import FittedUncertainty
+from classifier.training.uncertainty import FittedUncertainty, Scores
 
 WEIGHTS_FILE = "model.keras"
 UNCERTAINTY_FILE = "uncertainty.npz"
@@ -222,20 +221,20 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
 def evaluate_bundle(bundle: Bundle, path: Path, *, with_uncertainty: bool = True) -> dict[str, Any]:
     """Compute a bundle's figures on the test split of a data file in MedMNIST's layout.
 
-    Where the dataset has a positive class, the file's validation split fixes the threshold of the
-    operating point. The figures of the bundle's uncertainty, where it has any, take some twenty
-    times as long as the others. Raises DataError when the file cannot be read.
+    Where the dataset has a positive class, the scores that the bundle was calibrated with fix the
+    threshold of the operating point, or else those of the file's validation split. The figures of
+    the bundle's uncertainty, where it has any, take some twenty times as long as the others. Raises
+    DataError when the file cannot be read.
     """
     network = keras.models.load_model(bundle.weights_path, compile=False)
     positive = bundle.dataset.positive_class
     test = _split(bundle, path, "test")
-    validation = _split(bundle, path, "val") if positive else None
     figures = evaluation.evaluate(
         test.labels,
         predict(network, test.images),
         bundle.classes,
         positive=positive,
-        validation=_scores(network, validation) if validation else None,
+        validation=_held_out(bundle, network, path) if positive else None,
     )
     if bundle.uncertainty_path and with_uncertainty:
         figures["uncertainty"] = uncertainty_figures(bundle, test, path.parent)
@@ -246,7 +245,12 @@ def _split(bundle: Bundle, path: Path, name: SplitName) -> Split:
     return load_split(path, name, size=bundle.input_size, channels=bundle.channels)
 
 
-def _scores(network: keras.Model, split: Split) -> Scores:
+def _held_out(bundle: Bundle, network: keras.Model, path: Path) -> curves.Scores:
+    """Labels and probabilities of images that are neither for training nor for testing."""
+    if bundle.uncertainty_path:
+        kept = Scores.read(bundle.uncertainty_path)
+        return kept.labels, kept.probabilities
+    split = _split(bundle, path, "val")
     return split.labels, predict(network, split.images)
 
 

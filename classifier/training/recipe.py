@@ -39,11 +39,6 @@ class Augmentation:
     recording: float = 0.0
     fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = "reflect"
 
-    def refining(self) -> "Augmentation":
-        """Give those of the changes that leave every pixel's value as it is."""
-        kept = ("flip_horizontal", "flip_vertical", "transpose", "shift", "fill_mode")
-        return Augmentation(**{name: getattr(self, name) for name in kept})
-
 
 @dataclass(frozen=True, kw_only=True)
 class UncertaintySettings:
@@ -66,9 +61,10 @@ class Recipe:
 
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
-    The last `refining_epochs` of all start from `refining_learning_rate` and see images that are
-    mirrored and moved but otherwise as they are: He et al. 2019, "Data augmentation revisited:
-    rethinking the distribution gap between clean and augmented data". The finished network
+    The last `refining_epochs` of all start from `refining_learning_rate` and have `refining` for
+    augmentation, so that a network which saw only changed images gets used to those as they are: He
+    et al. 2019, "Data augmentation revisited: rethinking the distribution gap between clean and
+    augmented data". The finished network
     averages what it makes of 2 or 8 `views` of an image: with its mirror image, or in all the
     symmetries of the square; and it averages over `members`, which are trained alike but for their
     seed, one above the other. `half_precision` stores the weights as float16, in half the space.
@@ -97,6 +93,7 @@ class Recipe:
     class_weights: Literal["none", "balanced"] = "none"
     selection: Selection = "val_loss"
     refining_epochs: int = 0
+    refining: Augmentation = Augmentation()
     views: Literal[1, 2, 8] = 1
     members: int = 1
     uncertainty: UncertaintySettings | None = None
@@ -112,7 +109,7 @@ class Recipe:
 
     def augmentation_in(self, epoch: int) -> Augmentation:
         """Give what happens to the images in an epoch (1-based)."""
-        return self.augmentation if epoch <= self.main_epochs else self.augmentation.refining()
+        return self.augmentation if epoch <= self.main_epochs else self.refining
 
 
 def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:
@@ -140,6 +137,7 @@ def _structured(values: dict[str, Any]) -> dict[str, Any]:
     uncertainty = values.pop("uncertainty", None)
     return values | {
         "augmentation": Augmentation(**values.pop("augmentation", {})),
+        "refining": Augmentation(**values.pop("refining", {})),
         "uncertainty": None if uncertainty is None else UncertaintySettings(**uncertainty),
         "differs_from_report": tuple(values.pop("differs_from_report", ())),
     }

@@ -237,9 +237,13 @@ class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
 
 def predict(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Give the probabilities (N, classes) float64 of images (N, size, size, channels) uint8."""
-    batch_size = min(PREDICTION_BATCH, max(1, PREDICTION_PIXELS // images[0, :, :, 0].size))
-    probabilities = network.predict(images, batch_size=batch_size, verbose=0)
+    probabilities = network.predict(images, batch_size=prediction_batch(images), verbose=0)
     return np.asarray(probabilities, np.float64)
+
+
+def prediction_batch(images: NDArray[np.uint8]) -> int:
+    """Give how many of the images (N, size, size, channels) to predict at once."""
+    return min(PREDICTION_BATCH, max(1, PREDICTION_PIXELS // images[0, :, :, 0].size))
 
 
 def validation_record(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Record:

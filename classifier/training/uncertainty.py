@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from classifier.training import calibration
 from classifier.training.data import Split
 from classifier.training.evaluation import expected_calibration_error
 from classifier.training.recipe import UncertaintySettings
+from classifier.training.trainer import prediction_batch
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.int64]
@@ -26,7 +27,6 @@ AXES: Final = 64
 # Share of a layer's mean variance that is added to that of each of its features: what hardly varies
 # over the training images would otherwise decide everything.
 VARIANCE_FLOOR: Final = 0.1
-BATCH: Final = 256
 # Half as large as float32 in the bundle, and exact enough for distances.
 REFERENCE_TYPE: Final = np.float16
 
@@ -41,17 +41,28 @@ class Scores:
     probabilities: NDArray[np.float64]
     labels: Labels
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """From an uncertainty.npz. Raises OSError, ValueError and KeyError."""
+        with np.load(path, allow_pickle=False) as stored:
+            probabilities = stored["probabilities"].astype(np.float64)
+            return cls(probabilities, stored["labels"].astype(np.int64))
+
 
 @dataclass(frozen=True)
 class FittedUncertainty:
-    """What uncertainty.npz holds, and what metadata.json says of it."""
+    """What uncertainty.npz holds, and what metadata.json says of it.
+
+    `scores` are the calibrated ones that temperature and prediction sets were fitted on.
+    """
 
     uncertainty: Uncertainty
+    scores: Scores
     facts: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Write uncertainty.npz."""
-        arrays = vars(self.uncertainty)
+        arrays = vars(self.uncertainty) | vars(self.scores)
         reference = self.uncertainty.reference.astype(REFERENCE_TYPE)
         np.savez_compressed(path, **{**arrays, "reference": reference})
 
@@ -101,7 +112,7 @@ def calibrate_and_fit(
             "scores": len(scores.labels),
         },
     }
-    return FittedUncertainty(fitted, facts)
+    return FittedUncertainty(fitted, scores, facts)
 
 
 def _calibrated(scores: Scores) -> tuple[float, Scores]:
@@ -123,7 +134,7 @@ def _calibration_facts(before: Scores, after: Scores) -> dict[str, float]:
 def _outputs(
     both: keras.Model, images: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    probabilities, features = both.predict(images, batch_size=BATCH, verbose=0)
+    probabilities, features = both.predict(images, batch_size=prediction_batch(images), verbose=0)
     return np.asarray(probabilities, np.float64), np.asarray(features, np.float64)
 
 

@@ -187,7 +187,7 @@ def operating_rows(evaluation: dict[str, Any]) -> list[OperatingRow]:
         OperatingRow(threshold, f"{n:,} test", *_shares(point, "sensitivity", "specificity")),
         OperatingRow(
             "The same, on the images that it was chosen on",
-            f"{chosen['n']:,} validation",
+            f"{chosen['n']:,} held out",
             *_shares(chosen, "sensitivity", "specificity"),
         ),
         OperatingRow(

@@ -54,7 +54,7 @@ def test_features_that_are_no_numbers_are_not_accepted(fitted: Uncertainty) -> N
 
 
 def test_the_file_gives_the_same_answers(fitted: Uncertainty, tmp_path: Path) -> None:
-    FittedUncertainty(fitted, {}).save(tmp_path / "uncertainty.npz")
+    FittedUncertainty(fitted, scores(10, 0), {}).save(tmp_path / "uncertainty.npz")
     read = Uncertainty.read(tmp_path / "uncertainty.npz")
     seen = features(100, 6)
     np.testing.assert_array_equal(read.distances(seen), fitted.distances(seen))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from classifier.inference.features import feature_layers, with_features
+from classifier.inference.features import feature_groups, feature_layers, with_features
 from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.calibration import softmax
 
@@ -106,3 +106,12 @@ def _assert_features_are_averaged(
     parts = [np.asarray(with_features(one, layers)(each)[1]) for each in seen]
     _, features = with_features(network, feature_layers(network))(seen[0])
     np.testing.assert_allclose(np.asarray(features), np.mean(parts, axis=0), atol=1e-3, rtol=1e-3)
+
+
+def test_a_network_with_views_gives_its_features_in_a_process_of_its_own(tmp_path: Path) -> None:
+    ARCHITECTURES["compact_resnet"](spec(views=8), 8).save(tmp_path / "views.keras")
+    keras.backend.clear_session()  # names are given out from the beginning, as in a new process
+    network = keras.models.load_model(tmp_path / "views.keras")
+    layers = feature_layers(network)
+    _, features = with_features(network, layers)(np.zeros((2, 32, 32, 3), np.float32))
+    assert features.shape == (2, sum(feature_groups(network, layers)))

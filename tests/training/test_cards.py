@@ -109,7 +109,7 @@ def test_medmnists_own_file_is_named_as_such() -> None:
 def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
     card = render_card(bundle_in(tmp_path / "breast"))
     assert "threshold 0.3100 on the probability of malignant" in card
-    assert "validation split (n = 78)" in card
+    assert "held out from training (n = 78)" in card
     assert "sensitivity 0.8810 (0.8000–0.9500) of 42 malignant images" in card
 
 
@@ -160,11 +160,13 @@ def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
         "selected_epoch": 9,
         "selection": "last",
         "refining_epochs": 2,
+        "refining_learning_rate": 4e-4,
+        "refining": {"flip_vertical": True, "shift": 0.06, "zoom": 0.0, "fill_mode": "reflect"},
         "views": 8,
         "members": 4,
     }
     card = render_card(bundle_in(tmp_path / "breast", training=training))
-    assert "The last 2 saw images only mirrored and moved." in card
+    assert "learning rate of 0.0004, with other changes: flip vertical, shift 0.06." in card
     assert "sees an image and all its quarter turns and mirror images" in card
     assert "averages 4 networks that were trained so." in card
 

@@ -76,13 +76,16 @@ def test_no_augmentation_changes_nothing() -> None:
     assert augment(images, Augmentation(), seed=1) is images
 
 
-def test_the_last_epochs_see_images_only_mirrored_and_moved() -> None:
-    changes = Augmentation(flip_horizontal=True, shift=0.1, zoom=0.2, stain=0.3, fill_mode="wrap")
+def test_the_last_epochs_have_an_augmentation_of_their_own() -> None:
+    main, refining = Augmentation(zoom=0.2, stain=0.3), Augmentation(shift=0.1)
     recipe = replace(
-        load_recipe("blood-compact"), epochs=5, refining_epochs=2, augmentation=changes
+        load_recipe("blood-compact"),
+        epochs=5,
+        refining_epochs=2,
+        augmentation=main,
+        refining=refining,
     )
-    assert [recipe.augmentation_in(epoch) for epoch in (1, 3)] == [changes] * 2
-    refining = Augmentation(flip_horizontal=True, shift=0.1, fill_mode="wrap")
+    assert [recipe.augmentation_in(epoch) for epoch in (1, 3)] == [main] * 2
     assert [recipe.augmentation_in(epoch) for epoch in (4, 5)] == [refining] * 2
 
 

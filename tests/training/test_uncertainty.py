@@ -117,6 +117,8 @@ def test_evaluation_says_how_well_the_model_knows_its_limits(
     assert {row["n"] for row in section["rejection"]} == {5}
     assert {row["corruption"] for row in section["corruptions"]} == set(corruptions(1))
     assert set(section["calibration"]) == {"temperature", "n", "before", "after"}
+    # The threshold was chosen on the images of the calibration, not on those of the file.
+    assert figures["operating_point"]["validation"]["n"] == 100
     json.dumps(section, allow_nan=False)
 
 

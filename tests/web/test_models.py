@@ -102,7 +102,7 @@ def test_curves_are_pictures_with_words_and_numbers(page: Client) -> None:
     assert "style=" not in text
 
     operating = text.split('id="operating-title"')[1].split("</table>")[0]
-    for shown in ("0.310", "88.1%", "80.0–95.0%", "78 validation", "100 test", "42 are malignant"):
+    for shown in ("0.310", "88.1%", "80.0–95.0%", "78 held out", "100 test", "42 are malignant"):
         assert shown in operating
 
 
