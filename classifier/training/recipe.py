@@ -61,14 +61,17 @@ class Recipe:
 
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
+
     The last `refining_epochs` of all start from `refining_learning_rate` and have `refining` for
     augmentation, so that a network which saw only changed images gets used to those as they are: He
     et al. 2019, "Data augmentation revisited: rethinking the distribution gap between clean and
-    augmented data". The finished network
-    averages what it makes of 2 or 8 `views` of an image: with its mirror image, or in all the
-    symmetries of the square; and it averages over `members`, which are trained alike but for their
-    seed, one above the other. `half_precision` stores the weights as float16, in half the space.
-    `differs_from_report` says in sentences what a recipe of the original report did otherwise.
+    augmented data".
+
+    The finished network averages what it makes of 2 or 8 `views` of an image: with its mirror
+    image, or in all the symmetries of the square; and it averages over `members`, which are trained
+    alike but for their seed, one above the other. `half_precision` stores the weights as float16,
+    in half the space. `differs_from_report` says in sentences what a recipe of the original report
+    did otherwise.
     """
 
     slug: str
@@ -104,8 +107,8 @@ class Recipe:
 
     @property
     def main_epochs(self) -> int:
-        """Number of the epochs before those that refine."""
-        return self.epochs - self.refining_epochs
+        """Number of the epochs before those that refine; none in a run shorter than these."""
+        return max(0, self.epochs - self.refining_epochs)
 
     def augmentation_in(self, epoch: int) -> Augmentation:
         """Give what happens to the images in an epoch (1-based)."""

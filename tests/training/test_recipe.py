@@ -87,6 +87,7 @@ def test_the_last_epochs_have_an_augmentation_of_their_own() -> None:
     )
     assert [recipe.augmentation_in(epoch) for epoch in (1, 3)] == [main] * 2
     assert [recipe.augmentation_in(epoch) for epoch in (4, 5)] == [refining] * 2
+    assert replace(recipe, epochs=1).augmentation_in(1) == refining
 
 
 def test_options_for_the_network_are_added_to_the_recipes_own() -> None:
