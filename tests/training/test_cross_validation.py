@@ -88,7 +88,7 @@ def test_a_recipe_is_cross_validated_from_its_data_file(tmp_path: Path) -> None:
 def test_a_recipe_that_selects_by_the_held_out_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="holds out"):
         pipeline.cross_validate_recipe(
-            "blood-compact",
+            "blood-resnet50",
             {},
             ("train",),
             checkpoint_dir=tmp_path,
