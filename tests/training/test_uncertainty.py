@@ -145,16 +145,21 @@ def test_the_command_gives_a_bundle_its_next_version(
     settings.MODELS_DIR, settings.MEDMNIST_ROOT = tmp_path / "models", tmp_path / "data"
     synthetic.write_data_file(tmp_path / "data")
     export.export_bundle(settings.MODELS_DIR, synthetic.recipe(2), BREAST, trained, DATA | COUNTS)
-    call_command("fit_uncertainty", "breast-synthetic", "--coverage=0.9")
+    call_command("fit_uncertainty", "breast-synthetic", "--coverage=0.9", "--acceptance=0.9")
     bundle = load_bundle(settings.MODELS_DIR / "breast-synthetic", require_evaluation=False)
     assert bundle.version == 2
     assert bundle.metadata["uncertainty"]["coverage"] == 0.9
+    assert bundle.metadata["uncertainty"]["acceptance"] == 0.9
     assert network_problems(bundle) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["unheard-of"], "metadata.json is missing"), (["x", "--coverage=1.5"], "between 0 and 1")],
+    [
+        (["unheard-of"], "metadata.json is missing"),
+        (["x", "--coverage=1.5"], "coverage lies between 0 and 1"),
+        (["x", "--acceptance=0"], "acceptance lies between 0 and 1"),
+    ],
 )
 def test_what_cannot_be_fitted_is_said_plainly(
     tmp_path: Path, settings: Settings, arguments: list[str], message: str

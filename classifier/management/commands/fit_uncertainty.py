@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import registry
+from classifier.training.recipe import UncertaintySettings
 
 
 class Command(BaseCommand):
@@ -21,20 +22,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--coverage",
             type=float,
-            default=0.95,
+            default=UncertaintySettings.coverage,
             help="share of cases in which the prediction set shall hold the true class",
         )
         parser.add_argument(
             "--acceptance",
             type=float,
-            default=0.98,
+            default=UncertaintySettings.acceptance,
             help="share of validation images that shall look like those of the training",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from classifier.training.data import DataError
-        from classifier.training.recipe import UncertaintySettings
         from classifier.training.refit import refit_bundle
 
         for name in ("coverage", "acceptance"):
