@@ -6,11 +6,9 @@ never looks for a row which is not there yet.
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -26,8 +24,6 @@ from classifier.registry import Crop
 from classifier.tasks import ring
 
 CANCELLED = "Cancelled before it ran."
-# Of a batch; decoded images are large.
-STORED_AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def submit_batch(
 ) -> Batch:
     """Store what can be read and queue one prediction per image and model; all or nothing.
 
-    A few images at a time are decoded. Raises NothingAccepted when none can be, StorageFailed, and
+    One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed, and
     idempotency.AlreadyDone when the same request was stored meanwhile.
     """
     with _files_unless_stored() as images:
@@ -122,35 +118,14 @@ def _files_unless_stored() -> Iterator[list[ImageUpload]]:
 def _read_all(
     owner: User, files: Iterable[SentFile], images: list[ImageUpload]
 ) -> list[dict[str, str]]:
-    """Append an image for each file that can be read; returns the others with the reason.
-
-    While some are stored the next is read: on some disks creating a file takes as long as all else.
-    """
-    rejected: list[dict[str, str]] = []
-    stored: list[Future[ImageUpload]] = []
-    with ThreadPoolExecutor(STORED_AT_ONCE) as pool:
-        try:
-            for picture in _readable(files, rejected):
-                stored.append(pool.submit(_build_image, owner, picture, is_synthetic=False))
-                if len(stored) > STORED_AT_ONCE:
-                    stored[-STORED_AT_ONCE - 1].result()
-        finally:
-            # After an error too, so that the files which were written go again.
-            images.extend(each.result() for each in stored if not each.exception())
-    for each in stored:
-        each.result()
-    return rejected
-
-
-def _readable(
-    files: Iterable[SentFile], rejected: list[dict[str, str]]
-) -> Iterator[uploads.UploadedPicture]:
-    """The pictures, one at a time; a file that cannot be read joins `rejected` instead."""
+    """Append an image for each file that can be read; returns the others with the reason."""
+    rejected = []
     for file in files:
         try:
-            yield file.read()
+            images.append(_build_image(owner, file.read(), is_synthetic=False))
         except uploads.UploadRejected as refusal:
             rejected.append({"filename": file.filename, "reason": refusal.message})
+    return rejected
 
 
 def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bool) -> ImageUpload:
@@ -175,10 +150,9 @@ def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bo
 
 
 def _add_thumbnail(image: ImageUpload, picture: uploads.UploadedPicture) -> None:
-    if max(picture.width, picture.height) > uploads.THUMBNAIL_SIDE:
+    if max(picture.width, picture.height) > uploads.SMALL_SIDE:
         image.thumbnail.save(THUMBNAIL, ContentFile(uploads.thumbnail(picture)), save=False)
     else:
-        # It would be the same picture in a second file, which is what costs most with small images.
         image.thumbnail.name = image.file.name
 
 

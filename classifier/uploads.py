@@ -20,6 +20,9 @@ FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 MINIMUM_SIDE: Final = 8
 # Lists show 48 CSS pixels; twice that is sharp on dense screens.
 THUMBNAIL_SIDE: Final = 96
+# A picture no larger than this is its own thumbnail: a second file would save a list few bytes, and
+# writing it costs more than all else with such a picture.
+SMALL_SIDE: Final = 128
 MAXIMUM_FILENAME_LENGTH: Final = 255
 # Letters and symbols to Unicode, and yet nothing to see: Hangul fillers and the blank Braille cell.
 BLANKS: Final = " \u115f\u1160\u2800\u3164\uffa0"
