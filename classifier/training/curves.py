@@ -4,7 +4,9 @@ Shapes and ranges are those of `classifier.training.evaluation`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,29 @@ from classifier.training.intervals import wilson_interval
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Scores = tuple[Labels, Floats]
 
 CALIBRATION_BINS = 15
 ROC_POINTS = 100
 ROC_DECIMALS = 5
 TARGET_SENSITIVITY = 0.9
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Probabilities (N, classes) that a network gave images it was not trained on, and labels (N,).
+
+    For a small dataset, those of all networks of a cross-validation together.
+    """
+
+    probabilities: Floats
+    labels: Labels
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """From an uncertainty.npz. Raises OSError, ValueError and KeyError."""
+        with np.load(path, allow_pickle=False) as stored:
+            probabilities = stored["probabilities"].astype(np.float64)
+            return cls(probabilities, stored["labels"].astype(np.int64))
 
 
 def binary_auc(positive: Flags, scores: Floats, counts: Floats) -> Floats:
@@ -128,7 +147,7 @@ def operating_point(
         "target_sensitivity": TARGET_SENSITIVITY,
         "threshold": threshold,
         "validation": {
-            "n": len(validation[0]),
+            "n": len(validation.labels),
             "sensitivity": chosen["sensitivity"],
             "specificity": chosen["specificity"],
         },
@@ -137,8 +156,7 @@ def operating_point(
 
 
 def _binary(scores: Scores, index: int) -> tuple[Flags, Floats]:
-    labels, probabilities = scores
-    return labels == index, probabilities[:, index]
+    return scores.labels == index, scores.probabilities[:, index]
 
 
 def _threshold(positive: Flags, scores: Floats) -> float:

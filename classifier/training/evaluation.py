@@ -33,8 +33,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Compute every figure of `evaluation.json`; `names` are the class labels in index order.
 
-    With a `positive` class and the labels and probabilities of the `validation` split there is
-    also an operating point, whose threshold is chosen on validation.
+    With a `positive` class and the scores of the `validation` split there is also an operating
+    point, whose threshold is chosen on validation.
     """
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(names))
     rows = per_class(matrix, names)
@@ -54,7 +54,7 @@ def evaluate(
         "roc": roc(labels, probabilities, names, positive),
     }
     point = (
-        operating_point((labels, probabilities), validation, names, positive)
+        operating_point(Scores(probabilities, labels), validation, names, positive)
         if positive and validation
         else None
     )

@@ -17,16 +17,17 @@ import numpy as np
 
 from classifier import registry
 from classifier.registry import Bundle, Dataset
-from classifier.training import curves, evaluation
+from classifier.training import evaluation
 from classifier.training.abstention import uncertainty_figures
 from classifier.training.card_files import replace_file, write_card, write_cards
 from classifier.training.checkpoint import Record
+from classifier.training.curves import Scores
 from classifier.training.data import Split, SplitName, checksum, load_split
 from classifier.training.intervals import wilson_interval
 from classifier.training.precision import halve_precision
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, predict
-from classifier.training.uncertainty import FittedUncertainty, Scores
+from classifier.training.uncertainty import FittedUncertainty
 
 WEIGHTS_FILE = "model.keras"
 UNCERTAINTY_FILE = "uncertainty.npz"
@@ -245,13 +246,12 @@ def _split(bundle: Bundle, path: Path, name: SplitName) -> Split:
     return load_split(path, name, size=bundle.input_size, channels=bundle.channels)
 
 
-def _held_out(bundle: Bundle, network: keras.Model, path: Path) -> curves.Scores:
-    """Labels and probabilities of images that are neither for training nor for testing."""
+def _held_out(bundle: Bundle, network: keras.Model, path: Path) -> Scores:
+    """The scores of images that are neither for training nor for testing."""
     if bundle.uncertainty_path:
-        kept = Scores.read(bundle.uncertainty_path)
-        return kept.labels, kept.probabilities
+        return Scores.read(bundle.uncertainty_path)
     split = _split(bundle, path, "val")
-    return split.labels, predict(network, split.images)
+    return Scores(predict(network, split.images), split.labels)
 
 
 def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[str, Any]) -> None:

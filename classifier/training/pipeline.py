@@ -17,13 +17,14 @@ from classifier.training.cross_validation import (
     joined,
     out_of_fold,
 )
+from classifier.training.curves import Scores
 from classifier.training.data import Source, Split, SplitName, fetch, load_split, source_of
 from classifier.training.ensemble import joined_networks
 from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
 from classifier.training.progress import download_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
 from classifier.training.trainer import TrainedNetwork, predict, train
-from classifier.training.uncertainty import FittedUncertainty, Scores, calibrate_and_fit
+from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
 FOLDS = 5
 
@@ -178,6 +179,7 @@ def cross_validate_recipe(
     DataError and ResumeError.
     """
     recipe = resolve_recipe(slug, overrides)
+    _check(recipe)
     _check_folds(recipe)
     dataset = dataset_of(recipe)
     path, _ = obtain(dataset, recipe.size, data_root)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from classifier.inference.features import feature_groups, feature_layers, with_f
 from classifier.inference.uncertainty import Uncertainty, coordinates, nearest
 from classifier.registry import Dataset
 from classifier.training import calibration
+from classifier.training.curves import Scores
 from classifier.training.data import Split
 from classifier.training.evaluation import expected_calibration_error
 from classifier.training.recipe import UncertaintySettings
@@ -29,24 +30,6 @@ AXES: Final = 64
 VARIANCE_FLOOR: Final = 0.1
 # Half as large as float32 in the bundle, and exact enough for distances.
 REFERENCE_TYPE: Final = np.float16
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Probabilities (N, classes) that a network gave images it was not trained on, and labels (N,).
-
-    For a small dataset, those of all networks of a cross-validation together.
-    """
-
-    probabilities: NDArray[np.float64]
-    labels: Labels
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """From an uncertainty.npz. Raises OSError, ValueError and KeyError."""
-        with np.load(path, allow_pickle=False) as stored:
-            probabilities = stored["probabilities"].astype(np.float64)
-            return cls(probabilities, stored["labels"].astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from sklearn import calibration, metrics
 
 from classifier.training import curves, evaluation
+from classifier.training.curves import Scores
 from classifier.training.intervals import wilson_interval
 
-Scores = tuple[NDArray[np.int64], NDArray[np.float64]]
 PAIR = ["malignant", "normal, benign"]
 
 
@@ -17,13 +16,14 @@ def binary_scores(count: int, seed: int, decimals: int = 12) -> Scores:
     labels = generator.choice(2, count, p=[0.3, 0.7])
     first = 1 / (1 + np.exp(generator.normal(loc=1.5 * labels, size=count) - 0.5))
     first = first.round(decimals)
-    return labels, np.column_stack([first, 1 - first])
+    return Scores(np.column_stack([first, 1 - first]), labels)
 
 
 @pytest.mark.parametrize("decimals", [1, 12], ids=["tied", "distinct"])
 @pytest.mark.parametrize("count", [60, 3000])
 def test_the_curve_runs_along_scikit_learns(count: int, decimals: int) -> None:
-    labels, probabilities = binary_scores(count, 1, decimals)
+    scores = binary_scores(count, 1, decimals)
+    labels, probabilities = scores.labels, scores.probabilities
     [curve] = curves.roc(labels, probabilities, PAIR, "malignant")
     given = np.array(curve["points"])
     false, true, _ = metrics.roc_curve(labels == 0, probabilities[:, 0], drop_intermediate=False)
@@ -39,7 +39,8 @@ def test_the_curve_runs_along_scikit_learns(count: int, decimals: int) -> None:
 
 
 def test_the_area_is_scikit_learns_and_medmnists() -> None:
-    labels, probabilities = binary_scores(300, 2, 2)
+    scores = binary_scores(300, 2, 2)
+    labels, probabilities = scores.labels, scores.probabilities
     [curve] = curves.roc(labels, probabilities, PAIR, "malignant")
     assert curve["label"] == "malignant"
     expected = metrics.roc_auc_score(labels == 0, probabilities[:, 0])
@@ -60,7 +61,8 @@ def test_more_classes_have_a_curve_each_whose_mean_area_is_the_auc() -> None:
 
 
 def test_reliability_is_scikit_learns_calibration_curve() -> None:
-    labels, probabilities = binary_scores(500, 4)
+    scores = binary_scores(500, 4)
+    labels, probabilities = scores.labels, scores.probabilities
     bins = curves.reliability(labels, probabilities)
     confidence = probabilities.max(axis=1)
     accuracy, mean_confidence = calibration.calibration_curve(
@@ -81,14 +83,14 @@ def test_the_threshold_is_validations_and_the_figures_are_tests() -> None:
 
     # The best vertex of scikit-learn's curve on validation with enough sensitivity.
     false, true, thresholds = metrics.roc_curve(
-        validation[0] == 0, validation[1][:, 0], drop_intermediate=False
+        validation.labels == 0, validation.probabilities[:, 0], drop_intermediate=False
     )
     vertices = zip(-false, true, thresholds, strict=True)
     best = max(vertex for vertex in vertices if vertex[1] >= 0.9)
     assert point["threshold"] == best[2]
     assert point["validation"] == {"n": 80, "sensitivity": best[1], "specificity": 1 + best[0]}
 
-    positive, called = test[0] == 0, test[1][:, 0] >= point["threshold"]
+    positive, called = test.labels == 0, test.probabilities[:, 0] >= point["threshold"]
     assert point["sensitivity"] == pytest.approx(metrics.recall_score(positive, called))
     assert point["specificity"] == pytest.approx(metrics.recall_score(~positive, ~called))
     assert point["n_positive"] + point["n_negative"] == 150
@@ -100,7 +102,7 @@ def test_the_threshold_is_validations_and_the_figures_are_tests() -> None:
 def test_thresholds_of_equal_specificity_are_told_apart_by_sensitivity() -> None:
     # Both 0.8 and 0.6 let no benign image through; 0.6 finds all ten malignant ones, not nine.
     first = np.array([0.8] * 9 + [0.6, 0.5, 0.4])
-    scores = np.array([0] * 10 + [1] * 2), np.column_stack([first, 1 - first])
+    scores = Scores(np.column_stack([first, 1 - first]), np.array([0] * 10 + [1] * 2))
     point = curves.operating_point(scores, scores, PAIR, "malignant")
     assert point is not None
     assert point["threshold"] == 0.6
@@ -108,6 +110,6 @@ def test_thresholds_of_equal_specificity_are_told_apart_by_sensitivity() -> None
 
 
 def test_without_either_kind_there_is_no_operating_point() -> None:
-    scores, one_sided = binary_scores(50, 7), (np.ones(3, np.int64), np.full((3, 2), 0.5))
+    scores, one_sided = binary_scores(50, 7), Scores(np.full((3, 2), 0.5), np.ones(3, np.int64))
     assert curves.operating_point(scores, one_sided, PAIR, "malignant") is None
     assert curves.operating_point(one_sided, scores, PAIR, "malignant") is None

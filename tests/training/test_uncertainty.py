@@ -13,9 +13,10 @@ from pytest_django import Settings
 from classifier.registry import Bundle, datasets, load_bundle
 from classifier.training import abstention, calibration, export
 from classifier.training.corruptions import corruptions
+from classifier.training.curves import Scores
 from classifier.training.foreign import KINDS, foreign_pictures
 from classifier.training.trainer import TrainedNetwork, predict, train
-from classifier.training.uncertainty import FittedUncertainty, Scores, calibrate_and_fit
+from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 from classifier.training.verification import network_problems
 from tests.training import synthetic
 
