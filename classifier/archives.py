@@ -25,7 +25,11 @@ ENCRYPTED_FLAG: Final = 0x1
 # The other methods cannot be unpacked piece by piece to a limit.
 METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 SIGNATURE: Final = b"PK\x03\x04"
-BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
+BROKEN: Final = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
+    # Places in the file beyond what a number of the system can say.
+    OverflowError,
+)
 
 
 class BoundedReads(io.RawIOBase):

@@ -23,6 +23,10 @@ class QuotaExceeded(Exception):
         self.message, self.retry_after = message, retry_after
 
 
+class BeyondLimit(Exception):
+    """One request asks for more than a limit allows at all; waiting would not help."""
+
+
 @dataclass(frozen=True)
 class Used:
     """What a person has used up of each limit."""
@@ -51,7 +55,11 @@ def count_request(user: User) -> None:
 
 
 def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
-    """Raises QuotaExceeded where so much more work or data would go beyond a limit."""
+    """Raises QuotaExceeded where so much more work or data would go beyond a limit.
+
+    Raises BeyondLimit where it would even if nothing had been used up.
+    """
+    _check_alone(predictions, byte_size)
     so_far = used(user)
     if so_far.waiting_predictions + predictions > settings.MAX_WAITING_PREDICTIONS:
         raise QuotaExceeded(
@@ -60,8 +68,23 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
             RETRY_WAITING_AFTER,
         )
     if so_far.bytes_today + byte_size > settings.MAX_BYTES_PER_DAY:
-        limit = settings.MAX_BYTES_PER_DAY // 2**20
-        raise QuotaExceeded(f"This would exceed your {limit} MB a day.", _seconds_left(DAY))
+        raise QuotaExceeded(
+            f"This would exceed your {_megabytes_per_day()} MB a day.", _seconds_left(DAY)
+        )
+
+
+def _check_alone(predictions: int, byte_size: int) -> None:
+    if predictions > settings.MAX_WAITING_PREDICTIONS:
+        raise BeyondLimit(
+            f"This asks for {predictions} predictions, and no more than "
+            f"{settings.MAX_WAITING_PREDICTIONS} of yours may wait. Send fewer at once."
+        )
+    if byte_size > settings.MAX_BYTES_PER_DAY:
+        raise BeyondLimit(f"This alone is more than your {_megabytes_per_day()} MB a day.")
+
+
+def _megabytes_per_day() -> int:
+    return int(settings.MAX_BYTES_PER_DAY // 2**20)
 
 
 def count_bytes(user: User, byte_size: int) -> None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import html
 import io
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, cast
+from typing import IO, Any, Final, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict
-from django.http.multipartparser import MultiPartParser
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.datastructures import MultiValueDict
+
+CUT_SHORT: Final = "The request ended too early, and nothing of it was kept. Send it again."
 
 
 def sent_name(file: UploadedFile[Any]) -> str:
@@ -42,7 +44,31 @@ class SentNameHandler(FileUploadHandler):
         encoding: str | None = None,
     ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[Any]]]:
         others = [handler for handler in self.request.upload_handlers if handler is not self]
-        return SentNameParser(META, cast(Any, input_data), others, encoding).parse()
+        # The type stubs are wrong about the boundary.
+        body = WatchedBody(input_data, cast(bytes, boundary))
+        parsed = SentNameParser(META, cast(Any, body), others, encoding).parse()
+        if not body.is_whole:
+            raise MultiPartParserError(CUT_SHORT)
+        return parsed
+
+
+class WatchedBody:
+    """A multipart body that sees its closing delimiter pass.
+
+    Django takes what has come for all that was sent, so of a connection that breaks between two
+    files the first ones would be stored as if they were the whole request.
+    """
+
+    def __init__(self, body: IO[bytes], boundary: bytes) -> None:
+        self.body, self.closing = body, b"--" + boundary + b"--"
+        self.is_whole, self.tail = False, b""
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.body.read(size)
+        seen = self.tail + data
+        self.is_whole = self.is_whole or self.closing in seen
+        self.tail = seen[-len(self.closing) :]
+        return data
 
 
 class SentNameParser(MultiPartParser):

@@ -21,6 +21,8 @@ class Request(WSGIRequest):
             super()._set_content_type_params(meta)  # type: ignore[misc]
         except (LookupError, ValueError, SuspiciousOperation):
             self._encoding = None
+            if not hasattr(self, "content_params"):
+                self.content_type, self.content_params = "", {"charset": ""}
 
 
 application = get_wsgi_application()

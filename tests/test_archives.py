@@ -109,3 +109,14 @@ def test_a_damaged_entry_is_refused() -> None:
     content = bytearray(zipped({"a.png": png(300, 300)}).getvalue())
     content[60] ^= 0xFF
     assert entry_refusal(opened(io.BytesIO(bytes(content)))) == "damaged"
+
+
+def test_an_entry_that_lies_beyond_every_file_is_refused() -> None:
+    content = zipped({"a.png": png()}).getvalue()
+    start = content.index(b"PK\x01\x02")
+    entry, end = bytearray(content[start:-22]), bytearray(content[-22:])
+    extra = struct.pack("<HHQ", 1, 8, 2**63)
+    entry[30:32], entry[42:46] = struct.pack("<H", len(extra)), b"\xff" * 4
+    end[12:16] = struct.pack("<L", len(entry) + len(extra))
+    archive = opened(io.BytesIO(content[:start] + entry + extra + end))
+    assert entry_refusal(archive) == "damaged"

@@ -1,5 +1,6 @@
 """File names reach the form as they were sent, through whole multipart requests."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,11 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http.multipartparser import MultiPartParserError
 from django.test import RequestFactory
 from pytest_django import Settings
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
-from classifier.upload_handlers import sent_name
+from classifier.upload_handlers import WatchedBody, sent_name
 
 BOUNDARY = "edge"
 FILE = b"pixels"
@@ -155,3 +157,22 @@ def test_malformed_requests_are_refused_as_by_django() -> None:
     request = RequestFactory().post("/", b"x", content_type="multipart/form-data; boundary=\t")
     with pytest.raises(MultiPartParserError):
         _ = request.FILES
+
+
+@pytest.mark.parametrize("missing", [1, 9, 12, 60, 90])
+def test_a_request_cut_short_is_refused(
+    missing: int, files: Callable[[WSGIRequest], list[Any]]
+) -> None:
+    whole = image_part("a.png") + image_part("b.png") + f"--{BOUNDARY}--".encode()
+    content_type = f"multipart/form-data; boundary={BOUNDARY}"
+    request = RequestFactory().post("/", whole[:-missing], content_type=content_type)
+    with pytest.raises((MultiPartParserError, ParseError), match="too early"):
+        files(request)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_a_body_is_whole_however_it_comes(chunk: int) -> None:
+    body = WatchedBody(io.BytesIO(b"--edge\r\n\r\nx\r\n--edge--\r\n"), b"edge")
+    while body.read(chunk):
+        pass
+    assert body.is_whole

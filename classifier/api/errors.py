@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from classifier.idempotency import KeyReused
-from classifier.quotas import QuotaExceeded
+from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.uploads import UploadRejected
 
@@ -26,6 +26,11 @@ PROBLEM_TYPE = "application/problem+json"
 class RequestTooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "This request is larger than what is accepted here."
+
+
+class LengthRequired(exceptions.APIException):
+    status_code = HTTPStatus.LENGTH_REQUIRED
+    default_detail = "A body sent in chunks is not read. Send it whole, with Content-Length."
 
 
 class DiskFull(exceptions.APIException):
@@ -70,6 +75,8 @@ def _answer_in_json(request: Request) -> None:
 def _as_api_exception(error: Exception) -> Exception:
     if isinstance(error, QuotaExceeded):
         return exceptions.Throttled(error.retry_after, error.message)
+    if isinstance(error, BeyondLimit):
+        return exceptions.ParseError(str(error))
     if isinstance(error, KeyReused):
         return Conflict()
     if isinstance(error, StorageFailed):
@@ -100,20 +107,20 @@ def _response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Re
 @login_not_required
 def not_found(request: HttpRequest) -> JsonResponse:
     """For addresses under /api/ that lead nowhere."""
-    return _outside_of_views(404, "There is nothing at this address.")
+    return problem_response(404, "There is nothing at this address.")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: for what no view of the API gets to see, such as an unknown host."""
     if _is_for_api(request):
-        return _outside_of_views(400, "This request could not be read.")
+        return problem_response(400, "This request could not be read.")
     return defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
     if _is_for_api(request):
-        return _outside_of_views(500, "Something went wrong here. The log of the server says what.")
+        return problem_response(500, "Something went wrong here. The log of the server says what.")
     return defaults.server_error(request)
 
 
@@ -121,5 +128,6 @@ def _is_for_api(request: HttpRequest) -> bool:
     return request.path_info.startswith("/api/")
 
 
-def _outside_of_views(status: int, detail: str) -> JsonResponse:
+def problem_response(status: int, detail: str) -> JsonResponse:
+    """An error that no view of the API raised."""
     return JsonResponse(problem(status, detail), status=status, content_type=PROBLEM_TYPE)

@@ -12,7 +12,7 @@ class OneContentType(BaseContentNegotiation):
     """Each address has one content type, whatever Accept says: a picture is no JSON."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        wanted = (request.content_type or "").split(";")[0].strip()
+        wanted = (request.content_type or "").split(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == wanted), None)
 
     def select_renderer(

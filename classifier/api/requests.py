@@ -41,8 +41,23 @@ IDEMPOTENCY_KEY: Final = OpenApiParameter(
 class BinaryField(serializers.FileField):
     """A file of whatever name and size; what is wrong with it is said by `uploads`."""
 
+    default_error_messages = {  # noqa: RUF012, DRF declares it so
+        "several": "Several files were sent, and one is read here. Send them as a batch."
+    }
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_empty_file=True, max_length=None, **kwargs)
+
+    def get_value(self, dictionary: Any) -> Any:
+        """A list where the field was repeated, of which DRF would take the last in silence."""
+        is_form = isinstance(dictionary, QueryDict)
+        sent = dictionary.getlist(str(self.field_name)) if is_form else []
+        return sent if len(sent) > 1 else super().get_value(dictionary)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list):
+            self.fail("several")
+        return super().to_internal_value(data)
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}, "minItems": 1})
@@ -50,7 +65,8 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
     """Slugs of models, the field repeated; each model once, in the order that they were named."""
 
     default_error_messages = {  # noqa: RUF012, DRF declares it so
-        "unknown": "There is no model “{slug}” to choose."
+        "unknown": "There is no model “{slug}” to choose.",
+        "file": "Send the slug of a model as text, not as a file.",
     }
 
     def get_value(self, dictionary: Any) -> Any:
@@ -58,7 +74,9 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
         return (is_form and dictionary.getlist(str(self.field_name))) or serializers.empty
 
     def to_internal_value(self, data: list[Any]) -> list[TrainedModel]:
-        slugs = list(dict.fromkeys(str(slug) for slug in data))
+        if not all(isinstance(slug, str) for slug in data):
+            self.fail("file")
+        slugs = list(dict.fromkeys(data))
         known = {slug: None for slug in slugs if "\0" not in slug}
         models = TrainedModel.objects.active().in_bulk(list(known), field_name="slug")
         for slug in slugs:
@@ -68,8 +86,11 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
-    username = serializers.CharField()
-    password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
+    # An e-mail address will do, which may be longer than any username.
+    username = serializers.CharField(max_length=254)
+    password = serializers.CharField(
+        max_length=4096, trim_whitespace=False, style={"input_type": "password"}
+    )
     name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

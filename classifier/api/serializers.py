@@ -186,7 +186,9 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     @extend_schema_field({"type": "string", "format": "date-time", "nullable": True})
     def get_finished_at(self, batch: Batch) -> Any:
         """When the last prediction ended; null until then."""
-        finished_at = self.progress(batch).finished_at
+        progress = self.progress(batch)
+        # Of a batch whose predictions were all deleted there is nothing to wait for.
+        finished_at = progress.finished_at if progress.total else batch.created_at
         return finished_at and serializers.DateTimeField().to_representation(finished_at)
 
     def get_seconds_left(self, batch: Batch) -> float | None:

@@ -10,6 +10,10 @@ from django.http.response import HttpResponseBase
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
+# Python has codecs that give bytes, such as hex, some that fail on stray bytes, and some whose text
+# has halves of surrogate pairs in it, which no database takes.
+PROBES: Final = (b"\xff", rb"\ud800", b"+2AA-", "\ud800".encode("punycode"))
+
 # data: and blob: are for previews; nothing is ever loaded from another origin.
 POLICY: Final = "; ".join(
     (
@@ -48,9 +52,9 @@ def readable_charset(get_response: Handler) -> Handler:
 
 
 def _reads_text(charset: str) -> bool:
-    """Python has codecs that give bytes, such as hex, and some that fail on stray bytes."""
     try:
-        b"\xff".decode(charset, "replace")
+        for probe in PROBES:
+            probe.decode(charset, "replace").encode()
     except (LookupError, ValueError):
         return False
     return True

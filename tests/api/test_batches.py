@@ -241,3 +241,9 @@ def test_results_carry_the_doubts_of_the_model(api: APIClient, user: User) -> No
     ]
     body = json.loads(b"".join(api.get(f"{BATCHES}{batch.pk}/results.json").streaming_content))
     assert [row["in_distribution"] for row in body["results"]] == [False, True, None]
+
+
+def test_nothing_is_waited_for_once_all_was_deleted(api: APIClient, user: User) -> None:
+    batch = batch_of(user, "succeeded")
+    Prediction.objects.all().delete()
+    assert api.get(f"{BATCHES}{batch.pk}/").json()["finished_at"]

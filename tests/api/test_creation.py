@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -250,3 +251,59 @@ def test_me_tells_what_is_left(api: APIClient, user: User, create: Create) -> No
     assert body["requests_per_minute"]["used"] == 2
     assert body["waiting_predictions"]["used"] == 1
     assert body["bytes_per_day"]["used"] == len(png())
+
+
+def test_what_no_waiting_makes_possible_is_refused_for_good(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    for limit in ("MAX_WAITING_PREDICTIONS", "MAX_BYTES_PER_DAY"):
+        setattr(settings, limit, 0)
+        answer = create(api)
+        assert answer.status_code == 400
+        assert "Retry-After" not in answer
+        assert not Usage.objects.filter(kind=Usage.Kind.BYTES).exists()
+
+
+def test_a_request_cut_short_is_neither_stored_nor_remembered(
+    api: APIClient, trained_model: TrainedModel
+) -> None:
+    images = [SimpleUploadedFile(f"{number}.png", png()) for number in range(3)]
+    body = encode_multipart(BOUNDARY, {"model": "blood", "images": images})
+    headers = {"Idempotency-Key": "k"}
+
+    def send(sent: bytes) -> int:
+        return int(
+            api.generic(
+                "POST", "/api/v1/batches/", sent, MULTIPART_CONTENT, headers=headers
+            ).status_code
+        )
+
+    third = body.index(b'filename="2.png"')
+    for end in (third, third + 100, len(body) - 8):
+        assert send(body[:end]) == 400
+        assert not Batch.objects.exists()
+    assert send(body) == 202
+
+
+def test_what_is_deleted_while_it_is_waited_for(
+    api: APIClient, trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base.time, "sleep", lambda seconds: Prediction.objects.all().delete())
+    answer = create_prediction(api, query="?wait=5")
+    assert answer.status_code == 404
+    assert "deleted" in answer.json()["detail"]
+
+
+def test_of_several_images_none_is_dropped_in_silence(
+    api: APIClient, trained_model: TrainedModel
+) -> None:
+    answer = create_prediction(
+        api, image=[SimpleUploadedFile("a.png", png()), SimpleUploadedFile("b.png", png())]
+    )
+    assert answer.status_code == 400
+    assert "batch" in answer.json()["errors"]["image"][0]
+
+
+def test_a_model_is_named_in_text(api: APIClient, create: Create) -> None:
+    answer = create(api, model=SimpleUploadedFile("blood", b"x"))
+    assert list(answer.json()["errors"]) == ["model"]

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from classifier.models import ApiToken, Prediction
+from medclassifier.wsgi import application
 from tests.api.conftest import client_of
+from tests.factories import PredictionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +140,41 @@ def test_reading_goes_on_while_the_database_takes_no_writes(user: User) -> None:
 @pytest.mark.parametrize("path", ["me/", "models/", "predictions/", "batches/", "tokens/"])
 def test_answers_are_for_one_person_alone(api: APIClient, path: str) -> None:
     assert "private" in api.get(f"/api/v1/{path}")["Cache-Control"]
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_endless_credentials_are_refused(user: User, field: str) -> None:
+    credentials = {"username": user.username, "password": "wrong", field: "b" * 60_000}
+    answer = APIClient().post(TOKEN, credentials)
+    expect_problem(answer, 400)
+    assert list(answer.json()["errors"]) == [field]
+
+
+def test_a_query_in_a_charset_of_half_characters(api: APIClient) -> None:
+    headers = {"Content-Type": "text/plain; charset=unicode_escape"}
+    answer = api.get("/api/v1/predictions/?predicted_label=%5Cud800", headers=headers)
+    expect_problem(answer, 400)
+
+
+def test_a_content_type_that_cannot_be_read() -> None:
+    environment = RequestFactory().get("/api/v1/me/", HTTP_HOST="localhost").environ
+    environment["CONTENT_TYPE"] = "text/plain; charset*=foo'en'%20"
+    started: list[str] = []
+    list(application(environment, lambda status, headers: started.append(status)))
+    assert started == ["400 Bad Request"]
+
+
+def test_a_body_of_unknown_length(api: APIClient) -> None:
+    answer = api.generic("POST", TOKENS, headers={"Transfer-Encoding": "chunked"})
+    expect_problem(answer, 411)
+
+
+def test_media_types_are_read_in_any_case(api: APIClient) -> None:
+    answer = api.generic("POST", TOKENS, '{"name": "lab"}', "Application/JSON")
+    assert answer.status_code == 201
+
+
+def test_a_precondition_that_does_not_hold(api: APIClient, user: User) -> None:
+    prediction = PredictionFactory.create(image__owner=user)
+    for path in ("models/", f"images/{prediction.image_id}/"):
+        expect_problem(api.get(f"/api/v1/{path}", headers={"If-Match": '"other"'}), 412)

@@ -3,8 +3,11 @@
 import pytest
 from django.test import Client
 
-# Codecs that give bytes, fail on stray bytes, or are none.
-CHARSETS = ["hex", "bz2", "rot13", "idna", "undefined", "nonsense"]
+# Codecs that give bytes, fail on stray bytes, give halves of surrogate pairs, or are none.
+CHARSETS = [
+    *("hex", "bz2", "rot13", "idna", "undefined", "nonsense"),
+    *("utf-7", "unicode_escape", "raw_unicode_escape", "punycode"),
+]
 FORM = '--b\r\nContent-Disposition: form-data; name="login"\r\n\r\nx\r\n--b--\r\n'
 
 

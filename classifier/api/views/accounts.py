@@ -21,6 +21,9 @@ from classifier.models import ApiToken
 class SecretView(ApiView):
     """Answers that no cache may keep."""
 
+    def has_etag(self) -> bool:
+        return False
+
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(*args, **kwargs)
         patch_cache_control(response, no_store=True)

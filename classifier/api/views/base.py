@@ -3,9 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 from django.contrib.auth.models import User
+from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
@@ -14,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.api.errors import RequestTooLarge
+from classifier.api.errors import LengthRequired, RequestTooLarge, problem_response
 from classifier.api.parsers import ShallowJSONParser
 from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid
 from classifier.idempotency import AlreadyDone, RepeatableRequest
@@ -29,7 +32,29 @@ LOOK_EVERY_SECONDS: Final = 0.05
 _waiting = threading.BoundedSemaphore(2)
 
 
-@method_decorator(conditional_page, name="dispatch")
+def conditional(dispatch: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Django's answers to If-None-Match and If-Match, the last of which have no body."""
+    answer = conditional_page(dispatch)
+
+    @wraps(dispatch)
+    def dispatch_conditionally(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = answer(*args, **kwargs)
+        if not isinstance(response, Response):
+            return _explained(response)
+        # Its ETag is only known once it is rendered.
+        response.add_post_render_callback(_explained)
+        return response
+
+    return dispatch_conditionally
+
+
+def _explained(response: HttpResponseBase) -> HttpResponseBase:
+    if response.status_code != HTTPStatus.PRECONDITION_FAILED:
+        return response
+    return problem_response(412, "This is no longer what If-Match asks for.")
+
+
+@method_decorator(conditional, name="dispatch")
 class ApiView(APIView):
     """Bounds the body, and answers 304 to who has the answer already."""
 
@@ -38,8 +63,15 @@ class ApiView(APIView):
     def max_body_bytes(self) -> int:
         return 2**20
 
+    def has_etag(self) -> bool:
+        """Django gives none to what is streamed or kept by no cache."""
+        return True
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        # Django takes a body of unknown length for none at all.
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
         if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_body_bytes():
             raise RequestTooLarge
 

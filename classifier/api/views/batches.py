@@ -45,6 +45,9 @@ class BatchViewSet(
     def get_queryset(self) -> QuerySet[Batch]:
         return Batch.objects.visible_to(self.request.user)
 
+    def has_etag(self) -> bool:
+        return self.action not in {"results_csv", "results_json"}
+
     def max_body_bytes(self) -> int:
         return int(settings.MAX_BATCH_BYTES)
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,6 +85,8 @@ class PredictionViewSet(
         predictions = Prediction.objects.filter(pk__in=keys)
         finished = wait_for(self.request, predictions)
         current = list(predictions.with_relations().in_order())
+        if not current:
+            raise NotFound("What this request made was deleted before its answer.")
         context = {**self.get_serializer_context(), "predictions": current}
         body = serializers.CreatedPredictionSerializer(current[0], context=context).data
         return accepted(body, finished=finished)
