@@ -77,7 +77,8 @@ class SentNameParser(MultiPartParser):
     _files: MultiValueDict[str, UploadedFile[Any]]
 
     def sanitize_file_name(self, file_name: str) -> str:
-        self._sent_name = html.unescape(file_name)
+        # As the HTML standard has it, a quotation mark is sent as %22.
+        self._sent_name = html.unescape(file_name).replace("%22", '"')
         # Without a name Django drops the file, and the form would say that none was sent.
         return super().sanitize_file_name(file_name) or "unnamed"
 

@@ -62,6 +62,7 @@ def files(request: pytest.FixtureRequest) -> Callable[[WSGIRequest], list[Any]]:
         ("/cell.png", "/cell.png", "cell.png"),
         (r"C:\\scans\\cell.png", r"C:\scans\cell.png", "cell.png"),
         ("a&#47;cell.png", "a/cell.png", "cell.png"),
+        ("cell %22a%22.png", 'cell "a".png', "cell %22a%22.png"),
         ("..", "..", "unnamed"),
         ("scans/", "scans/", "unnamed"),
         ("\0", "\0", "unnamed"),
