@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from classifier.client.journal import Journal
 from classifier.client.run import classify_folder
@@ -21,7 +23,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", action="append", required=True, help="repeat it for several")
     parser.add_argument("--crop", choices=["auto", "center", "none"], default="auto")
-    parser.add_argument("--url", default="http://127.0.0.1:8000", help="default: %(default)s")
+    parser.add_argument(
+        "--url", type=address, default="http://127.0.0.1:8000", help="default: %(default)s"
+    )
     parser.add_argument(
         "--token",
         default=os.environ.get("MEDCLASSIFIER_TOKEN"),
@@ -33,10 +37,25 @@ def arguments() -> argparse.Namespace:
         parser.error("a token is needed: --token or MEDCLASSIFIER_TOKEN")
     if not chosen.folder.is_dir():
         parser.error(f"{chosen.folder} is not a folder")
+    if chosen.output.is_dir():
+        parser.error(f"--output {chosen.output} is a folder: name a file in it")
+    if not chosen.output.parent.is_dir():
+        parser.error(f"--output {chosen.output}: there is no folder {chosen.output.parent}")
     return chosen
 
 
+def address(text: str) -> str:
+    """Of a site, always without a slash at its end, as the journal compares it."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no address such as http://127.0.0.1:8000")
+    return text.rstrip("/")
+
+
 def main() -> int:
+    # A path that the terminal's encoding lacks is no reason to fail after all the work.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     chosen = arguments()
     run = {
         "folder": str(chosen.folder.resolve()),

@@ -1,12 +1,16 @@
-"""What has been sent, kept in a file beside the results, so that nothing is sent twice."""
+"""What may be at the site, kept in a file beside the results, so that nothing is sent twice."""
 
+import html
 import json
+import os
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from classifier.client.files import written_whole
 from classifier.client.site import ClientError
 
 SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
@@ -28,6 +32,19 @@ class Item:
         facts = path.stat()
         return cls(path.name, facts.st_size, facts.st_mtime_ns)
 
+    @property
+    def text(self) -> str:
+        """The name as UTF-8 can hold it, whatever the locale; other bytes become `\\xff`."""
+        return os.fsencode(self.name).decode(errors="backslashreplace")
+
+    @property
+    def sent_name(self) -> str:
+        """The name as a site takes it: whether a file is taken is up to its content alone."""
+        read = os.fsencode(self.name).decode(errors="replace")
+        name = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in read)
+        # Sites read such as `&#47;`, a slash, out of a name.
+        return name if html.unescape(name) == name else name.replace("&", "_")
+
 
 @dataclass
 class Parcel:
@@ -37,6 +54,7 @@ class Parcel:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     batch: str = ""
     rejected: list[dict[str, str]] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)  # SHA-256 by name
 
     @property
     def is_sent(self) -> bool:
@@ -45,7 +63,7 @@ class Parcel:
 
 @dataclass
 class Journal:
-    """The parcels of one folder, for the same models at the same site."""
+    """The parcels of one folder that may be at the site, for the same models."""
 
     path: Path
     run: dict[str, Any]
@@ -58,38 +76,50 @@ class Journal:
             return cls(path, run)
         try:
             kept = json.loads(path.read_text())
+            kept_run = kept["run"]
             parcels = [
                 Parcel(**{**parcel, "items": [Item(**item) for item in parcel["items"]]})
                 for parcel in kept["parcels"]
             ]
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise ClientError(f"{path} cannot be read. Remove it to start anew.") from error
-        if kept["run"] != run:
+        if kept_run != run:
             raise ClientError(f"{path} belongs to another run. Choose another --output.")
         return cls(path, run, parcels)
 
     def save(self) -> None:
-        """Whole or not at all, whenever the process ends."""
         kept = {"run": self.run, "parcels": [asdict(parcel) for parcel in self.parcels]}
-        draft = self.path.with_suffix(".tmp")
-        draft.write_text(json.dumps(kept, indent=1))
-        draft.replace(self.path)
+        with written_whole(self.path) as file:
+            json.dump(kept, file, indent=1)
 
-    def forget_unsent(self) -> None:
-        """After a refusal nothing ties the rest to this run: a model's name may be mended."""
-        self.parcels = [parcel for parcel in self.parcels if parcel.is_sent]
+    def add(self, parcel: Parcel) -> None:
+        self.parcels.append(parcel)
+        self.save()
+
+    def remove(self, parcel: Parcel) -> None:
+        """Without parcels nothing ties a command to this run: a model's name may be mended."""
+        self.parcels.remove(parcel)
         if self.parcels:
             self.save()
         else:
-            self.path.unlink(missing_ok=True)
+            self.path.unlink()
 
-    def add(self, folder: Path) -> None:
-        """Pack the images of a folder that are in no parcel yet."""
+    def pack(self, folder: Path) -> list[Parcel]:
+        """Parcels of the images of a folder that are in none yet."""
         known = {item for parcel in self.parcels for item in parcel.items}
-        found = [Item.of(path) for path in sorted(folder.iterdir()) if is_image(path)]
-        self.parcels += [Parcel(items) for items in packed([i for i in found if i not in known])]
-        if self.parcels:
-            self.save()
+        try:
+            found = list(images(folder))
+        except OSError as error:
+            raise ClientError(f"{folder} cannot be read: {error.strerror}.") from error
+        return [Parcel(items) for items in packed([i for i in found if i not in known])]
+
+
+def images(folder: Path) -> Iterator[Item]:
+    for path in sorted(folder.iterdir()):
+        # What is gone since the folder was listed is not in it any more.
+        with suppress(FileNotFoundError):
+            if is_image(path):
+                yield Item.of(path)
 
 
 def is_image(path: Path) -> bool:

@@ -21,3 +21,8 @@ class Bar:
 
     def close(self) -> None:
         print("" if sys.stderr.isatty() else self.line, file=sys.stderr)
+
+
+def say(sentence: str) -> None:
+    """A line of its own, below a bar that grows."""
+    print(f"\n{sentence}" if sys.stderr.isatty() else sentence, file=sys.stderr)

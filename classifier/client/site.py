@@ -1,15 +1,22 @@
 """Talks to the site: patient where that helps, and plain about what does not."""
 
+import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
 import requests
+
+from classifier.client.progress import say
 
 TIMEOUT_SECONDS: Final = 300
 PAUSES_SECONDS: Final = (1, 2, 4, 8, 16)
 # With problems of these kinds the same request may do better a little later.
 TEMPORARY: Final = {500, 502, 503, 504, 507}
+# Where a limit is reached and the answer says no time.
+LIMIT_PAUSE_SECONDS: Final = 30
 
 
 class ClientError(Exception):
@@ -18,6 +25,10 @@ class ClientError(Exception):
 
 class Refused(ClientError):
     """The site understood, and did nothing."""
+
+
+class KeyTaken(ClientError):
+    """The site has stored another request with this key."""
 
 
 class NothingAccepted(Refused):
@@ -32,11 +43,17 @@ class Site:
     """The API at an address, with a token."""
 
     def __init__(self, url: str, token: str) -> None:
-        self.api = f"{url.rstrip('/')}/api/v1/"
+        if not re.fullmatch("[!-~]+", token):
+            raise ClientError("This cannot be a token: a token is letters and digits, on one line.")
+        self.api = f"{url}/api/v1/"
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Token {token}"
 
-    def get(self, url: str) -> Any:
+    def check(self) -> None:
+        """Raises ClientError where the address or the token is wrong, before anything is sent."""
+        self.get(f"{self.api}me/")
+
+    def get(self, url: str) -> dict[str, Any]:
         return self._insist(lambda: self.session.get(url, timeout=TIMEOUT_SECONDS))
 
     def create_batch(
@@ -54,23 +71,23 @@ class Site:
                 timeout=TIMEOUT_SECONDS,
             )
 
-        batch: dict[str, Any] = self._insist(send)
-        return batch
+        return self._insist(send)
 
-    def _insist(self, send: Callable[[], requests.Response]) -> Any:
+    def _insist(self, send: Callable[[], requests.Response]) -> dict[str, Any]:
         """The answer's JSON, after as many attempts as it takes or makes sense."""
         pauses = iter(PAUSES_SECONDS)
+        trouble = ""
         while True:
             try:
                 answer = send()
             except requests.RequestException as error:
                 trouble = f"The site cannot be reached: {error}"
             else:
-                if answer.status_code == 429:
-                    time.sleep(int(answer.headers.get("Retry-After", "30")))
+                if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                    _wait_for_limit(answer)
                     continue
                 if answer.status_code not in TEMPORARY:
-                    return _content(answer)
+                    return _content(answer, is_repeated=bool(trouble))
                 trouble = f"The site has a problem ({answer.status_code})."
             pause = next(pauses, None)
             if pause is None:
@@ -78,14 +95,34 @@ class Site:
             time.sleep(pause)
 
 
-def _content(answer: requests.Response) -> Any:
-    try:
-        body = answer.json()
-    except requests.JSONDecodeError as error:
-        raise ClientError(f"{answer.url} is not the API of such a site.") from error
+def _wait_for_limit(answer: requests.Response) -> None:
+    sent = answer.headers.get("Retry-After", "")
+    seconds = max(1, int(sent)) if sent.isdecimal() else LIMIT_PAUSE_SECONDS
+    until = datetime.now().astimezone() + timedelta(seconds=seconds)
+    say(f"Waiting until {until:%Y-%m-%d %H:%M:%S}: {_body(answer).get('detail', answer.reason)}")
+    time.sleep(seconds)
+
+
+def _content(answer: requests.Response, *, is_repeated: bool) -> dict[str, Any]:
+    body = _body(answer)
+    if not body:
+        raise ClientError(f"{answer.url} is not the API of such a site.")
     if answer.ok:
         return body
     if body.get("rejected"):
         raise NothingAccepted(body["rejected"])
     fields = [sentence for found in body.get("errors", {}).values() for sentence in found]
-    raise Refused(" ".join([str(body.get("detail", answer.reason)), *fields]))
+    message = " ".join([str(body.get("detail", answer.reason)), *fields])
+    if answer.status_code == HTTPStatus.CONFLICT:
+        raise KeyTaken(message)
+    # An attempt whose answer was lost may have been stored.
+    raise ClientError(message) if is_repeated else Refused(message)
+
+
+def _body(answer: requests.Response) -> dict[str, Any]:
+    """The JSON object of an answer; empty where something other than the site answered."""
+    try:
+        body = answer.json()
+    except requests.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -4,20 +4,57 @@ import csv
 from pathlib import Path
 from typing import Any, Final
 
+from classifier.client.files import written_whole
+from classifier.client.journal import Parcel
+
 COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
     "in_distribution", "prediction_set", "error_message", "id", "sha256",
 )  # fmt: skip
 NOTICE: Final = "Research use only, not for diagnosis."
+# A spreadsheet runs a cell as a formula that starts with one of these. The site has the same list,
+# but the client works where the site's code is not.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def row_of(prediction: dict[str, Any]) -> dict[str, Any]:
+def rows_of(
+    parcel: Parcel, results: list[dict[str, Any]], rejected: list[dict[str, str]]
+) -> list[dict[str, Any]]:
+    """What became of each file of a parcel, by the names that the files have here."""
+    names, left = own_names(parcel, results)
+    if len(left) != len(rejected):
+        # An image was deleted at the site, and which of these files it was cannot be told.
+        left = [refusal["filename"] for refusal in rejected]
+    return [
+        *(row_of(names.get(found["image"]["id"]), found) for found in results),
+        *(
+            row_of_rejected(name, refusal["reason"])
+            for name, refusal in zip(left, rejected, strict=True)
+        ),
+    ]
+
+
+def own_names(parcel: Parcel, results: list[dict[str, Any]]) -> tuple[dict[str, str], list[str]]:
+    """The names of the site's images by their ids, and of the files that are none of these.
+
+    Files are known by their content, since a site may show their names changed.
+    """
+    left, names = list(parcel.items), {}
+    for image in {found["image"]["id"]: found["image"] for found in results}.values():
+        same = (item for item in left if parcel.digests.get(item.name) == image["sha256"])
+        if item := next(same, None):
+            left.remove(item)
+            names[image["id"]] = item.text
+    return names, [item.text for item in left]
+
+
+def row_of(name: str | None, prediction: dict[str, Any]) -> dict[str, Any]:
     image = prediction["image"]
     shares = prediction["probabilities"] or {}
     known = prediction.get("in_distribution")
     return {
         **{column: prediction.get(column) for column in COLUMNS},
-        "filename": image["filename"],
+        "filename": name or image["filename"],
         "sha256": image["sha256"],
         "in_distribution": "" if known is None else str(known).lower(),
         "prediction_set": " | ".join(prediction.get("prediction_set") or ()),
@@ -26,22 +63,19 @@ def row_of(prediction: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def row_of_rejected(rejected: dict[str, str]) -> dict[str, Any]:
-    """For a file that the site did not take."""
-    return {
-        "filename": rejected["filename"],
-        "status": "REJECTED",
-        "error_message": rejected["reason"],
-        "notice": NOTICE,
-    }
+def row_of_rejected(name: str, reason: str) -> dict[str, Any]:
+    """For a file that was not taken."""
+    return {"filename": name, "status": "REJECTED", "error_message": reason, "notice": NOTICE}
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Whole or not at all: a table that is there is complete."""
+    """A table that is there is complete."""
     shares = dict.fromkeys(name for row in rows for name in row if name.startswith("p("))
-    draft = path.with_suffix(".tmp")
-    with draft.open("w", newline="") as file:
+    with written_whole(path) as file:
         writer = csv.DictWriter(file, [*COLUMNS, *shares, "notice"])
         writer.writeheader()
-        writer.writerows(rows)
-    draft.replace(path)
+        writer.writerows({**row, "filename": inert(row["filename"])} for row in rows)
+
+
+def inert(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

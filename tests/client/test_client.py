@@ -1,9 +1,15 @@
 """The command-line client against a site that answers over a real socket."""
 
 import csv
+import errno
+import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +20,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
+from rest_framework.exceptions import ParseError
 
-from classifier import tasks
+from classifier import quotas, tasks
 from classifier.client import journal as journals
-from classifier.client import run as runs
 from classifier.client import site as sites
 from classifier.client.journal import Journal
 from classifier.client.run import classify_folder
@@ -93,25 +99,63 @@ def classify(site: Site, folder: Path, **run: Any) -> list[dict[str, str]]:
     output = folder.parent / "results.csv"
     journal = Journal.open(Path(f"{output}.journal"), {**RUN, **run})
     classify_folder(site, folder, journal, output)
-    with output.open(newline="") as file:
+    return rows_in(output)
+
+
+def rows_in(output: Path) -> list[dict[str, str]]:
+    with output.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def command(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The client as a process of its own, which leaves its files beside the folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "classifier.client", str(folder), "--model", "blood", *options],
+        cwd=folder.parent,
+        env={**os.environ, "PYTHONPATH": str(project.BASE_DIR), **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def classify_interrupted(site: Site, folder: Path, *, site_stores_first: bool) -> None:
+    """The process ends while it waits for the answer to its first parcel."""
+    create_batch = Site.create_batch
+
+    def interrupt(*args: Any) -> None:
+        if site_stores_first:
+            create_batch(*args)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Site, "create_batch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            classify(site, folder)
+
+
+@contextmanager
+def unreadable(name: str, error: int = errno.EACCES) -> Iterator[None]:
+    read_bytes = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path.name == name:
+            raise OSError(error, os.strerror(error))
+        return read_bytes(path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "read_bytes", read)
+        yield
 
 
 @pytest.mark.usefixtures("trained_model")
 def test_the_command_writes_a_table(live_server: LiveServer, token: str, folder: Path) -> None:
     output = folder.parent / "night.csv"
-    command = [sys.executable, "-m", "classifier.client", str(folder), "--model", "blood"]
-    answer = subprocess.run(
-        [*command, "--url", live_server.url, "--output", str(output)],
-        cwd=project.BASE_DIR,
-        env={**os.environ, "MEDCLASSIFIER_TOKEN": token},
-        capture_output=True,
-        text=True,
-    )
+    options = ("--url", live_server.url, "--output", str(output))
+    answer = command(folder, *options, MEDCLASSIFIER_TOKEN=token)
     assert answer.returncode == 0, answer.stderr
     assert "5 classified, 0 failed, 1 not taken" in answer.stdout
     assert "6/6" in answer.stderr
-    rows = {row["filename"]: row for row in csv.DictReader(output.open(newline=""))}
+    rows = {row["filename"]: row for row in rows_in(output)}
     assert set(rows) == {"broken.png", *(f"cell{number}.png" for number in range(5))}
     assert rows["broken.png"]["status"] == "REJECTED"
     assert rows["cell3.png"]["predicted_label"] == "monocyte"
@@ -123,8 +167,8 @@ def test_the_command_writes_a_table(live_server: LiveServer, token: str, folder:
 
 def test_the_client_brings_neither_django_nor_tensorflow() -> None:
     code = "import sys, classifier.client.__main__; print(*sys.modules)"
-    command = [sys.executable, "-c", code]
-    answer = subprocess.run(command, cwd=project.BASE_DIR, capture_output=True, text=True)
+    statement = [sys.executable, "-c", code]
+    answer = subprocess.run(statement, cwd=project.BASE_DIR, capture_output=True, text=True)
     assert not {"django", "tensorflow", "keras", "numpy"} & set(answer.stdout.split())
 
 
@@ -144,14 +188,14 @@ def test_an_interruption_sends_nothing_twice(
     """The site has stored the second parcel, but the process ends before it is told."""
     create_batch, calls = Site.create_batch, iter(range(9))
 
-    def interrupted(*args: Any) -> Any:
+    def interrupt(*args: Any) -> Any:
         answer = create_batch(*args)
         if next(calls) == 1:
             raise KeyboardInterrupt
         return answer
 
     with monkeypatch.context() as patched:
-        patched.setattr(Site, "create_batch", interrupted)
+        patched.setattr(Site, "create_batch", interrupt)
         with pytest.raises(KeyboardInterrupt):
             classify(site, folder)
     assert Batch.objects.count() == 2
@@ -177,7 +221,11 @@ def test_a_lost_answer_is_asked_for_again(
 
 @pytest.mark.usefixtures("small_parcels")
 def test_a_limit_is_waited_for(
-    site: Site, folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    site: Site,
+    folder: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings.API_REQUESTS_PER_MINUTE = 2
     pauses: list[float] = []
@@ -190,6 +238,28 @@ def test_a_limit_is_waited_for(
     assert len(classify(site, folder)) == 6
     assert len(pauses) == 1
     assert 0 < pauses[0] <= 60
+    said = r"Waiting until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: Request was throttled\."
+    assert len(re.findall(said, capsys.readouterr().err)) == 1
+
+
+@pytest.mark.usefixtures("small_parcels")
+def test_what_fits_no_limit_is_said_and_nothing_is_sent_twice(
+    site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The site takes the first parcel, and never takes the second."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        if Batch.objects.exists():
+            raise ParseError("This alone is more than your limit of a day.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(quotas, "check_submission", refuse)
+        for _ in range(2):
+            with pytest.raises(ClientError, match="more than your limit"):
+                classify(site, folder)
+    assert Batch.objects.count() == 1
+    assert len(classify(site, folder)) == 6
+    assert (Batch.objects.count(), ImageUpload.objects.count()) == (3, 5)
 
 
 def test_a_folder_of_bad_files_is_no_dead_end(site: Site, tmp_path: Path) -> None:
@@ -214,22 +284,197 @@ def test_what_the_person_has_to_change_is_said(site: Site, folder: Path, tmp_pat
         site.get(f"{site.api}me/")
 
 
-def test_a_file_that_changed_meanwhile_is_not_guessed_about(
-    site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*args: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(runs, "send", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            classify(site, folder)
+def test_a_file_that_changed_meanwhile_is_not_guessed_about(site: Site, folder: Path) -> None:
+    classify_interrupted(site, folder, site_stores_first=False)
     (folder / "cell1.png").write_bytes(png(99, 99))
     with pytest.raises(ClientError, match=r"cell1\.png changed"):
         classify(site, folder)
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EIO, errno.ENOENT])
+def test_a_file_that_cannot_be_read_has_a_row(site: Site, folder: Path, error: int) -> None:
+    with unreadable("cell2.png", error):
+        rows = {row["filename"]: row for row in classify(site, folder)}
+    assert len(rows) == 6
+    assert rows["cell2.png"]["status"] == "REJECTED"
+    assert (
+        rows["cell2.png"]["error_message"] == f"This file could not be read: {os.strerror(error)}."
+    )
+    assert rows["cell3.png"]["status"] == "SUCCESS"
+    assert len(classify(site, folder)) == 6
+    assert ImageUpload.objects.count() == 5
+
+
+def test_a_folder_without_a_readable_file_leaves_a_table_and_no_journal(
+    site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "cell.png").write_bytes(png())
+    with unreadable("cell.png"):
+        [row] = classify(site, folder)
+    assert row["error_message"] == "This file could not be read: Permission denied."
+    assert not (tmp_path / "results.csv.journal").exists()
+
+
+def test_files_that_may_be_stored_are_not_sent_under_another_key(site: Site, folder: Path) -> None:
+    """The first run's files are at the site, and one cannot be read when they are sent again."""
+    classify_interrupted(site, folder, site_stores_first=True)
+    journal = folder.parent / "results.csv.journal"
+    kept = journal.read_text()
+    with unreadable("cell2.png"), pytest.raises(ClientError, match="were sent before") as raised:
+        classify(site, folder)
+    assert "6 files from broken.png to cell4.png" in str(raised.value)
+    assert journal.read_text() == kept
+    assert len(classify(site, folder)) == 6
+    assert (Batch.objects.count(), ImageUpload.objects.count()) == (1, 5)
+
+
+def test_a_refusal_after_a_lost_answer_forgets_nothing(
+    site: Site, folder: Path, trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt is stored; the model is gone when the second one arrives."""
+    post = requests.Session.post
+
+    def lossy(*args: Any, **kwargs: Any) -> requests.Response:
+        answer = post(*args, **kwargs)
+        if answer.ok:
+            TrainedModel.objects.update(is_active=False)
+            raise requests.ConnectionError("cut off")
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests.Session, "post", lossy)
+        for _ in range(2):
+            with pytest.raises(ClientError, match="no model “blood”"):
+                classify(site, folder)
+    TrainedModel.objects.update(is_active=True)
+    assert len(classify(site, folder)) == 6
+    assert Batch.objects.count() == 1
+
+
+def test_formulas_in_names_are_inert(site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number, start in enumerate("=+-@\t\r"):
+        (folder / f"{start}1.png").write_bytes(png(30 + number, 30))
+        (folder / f"{start}bad.png").write_bytes(b"text")
+    rows = classify(site, folder)
+    expected = {f"'{start}{rest}.png" for start in "=+-@\t\r" for rest in ("1", "bad")}
+    assert {row["filename"] for row in rows} == expected
+    assert {row["filename"] for row in rows if row["status"] == "REJECTED"} == {
+        name for name in expected if name.endswith("bad.png")
+    }
+
+
+@pytest.mark.usefixtures("trained_model")
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_names_are_sent_and_written_in_any_locale(
+    live_server: LiveServer, token: str, tmp_path: Path, locale: dict[str, str]
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number, name in enumerate(["ü.png".encode(), b"\xff.png", b"\xfe.png"]):
+        (folder / os.fsdecode(name)).write_bytes(png(30 + number, 30))
+    answer = command(folder, "--url", live_server.url, MEDCLASSIFIER_TOKEN=token, **locale)
+    assert answer.returncode == 0, answer.stderr
+    rows = rows_in(tmp_path / "results.csv")
+    assert {row["filename"] for row in rows} == {"ü.png", "\\xff.png", "\\xfe.png"}
+    assert {row["status"] for row in rows} == {"SUCCESS"}
+    shown = ImageUpload.objects.values_list("original_filename", flat=True)
+    assert sorted(shown) == ["ü.png", "\ufffd.png", "\ufffd.png"]
+
+
+NAMES = (
+    'quote".png', "line\nbreak.png", "R&amp;D.png", "slash&#47;.png", "back\\slash.png",
+    " space.png", "plain.png",
+)  # fmt: skip
+
+
+@pytest.fixture
+def strangely_named(tmp_path: Path) -> Path:
+    """Good files and bad ones by turns; the first two hold the same image."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number, name in enumerate(sorted(NAMES)):
+        (folder / name).write_bytes(png(30 + max(1, number), 30))
+        (folder / f"bad {name}").write_bytes(b"text")
+    return folder
+
+
+def test_rows_have_the_names_that_the_files_have_here(site: Site, strangely_named: Path) -> None:
+    TrainedModelFactory.create(slug="derma")
+    rows = classify(site, strangely_named, models=["blood", "derma"])
+    found = {(row["filename"], row["model"]): row["sha256"] for row in rows}
+    assert len(found) == len(rows)
+    for name in NAMES:
+        digest = hashlib.sha256((strangely_named / name).read_bytes()).hexdigest()
+        assert {found[name, "blood"], found[name, "derma"]} == {digest}
+        assert (f"bad {name}", "") in found
+
+
+def test_what_was_deleted_at_the_site_gives_no_other_file_its_row(
+    site: Site, strangely_named: Path
+) -> None:
+    classify(site, strangely_named)
+    ImageUpload.objects.get(original_filename="plain.png").delete()
+    rows = classify(site, strangely_named)
+    names = [row["filename"] for row in rows if row["status"] == "SUCCESS"]
+    assert set(names) == set(NAMES) - {"plain.png"}
+    refused = [row["filename"] for row in rows if row["status"] == "REJECTED"]
+    assert len(refused) == len(NAMES)
+    assert not set(refused) & set(NAMES)
+
+
+@pytest.mark.parametrize("content", ['{"parcels":{}}', "[]", "{", '{"run": {}, "parcels": [1]}'])
+def test_a_damaged_journal_is_named(site: Site, folder: Path, content: str) -> None:
+    (folder.parent / "results.csv.journal").write_text(content)
+    with pytest.raises(ClientError, match="Remove it to start anew"):
+        classify(site, folder)
+
+
+@pytest.mark.usefixtures("trained_model")
+def test_a_slash_after_the_address_makes_no_other_run(
+    live_server: LiveServer, token: str, folder: Path
+) -> None:
+    for url in (live_server.url, f"{live_server.url}/"):
+        answer = command(folder, "--url", url, MEDCLASSIFIER_TOKEN=token)
+        assert answer.returncode == 0, answer.stderr
+    journal = json.loads((folder.parent / "results.csv.journal").read_text())
+    assert journal["run"]["url"] == live_server.url
+    assert Batch.objects.count() == 1
+
+
+@pytest.mark.parametrize("url", ["foo", "127.0.0.1:8000", "ftp://site", "http://", "http://x:y"])
+def test_what_is_no_address_is_said_at_once(folder: Path, url: str) -> None:
+    answer = command(folder, "--url", url, "--token", "x")
+    assert answer.returncode == 2
+    assert "--url" in answer.stderr.splitlines()[-1]
+    assert url in answer.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("output", [".", "missing/results.csv"])
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_sent(
+    live_server: LiveServer, token: str, folder: Path, output: str
+) -> None:
+    options = ("--url", live_server.url, "--output", output)
+    answer = command(folder, *options, MEDCLASSIFIER_TOKEN=token)
+    assert answer.returncode == 2
+    assert f"--output {output}" in answer.stderr.splitlines()[-1]
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize("token", ["tökén", "two\nlines", "end\n", "two words"])
+def test_what_cannot_be_a_token_is_said(live_server: LiveServer, folder: Path, token: str) -> None:
+    answer = command(folder, "--url", live_server.url, MEDCLASSIFIER_TOKEN=token)
+    wrong = command(folder, "--url", live_server.url, MEDCLASSIFIER_TOKEN="wrong")
+    assert "cannot be a token" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.returncode == wrong.returncode == 1
 
 
 def test_a_site_that_is_down_is_named(folder: Path, no_pauses: list[float]) -> None:
     with pytest.raises(ClientError, match="cannot be reached"):
         classify(Site("http://127.0.0.1:9", "x"), folder)
     assert no_pauses == list(sites.PAUSES_SECONDS)
+    assert not (folder.parent / "results.csv.journal").exists()
