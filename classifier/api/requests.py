@@ -42,7 +42,7 @@ class BinaryField(serializers.FileField):
     """A file of whatever name and size; what is wrong with it is said by `uploads`."""
 
     default_error_messages = {  # noqa: RUF012, DRF declares it so
-        "several": "Several files were sent, and one is read here. Send them as a batch."
+        "several": "This field takes one file. Several images are sent as a batch."
     }
 
     def __init__(self, **kwargs: Any) -> None:

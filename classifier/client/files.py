@@ -11,7 +11,7 @@ from classifier.client.site import ClientError
 @contextmanager
 def written_whole(path: Path) -> Iterator[TextIO]:
     """Takes the text, in UTF-8 whatever the locale. Raises ClientError."""
-    draft = path.with_suffix(".tmp")
+    draft = path.with_name(f"{path.name}.tmp")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:
             yield file
