@@ -514,6 +514,7 @@ def write_arrays(path: Path, changes: dict[str, Any]) -> None:
         "scale": np.ones(4),
         "axes": np.zeros((4, 2)),
         "reference": np.zeros((10, 3)),
+        "spread": np.ones(10),
         "limit": np.array(1.0),
         "thresholds": np.zeros(8),
     }
@@ -543,6 +544,7 @@ def test_a_bundle_may_bring_its_uncertainty(bundle_path: Path, doubting_path: Pa
         ({"thresholds": np.zeros(7)}, "thresholds in uncertainty.npz"),
         ({"reference": np.zeros((10, 2))}, "reference in uncertainty.npz"),
         ({"reference": np.zeros((0, 3))}, "reference in uncertainty.npz"),
+        ({"spread": np.ones(9)}, "spread in uncertainty.npz"),
         ({"scale": np.array([1, 1, 1, np.nan])}, "other than finite numbers"),
         ({"limit": np.array(["1"])}, "limit in uncertainty.npz"),
         ({"centre": np.array([{}] * 4, object)}, "cannot be read"),

@@ -24,6 +24,7 @@ class Uncertainty:
         scale: (D,) what each feature is divided by.
         axes: (D, K) orthonormal principal axes of the features so scaled.
         reference: (M, K + 1) the training images as `coordinates` gives them.
+        spread: (M,) how far from each of these its neighbours lie, one on average.
         limit: () distance above which an image is taken for something else.
         thresholds: (C,) probability from which a class belongs to the prediction set.
     """
@@ -32,6 +33,7 @@ class Uncertainty:
     scale: Floats
     axes: Floats
     reference: Floats
+    spread: Floats
     limit: Floats
     thresholds: Floats
 
@@ -50,10 +52,12 @@ class Uncertainty:
 
         Nearest neighbours: Sun et al. 2022, "Out-of-distribution detection with deep nearest
         neighbors". Statistics of several layers: Lee et al. 2018, "A simple unified framework for
-        detecting out-of-distribution samples and adversarial attacks", section 2.2.
+        detecting out-of-distribution samples and adversarial attacks", section 2.2. What is far
+        among training images that lie close together is near where they lie apart: Breunig et al.
+        2000, "LOF: identifying density-based local outliers".
         """
         with np.errstate(all="ignore"):  # a network's answer may hold infinities
-            return nearest(self.coordinates(features), self.reference)
+            return nearest(self.coordinates(features), self.reference, self.spread)
 
     def in_distribution(self, features: Floats) -> Flags:
         """Which of N images look like the training data; none whose features are not finite."""
@@ -72,14 +76,24 @@ def coordinates(features: Floats, centre: Floats, scale: Floats, axes: Floats) -
     return np.column_stack([along, np.sqrt(np.maximum(beside, 0))])
 
 
-def nearest(points: Floats, reference: Floats) -> Floats:
-    """Euclidean distance (N,) of each of N points to the nearest of M."""
-    squares = (
+def nearest(points: Floats, reference: Floats, spread: Floats) -> Floats:
+    """Distance (N,) of each of N points to the nearest of M, of which each has a spread (M,).
+
+    The Euclidean distance divided by the square root of the spread, half way between that and a
+    distance in units of the spread: more of those that a shifted image made err are then beyond the
+    limit than with either.
+    """
+    shares = squared_distances(points, reference) / spread
+    return np.asarray(np.sqrt(np.maximum(shares.min(axis=1), 0)))
+
+
+def squared_distances(points: Floats, reference: Floats) -> Floats:
+    """Squared Euclidean distance (N, M) of each of N points from each of M."""
+    return np.asarray(
         np.square(points).sum(axis=1)[:, None]
         + np.square(reference).sum(axis=1)
         - 2 * points @ reference.T
     )
-    return np.asarray(np.sqrt(np.maximum(squares.min(axis=1), 0)))
 
 
 def prediction_sets(probabilities: Floats, thresholds: Floats) -> Flags:

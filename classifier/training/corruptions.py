@@ -5,6 +5,7 @@ gives as many.
 """
 
 import io
+import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -87,7 +88,7 @@ def saturation(share: float, pixels: Pixels) -> Pixels:
     return _pixels(ImageEnhance.Color(as_picture(pixels)).enhance(share), pixels)
 
 
-def gain(factors: float | tuple[float, float, float], pixels: Pixels) -> Pixels:
+def gain(factors: float | tuple[float, ...], pixels: Pixels) -> Pixels:
     """Brightness, or the colour of the light: one factor for all channels or one for each."""
     return rounded(pixels * np.asarray(factors))
 
@@ -97,12 +98,35 @@ def gamma(exponent: float, pixels: Pixels) -> Pixels:
     return rounded(255 * (pixels / 255) ** exponent)
 
 
-def stain(strengths: tuple[float, float, float], pixels: Pixels) -> Pixels:
+def stain(strengths: tuple[float, ...], pixels: Pixels) -> Pixels:
     """As if each of the three stains of `STAINS` had been stronger or weaker by a factor."""
     density = -np.log((pixels + 1.0) / 256)
     basis = STAINS / np.linalg.norm(STAINS, axis=1, keepdims=True)
     amounts = density @ np.linalg.inv(basis)
     return rounded(256 * np.exp(-(amounts * np.array(strengths)) @ basis) - 1)
+
+
+def elsewhere(pixels: Pixels) -> Pixels:
+    """As another laboratory or machine might have it: scale, stain, light and recording at once.
+
+    What changes by how much is drawn at random for each image, from its own values, and so is the
+    same every time.
+    """
+    random = np.random.default_rng(zlib.crc32(pixels.tobytes()))
+    channels = pixels.shape[-1]
+    scale = float(random.uniform(0.7, 1.4))
+    changes: list[Corruption] = [
+        partial(tight_crop if scale < 1 else wide_view, scale),
+        partial(gain, tuple(np.exp(random.normal(0, 0.05, channels)))),
+        partial(gamma, float(np.exp(random.normal(0, 0.15)))),
+        partial(blur, float(random.uniform(0, 0.015))),
+        partial(jpeg, int(random.integers(50, 96))),
+    ]
+    if channels == 3:
+        changes.insert(1, partial(stain, tuple(np.exp(random.normal(0, 0.3, 3)))))
+    for change in changes:
+        pixels = change(pixels)
+    return pixels
 
 
 COMMON: Final[Mapping[str, Corruption]] = {
@@ -125,8 +149,10 @@ COLOUR: Final[Mapping[str, Corruption]] = {
     "hue, 20° towards blue": partial(hue, -20),
     "hue, 20° towards red": partial(hue, 20),
     "half the saturation": partial(saturation, 0.5),
+    "another laboratory, drawn at random": elsewhere,
 }
 GREY: Final[Mapping[str, Corruption]] = {
     "gamma 0.7": partial(gamma, 0.7),
     "gamma 1.4": partial(gamma, 1.4),
+    "another machine, drawn at random": elsewhere,
 }

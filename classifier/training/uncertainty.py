@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.inference.features import feature_groups, feature_layers, with_features
-from classifier.inference.uncertainty import Uncertainty, coordinates, nearest
+from classifier.inference.uncertainty import (
+    Uncertainty,
+    coordinates,
+    nearest,
+    squared_distances,
+)
 from classifier.registry import Dataset
 from classifier.training import calibration
 from classifier.training.curves import Scores
@@ -23,11 +28,21 @@ from classifier.training.trainer import prediction_batch
 Floats = NDArray[np.floating]
 Labels = NDArray[np.int64]
 
+METHOD: Final = (
+    "nearest neighbour of the layers' statistics, by how far apart its own neighbours lie; "
+    "least ambiguous conformal sets"
+)
 DEFAULTS: Final = UncertaintySettings()
 AXES: Final = 64
 # Share of a layer's mean variance that is added to that of each of its features: what hardly varies
 # over the training images would otherwise decide everything.
 VARIANCE_FLOOR: Final = 0.1
+# So many training images around one say how far apart they lie there.
+NEIGHBOURS: Final = 50
+# Of images that are there many times over; nothing could be near them otherwise.
+LEAST_SPREAD: Final = 0.1
+# Distances of so many of them from all others are in memory at a time.
+_CHUNK: Final = 1024
 # Half as large as float32 in the bundle, and exact enough for distances.
 REFERENCE_TYPE: Final = np.float16
 
@@ -84,7 +99,7 @@ def calibrate_and_fit(
     facts = {
         "temperature": temperature,
         "held_out": _calibration_facts(boasted, scores),
-        "method": "nearest neighbour of the layers' statistics; least ambiguous conformal sets",
+        "method": METHOD,
         "layers": layers,
         "coverage": settings.coverage,
         "class_conditional": dataset.positive_class is not None,
@@ -140,12 +155,14 @@ def fit_uncertainty(
     # As exact as the file keeps them, so that the limit is that of the file.
     known = coordinates(training, centre, scale, axes).astype(REFERENCE_TYPE)
     reference = known.astype(np.float32)
-    distances = nearest(coordinates(validation, centre, scale, axes), reference)
+    spread = _spread(reference)
+    distances = nearest(coordinates(validation, centre, scale, axes), reference, spread)
     return Uncertainty(
         centre=centre.astype(np.float32),
         scale=scale.astype(np.float32),
         axes=axes.astype(np.float32),
         reference=reference,
+        spread=spread,
         limit=np.array(conformal_quantile(distances, settings.acceptance), np.float32),
         thresholds=_thresholds(scores, settings.coverage, by_class).astype(np.float32),
     )
@@ -162,6 +179,22 @@ def _principal_axes(scaled: Floats) -> Floats:
     """Eigenvectors (D, K) of the covariance with the K largest eigenvalues."""
     _, axes = np.linalg.eigh(scaled.T @ scaled)
     return np.asarray(axes[:, ::-1][:, :AXES])
+
+
+def _spread(reference: Floats) -> Floats:
+    """Mean distance (M,) float32 of each of M points to its nearest others, of mean one."""
+    count = min(NEIGHBOURS, len(reference) - 1)
+    chunks = (reference[start : start + _CHUNK] for start in range(0, len(reference), _CHUNK))
+    distances = np.concatenate([_mean_distance(some, reference, count) for some in chunks])
+    shares = distances / max(distances.mean(), np.finfo(np.float32).tiny)
+    return np.asarray(np.maximum(shares, LEAST_SPREAD), np.float32)
+
+
+def _mean_distance(points: Floats, reference: Floats, count: int) -> Floats:
+    """Mean distance (N,) of each point to the `count` nearest besides itself."""
+    squares = np.maximum(squared_distances(points, reference), 0)
+    closest = np.partition(squares, count, axis=1)[:, : count + 1]
+    return np.asarray(np.sqrt(closest).sum(axis=1) / count)
 
 
 def conformal_quantile(scores: Floats, share: float) -> float:

@@ -53,11 +53,13 @@ def _array_problems(path: Path, classes: int) -> Iterator[str]:
         return
     directions = arrays.get("axes", np.zeros(0))
     features, axes = directions.shape if directions.ndim == 2 else (-1, -1)
+    images = len(np.atleast_1d(arrays.get("reference", np.zeros(0))))
     shapes = {
         "centre": (features,),
         "scale": (features,),
         "axes": (features, axes),
-        "reference": (len(np.atleast_1d(arrays.get("reference", np.zeros(0)))), axes + 1),
+        "reference": (images, axes + 1),
+        "spread": (images,),
         "limit": (),
         "thresholds": (classes,),
     }

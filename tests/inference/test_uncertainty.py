@@ -47,6 +47,23 @@ def test_a_shift_in_either_layer_is_seen(fitted: Uncertainty, shift: np.ndarray)
     assert not fitted.in_distribution(features(50, 4) + shift).any()
 
 
+def test_near_is_what_is_near_for_the_images_around() -> None:
+    """Of two groups of images one lies ten times as close together as the other."""
+    generator = np.random.default_rng(9)
+    close, wide = 0.1 * generator.standard_normal((300, 4)), generator.standard_normal((300, 4))
+    known = np.concatenate([close, wide + 50])
+    fitted = fit_uncertainty(known, known, [4], scores(600, 2))
+    beside = np.array([1.0, 1.0, 1.0, 1.0])
+    near_close, near_wide = fitted.distances(np.stack([beside, beside + 50]))
+    assert near_close > 2 * near_wide
+
+
+def test_images_that_are_there_many_times_are_near_themselves() -> None:
+    known = np.concatenate([np.zeros((200, 4)), features(100, 0)[:, :4]])
+    fitted = fit_uncertainty(known, known, [4], scores(600, 2))
+    assert fitted.in_distribution(known[:5]).all()
+
+
 def test_features_that_are_no_numbers_are_not_accepted(fitted: Uncertainty) -> None:
     broken = features(3, 5)
     broken[0, 0], broken[1, 1] = np.nan, np.inf

@@ -1,6 +1,7 @@
 """From a trained network to a bundle that knows its limits, and what evaluation says of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ from classifier.training import abstention, calibration, export
 from classifier.training.corruptions import corruptions
 from classifier.training.curves import Scores
 from classifier.training.foreign import KINDS, foreign_pictures
+from classifier.training.recipe import UncertaintySettings
 from classifier.training.trainer import TrainedNetwork, predict, train
 from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 from classifier.training.verification import network_problems
@@ -138,6 +140,7 @@ def test_a_corruption_changes_an_image_and_keeps_its_shape(channels: int) -> Non
         spoilt = spoil(image)
         assert (spoilt.shape, spoilt.dtype) == (image.shape, np.uint8), name
         assert (spoilt != image).any(), name
+        np.testing.assert_array_equal(spoil(image), spoilt, name)
 
 
 def test_the_command_gives_a_bundle_its_next_version(
@@ -152,6 +155,31 @@ def test_the_command_gives_a_bundle_its_next_version(
     assert bundle.metadata["uncertainty"]["coverage"] == 0.9
     assert bundle.metadata["uncertainty"]["acceptance"] == 0.9
     assert network_problems(bundle) == []
+
+
+def test_fitting_again_undoes_what_was_fitted_before(
+    tmp_path: Path, settings: Settings, trained: TrainedNetwork
+) -> None:
+    settings.MODELS_DIR, settings.MEDMNIST_ROOT = tmp_path / "models", tmp_path / "data"
+    synthetic.write_data_file(tmp_path / "data")
+    network = keras.models.clone_model(trained.network)
+    network.set_weights(trained.network.get_weights())
+    unsure = Scores(np.array([[0.6, 0.4], [0.6, 0.4], [0.7, 0.3]]), np.array([0, 0, 1]))
+    parts = synthetic.split(200, 0), synthetic.split(100, 1)
+    fitted = calibrate_and_fit(network, *parts, BREAST, held_out=unsure)
+    calibrated = replace(trained, network=network)
+    recipe = replace(synthetic.recipe(2), uncertainty=UncertaintySettings())
+    export.export_bundle(settings.MODELS_DIR, recipe, BREAST, calibrated, DATA | COUNTS, fitted)
+    call_command("fit_uncertainty", "breast-synthetic", "--coverage=0.9", "--acceptance=0.9")
+    bundle = load_bundle(settings.MODELS_DIR / "breast-synthetic", require_evaluation=False)
+    facts = bundle.metadata["uncertainty"]
+    assert facts["temperature"] == pytest.approx(fitted.facts["temperature"], rel=1e-4)
+    assert facts["n"]["scores"] == 3
+    assert bundle.metadata["training"]["uncertainty"] == {
+        "coverage": 0.9,
+        "acceptance": 0.9,
+        "folds": 0,
+    }
 
 
 @pytest.mark.parametrize(
