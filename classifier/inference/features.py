@@ -20,7 +20,7 @@ def feature_layers(network: Any) -> list[str]:
     stand for. Of an ensemble those of the first member.
     """
     last: dict[int, str] = {}
-    for layer in network.layers:
+    for layer in _after_views(network):
         shape: Any = getattr(layer.output, "shape", ())
         if layer.name.startswith(MEMBER_PREFIX) or "Padding" in type(layer).__name__:
             continue
@@ -28,6 +28,12 @@ def feature_layers(network: Any) -> list[str]:
             last[shape[1]] = layer.name
     sides = sorted(last, reverse=True)
     return [last[side] for side in sides[:-1]]
+
+
+def _after_views(network: Any) -> list[Any]:
+    """The layers but for those that make the views of an image, in a network that has several."""
+    names = [layer.name for layer in network.layers]
+    return list(network.layers[names.index(VIEWS_LAYER) if VIEWS_LAYER in names else 0 :])
 
 
 def with_features(network: Any, layers: Sequence[str]) -> Any:

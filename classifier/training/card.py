@@ -219,9 +219,13 @@ def _refining(training: Values) -> str:
 
 
 def _views(training: Values) -> str:
-    views = training.get("views", 1)
-    seen = "its mirror image too" if views == 2 else "all its quarter turns and mirror images"
-    return f" It sees an image and {seen}, and averages the logits." if views > 1 else ""
+    views, scales = training.get("views", 1), training.get("view_scales", [1.0])
+    if views == len(scales) == 1:
+        return ""
+    seen = {1: "", 2: " and its mirror image", 8: " and all its quarter turns and mirror images"}
+    sides = ", ".join(f"{100 * scale:.0f} %" for scale in scales)
+    scaled = f", showing {sides} of the side," if len(scales) > 1 else ""
+    return f" It sees an image{seen[views]}{scaled} and averages the logits."
 
 
 def _members(training: Values) -> str:

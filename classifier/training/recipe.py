@@ -68,10 +68,11 @@ class Recipe:
     augmented data".
 
     The finished network averages what it makes of 2 or 8 `views` of an image: with its mirror
-    image, or in all the symmetries of the square; and it averages over `members`, which are trained
-    alike but for their seed, one above the other. `half_precision` stores the weights as float16,
-    in half the space. `differs_from_report` says in sentences what a recipe of the original report
-    did otherwise.
+    image, or in all the symmetries of the square. It sees each at all `view_scales`, which say how
+    much of the image's side is seen; what lies beyond the edge is mirrored. And it averages over
+    `members`, which are trained alike but for their seed, one above the other. `half_precision`
+    stores the weights as float16, in half the space. `differs_from_report` says in sentences what a
+    recipe of the original report did otherwise.
     """
 
     slug: str
@@ -98,6 +99,7 @@ class Recipe:
     refining_epochs: int = 0
     refining: Augmentation = Augmentation()
     views: Literal[1, 2, 8] = 1
+    view_scales: tuple[float, ...] = (1.0,)
     members: int = 1
     uncertainty: UncertaintySettings | None = None
     half_precision: bool = False
@@ -142,6 +144,7 @@ def _structured(values: dict[str, Any]) -> dict[str, Any]:
         "augmentation": Augmentation(**values.pop("augmentation", {})),
         "refining": Augmentation(**values.pop("refining", {})),
         "uncertainty": None if uncertainty is None else UncertaintySettings(**uncertainty),
+        "view_scales": tuple(values.pop("view_scales", (1.0,))),
         "differs_from_report": tuple(values.pop("differs_from_report", ())),
     }
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +214,7 @@ class TrainingRun:
 
     def selected_network(self) -> TrainedNetwork:
         """Give the network, with all its views and the weights of the selected epoch."""
-        network = _build_network(self.recipe, self.classes, self.training, views=self.recipe.views)
+        network = _build_network(self.recipe, self.classes, self.training, in_all_views=True)
         network.set_weights(self.checkpoint.selected)
         return TrainedNetwork(
             network,
@@ -279,15 +279,18 @@ def _be_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _build_network(recipe: Recipe, classes: int, training: Split, *, views: int = 1) -> keras.Model:
+def _build_network(
+    recipe: Recipe, classes: int, training: Split, *, in_all_views: bool = False
+) -> keras.Model:
     pixels = training.images.astype(np.float32)
     spec = ImageSpec(
         size=recipe.size,
         channels=training.images.shape[-1],
         mean=tuple(float(value) for value in pixels.mean(axis=(0, 1, 2), dtype=np.float64)),
         variance=tuple(float(value) for value in pixels.var(axis=(0, 1, 2), dtype=np.float64)),
-        views=views,
     )
+    if in_all_views:
+        spec = replace(spec, symmetries=recipe.views, scales=recipe.view_scales)
     return ARCHITECTURES[recipe.architecture](spec, classes, **recipe.network)
 
 

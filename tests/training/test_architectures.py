@@ -19,8 +19,8 @@ REPORTED_LAYERS = {
 }
 
 
-def spec(size: int = 32, views: int = 1) -> ImageSpec:
-    return ImageSpec(size, 3, (127.5,) * 3, (64.0**2,) * 3, views)
+def spec(size: int = 32, symmetries: int = 1, scales: tuple[float, ...] = (1.0,)) -> ImageSpec:
+    return ImageSpec(size, 3, (127.5,) * 3, (64.0**2,) * 3, symmetries, scales)
 
 
 def count_layers(network: keras.Model, kind: str) -> int:
@@ -89,27 +89,44 @@ def test_views_average_over_the_symmetries(architecture: str, tmp_path: Path) ->
     one = ARCHITECTURES[architecture](spec(), 8)
     pixels = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
     turned = [np.rot90(pixels, turn, axes=(1, 2)) for turn in range(4)]
-    for views, seen in {2: [pixels, pixels[:, :, ::-1]], 8: [*turned, *np.flip(turned, 2)]}.items():
-        ARCHITECTURES[architecture](spec(views=views), 8).save(tmp_path / "views.keras")
+    for count, seen in {2: [pixels, pixels[:, :, ::-1]], 8: [*turned, *np.flip(turned, 2)]}.items():
+        ARCHITECTURES[architecture](spec(symmetries=count), 8).save(tmp_path / "views.keras")
         network = keras.models.load_model(tmp_path / "views.keras")
         network.set_weights(one.get_weights())
-        logits = keras.Model(one.inputs, one.get_layer("logits").output)
-        mean = np.mean([np.asarray(logits(each)) for each in seen], axis=0)
-        np.testing.assert_allclose(np.asarray(network(pixels)), softmax(mean), atol=1e-5)
-        _assert_features_are_averaged(network, one, seen)
+        _assert_views_are_averaged(network, one, pixels, seen)
 
 
-def _assert_features_are_averaged(
-    network: keras.Model, one: keras.Model, seen: list[np.ndarray]
+def test_views_show_less_and_more_of_an_image(tmp_path: Path) -> None:
+    one = ARCHITECTURES["compact_resnet"](spec(), 8)
+    pixels = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    scales = (0.75, 1.0, 1.25)
+    built = ARCHITECTURES["compact_resnet"](spec(symmetries=2, scales=scales), 8)
+    built.save(tmp_path / "views.keras")
+    network = keras.models.load_model(tmp_path / "views.keras")
+    network.set_weights(one.get_weights())
+    around = np.pad(pixels, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="symmetric")
+    resized = [
+        np.asarray(keras.ops.image.resize(each, (32, 32)))
+        for each in (pixels[:, 4:-4, 4:-4], pixels, around)
+    ]
+    seen = [view for each in resized for view in (each, each[:, :, ::-1])]
+    _assert_views_are_averaged(network, one, pixels, seen)
+
+
+def _assert_views_are_averaged(
+    network: keras.Model, one: keras.Model, pixels: np.ndarray, seen: list[np.ndarray]
 ) -> None:
+    logits = keras.Model(one.inputs, one.get_layer("logits").output)
+    mean = np.mean([np.asarray(logits(each)) for each in seen], axis=0)
+    np.testing.assert_allclose(np.asarray(network(pixels)), softmax(mean), atol=1e-5)
     layers = feature_layers(one)
     parts = [np.asarray(with_features(one, layers)(each)[1]) for each in seen]
-    _, features = with_features(network, feature_layers(network))(seen[0])
+    _, features = with_features(network, feature_layers(network))(pixels)
     np.testing.assert_allclose(np.asarray(features), np.mean(parts, axis=0), atol=1e-3, rtol=1e-3)
 
 
 def test_a_network_with_views_gives_its_features_in_a_process_of_its_own(tmp_path: Path) -> None:
-    ARCHITECTURES["compact_resnet"](spec(views=8), 8).save(tmp_path / "views.keras")
+    ARCHITECTURES["compact_resnet"](spec(symmetries=8), 8).save(tmp_path / "views.keras")
     keras.backend.clear_session()  # names are given out from the beginning, as in a new process
     network = keras.models.load_model(tmp_path / "views.keras")
     layers = feature_layers(network)

@@ -162,12 +162,13 @@ def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
         "refining_epochs": 2,
         "refining_learning_rate": 4e-4,
         "refining": {"flip_vertical": True, "shift": 0.06, "zoom": 0.0, "fill_mode": "reflect"},
-        "views": 8,
+        "views": 2,
+        "view_scales": [0.9, 1.0, 1.1],
         "members": 4,
     }
     card = render_card(bundle_in(tmp_path / "breast", training=training))
     assert "learning rate of 0.0004, with other changes: flip vertical, shift 0.06." in card
-    assert "sees an image and all its quarter turns and mirror images" in card
+    assert "an image and its mirror image, showing 90 %, 100 %, 110 % of the side, and" in card
     assert "averages 4 networks that were trained so." in card
 
 

@@ -45,7 +45,7 @@ def logits(network: keras.Model) -> np.ndarray:
 
 @pytest.mark.parametrize("architecture", ["compact_resnet", "mobilenet_v2"])
 def test_an_ensemble_averages_the_logits_of_its_members(architecture: str, tmp_path: Path) -> None:
-    members = [ARCHITECTURES[architecture](spec(views=2), 8) for _ in range(2)]
+    members = [ARCHITECTURES[architecture](spec(symmetries=2), 8) for _ in range(2)]
     averaged(members).save(tmp_path / "ensemble.keras")
     ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
     mean = calibration.softmax(np.mean([logits(member) for member in members], axis=0))

@@ -16,15 +16,22 @@ Tensor = Any
 class ImageSpec:
     """Shape of the input images; mean and variance per channel of the training pixels.
 
-    With 2 or 8 `views` the network sees every image as its mirror image too, or in all
-    the symmetries of the square, and averages the logits.
+    With 2 or 8 `symmetries` the network sees every image as its mirror image too, or in all those
+    of the square; each of these at all `scales`, which say how much of the image's side is seen.
+    It averages the logits.
     """
 
     size: int
     channels: int
     mean: tuple[float, ...]
     variance: tuple[float, ...]
-    views: int = 1
+    symmetries: int = 1
+    scales: tuple[float, ...] = (1.0,)
+
+    @property
+    def views(self) -> int:
+        """How many times the network sees an image."""
+        return self.symmetries * len(self.scales)
 
 
 def pixel_input(spec: ImageSpec) -> Tensor:
@@ -32,10 +39,25 @@ def pixel_input(spec: ImageSpec) -> Tensor:
     pixels = keras.Input((spec.size, spec.size, spec.channels), name="pixels")
     if spec.views == 1:
         return pixels
-    return layers.Concatenate(axis=0, name=VIEWS_LAYER)(_symmetric(pixels, spec.views))
+    scaled = [_scaled(pixels, scale, spec.size) for scale in spec.scales]
+    views = [view for each in scaled for view in _symmetric(each, spec.symmetries)]
+    return layers.Concatenate(axis=0, name=VIEWS_LAYER)(views)
 
 
-def _symmetric(pixels: Tensor, views: int) -> list[Tensor]:
+def _scaled(pixels: Tensor, scale: float, size: int) -> Tensor:
+    """From nearer, or from farther with mirrored surroundings: as `augmentation.zoomed` does."""
+    margin = round(size * (scale - 1) / 2)
+    if margin == 0:
+        return pixels
+    if margin < 0:
+        seen = layers.Cropping2D(-margin)(pixels)
+    else:
+        seen = ops.pad(pixels, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "symmetric")
+    # Not layers.Resizing, which takes a call that does not say so for one in training.
+    return ops.image.resize(seen, (size, size))
+
+
+def _symmetric(pixels: Tensor, count: int) -> list[Tensor]:
     """Each halving of what is left to choose doubles the views: mirrored, upside down, transposed.
 
     The last takes square images.
@@ -45,7 +67,7 @@ def _symmetric(pixels: Tensor, views: int) -> list[Tensor]:
         partial(ops.flip, axis=2),
         partial(ops.flip, axis=1),
         partial(ops.transpose, axes=(0, 2, 1, 3)),
-    )[: views.bit_length() - 1]:
+    )[: count.bit_length() - 1]:
         seen += [change(each) for each in seen]
     return seen
 
