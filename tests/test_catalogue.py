@@ -66,7 +66,7 @@ def test_bundles_broken_in_every_way_are_named_and_the_rest_serve(
         "not-evaluated": lambda path: (path / "evaluation.json").unlink(),
         "other-weights": lambda path: (path / "model.keras").write_bytes(b"others"),
         "no-weights": lambda path: (path / "model.keras").unlink(),
-        "old-version": lambda path: edit(path / "metadata.json", version=3),
+        "unlisted-version": lambda path: edit(path / "metadata.json", version=99),
     }
     shipped = {path.name for path in models_dir.iterdir() if path.is_dir()}
     for slug, damage in broken.items():
