@@ -162,14 +162,16 @@ def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
         "refining_epochs": 2,
         "refining_learning_rate": 4e-4,
         "refining": {"flip_vertical": True, "shift": 0.06, "zoom": 0.0, "fill_mode": "reflect"},
-        "views": 2,
-        "view_scales": [0.9, 1.0, 1.1],
+        "views": 8,
         "members": 4,
     }
     card = render_card(bundle_in(tmp_path / "breast", training=training))
     assert "learning rate of 0.0004, with other changes: flip vertical, shift 0.06." in card
-    assert "an image and its mirror image, showing 90 %, 100 %, 110 % of the side, and" in card
+    assert "sees an image and all its quarter turns and mirror images" in card
     assert "averages 4 networks that were trained so." in card
+    scaled = training | {"views": 2, "view_scales": [0.9, 1.0, 1.1]}
+    card = render_card(bundle_in(tmp_path / "scaled", training=scaled))
+    assert "an image and its mirror image, showing 90 %, 100 %, 110 % of the side, and" in card
 
 
 def test_of_a_model_from_elsewhere_all_that_is_known_is_told(tmp_path: Path) -> None:
