@@ -3,8 +3,9 @@
 Measured on the test split, on the same images spoilt, on those of other datasets and on drawings.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,19 +19,23 @@ from classifier.inference.preprocessing import model_view
 from classifier.inference.uncertainty import Uncertainty
 from classifier.registry import Bundle, Crop, datasets
 from classifier.training.calibration import at_temperature, log_loss
-from classifier.training.corruptions import corruptions
+from classifier.training.corruptions import Corruption, corruptions
 from classifier.training.curves import reliability
 from classifier.training.data import Split, source_of
 from classifier.training.evaluation import expected_calibration_error
 from classifier.training.foreign import KINDS, foreign_pictures
 from classifier.training.intervals import wilson_interval
-from classifier.training.trainer import prediction_batch
+from classifier.training.prediction import Listener, nobody, outputs
 
 Flags = NDArray[np.bool_]
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Images = NDArray[np.uint8]
+# Makes images (N, size, size, channels) when they are wanted: all at once would need gigabytes.
+Source = Callable[[], Images]
 
 PICTURES_OF_A_KIND: Final = 300
+AS_THEY_ARE: Final = "test images"
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,23 @@ class Answers:
 class Doubter:
     """A bundle's network with its uncertainty, as the application runs them."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, network: keras.Model, listener: Listener = nobody) -> None:
         assert bundle.uncertainty_path, "the bundle has no uncertainty file"  # noqa: S101
-        network = keras.models.load_model(bundle.weights_path, compile=False)
+        self.bundle = bundle
         self._network = with_features(network, bundle.uncertainty_layers or ())
         self._uncertainty = Uncertainty.read(bundle.uncertainty_path)
+        self._listener = listener
 
-    def answers(self, images: NDArray[np.uint8]) -> Answers:
-        """For images (N, size, size, channels)."""
-        probabilities, features = self._network.predict(
-            images, batch_size=prediction_batch(images), verbose=0
+    def answers_to_all(self, sources: Mapping[str, Source]) -> dict[str, Answers]:
+        """By the names of the sources, whose images are made one source after the other."""
+        return {
+            name: self._answers(source(), f"{name} ({number} of {len(sources)})")
+            for number, (name, source) in enumerate(sources.items(), start=1)
+        }
+
+    def _answers(self, images: Images, which: str) -> Answers:
+        probabilities, features = outputs(
+            self._network, images, which=which, listener=self._listener
         )
         return Answers(
             np.asarray(probabilities, np.float64),
@@ -68,13 +80,15 @@ class Doubter:
         )
 
 
-def uncertainty_figures(bundle: Bundle, split: Split, data_root: Path) -> dict[str, Any]:
-    """Compute the section for a bundle that has an uncertainty file.
+def uncertainty_figures(doubter: Doubter, split: Split, data_root: Path) -> dict[str, Any]:
+    """Compute the section for a bundle on the images of a split.
 
     Other datasets' test images count where their files lie under `data_root`.
     """
-    doubter, facts = Doubter(bundle), bundle.metadata["uncertainty"]
-    home = doubter.answers(split.images)
+    bundle, facts = doubter.bundle, doubter.bundle.metadata["uncertainty"]
+    foreign, spoilt = _foreign_images(bundle, data_root), _spoilt_images(bundle, split)
+    answers = doubter.answers_to_all({AS_THEY_ARE: lambda: split.images, **foreign, **spoilt})
+    home = answers[AS_THEY_ARE]
     return {
         "coverage": coverage(home.sets, split.labels) | {"target": facts["coverage"]},
         "per_class": coverage_by_class(home.sets, split.labels, bundle.classes),
@@ -82,13 +96,9 @@ def uncertainty_figures(bundle: Bundle, split: Split, data_root: Path) -> dict[s
         "acceptance": share(home.accepted) | {"target": facts["acceptance"]},
         "flagged": share(home.flagged),
         "errors_flagged": share(home.flagged[is_wrong(home, split.labels)]),
-        "rejection": [
-            {"images": name} | share(~doubter.answers(images).accepted)
-            for name, images in _foreign_images(bundle, data_root)
-        ],
+        "rejection": [{"images": name} | share(~answers[name].accepted) for name in foreign],
         "corruptions": [
-            {"corruption": name} | spoilt_figures(doubter.answers(images), split.labels)
-            for name, images in _spoilt_images(bundle, split)
+            {"corruption": name} | spoilt_figures(answers[name], split.labels) for name in spoilt
         ],
         "calibration": _calibration(home.probabilities, split.labels, facts["temperature"]),
     }
@@ -137,26 +147,41 @@ def spoilt_figures(answers: Answers, labels: Labels) -> dict[str, Any]:
     }
 
 
-Named = tuple[str, NDArray[np.uint8]]
+def _spoilt_images(bundle: Bundle, split: Split) -> dict[str, Source]:
+    return {
+        name: partial(_spoilt, spoil, split.images)
+        for name, spoil in corruptions(bundle.channels).items()
+    }
 
 
-def _spoilt_images(bundle: Bundle, split: Split) -> Iterable[Named]:
-    for name, spoil in corruptions(bundle.channels).items():
-        yield name, np.stack([spoil(image) for image in split.images])
+def _spoilt(spoil: Corruption, images: Images) -> Images:
+    return np.stack([spoil(image) for image in images])
 
 
-def _foreign_images(bundle: Bundle, data_root: Path) -> Iterable[Named]:
+def _foreign_images(bundle: Bundle, data_root: Path) -> dict[str, Source]:
+    paths = {
+        slug: data_root / source_of(other, bundle.input_size).file_name
+        for slug, other in datasets().items()
+        if slug != bundle.dataset.slug
+    }
+    others = {
+        slug: partial(_test_images, bundle, path) for slug, path in paths.items() if path.exists()
+    }
+    drawn = {kind: partial(_drawn, bundle, kind) for kind in KINDS}
+    return {**others, **drawn}
+
+
+def _test_images(bundle: Bundle, path: Path) -> Images:
+    with np.load(path) as stored:
+        return _views(bundle, map(Image.fromarray, stored["test_images"]))
+
+
+def _drawn(bundle: Bundle, kind: str) -> Images:
+    return _views(bundle, foreign_pictures(kind, PICTURES_OF_A_KIND))
+
+
+def _views(bundle: Bundle, pictures: Iterable[Image.Image]) -> Images:
     """Brought to the model's input as uploads are."""
-    for slug, other in datasets().items():
-        path = data_root / source_of(other, bundle.input_size).file_name
-        if slug != bundle.dataset.slug and path.exists():
-            with np.load(path) as stored:
-                yield slug, _views(bundle, map(Image.fromarray, stored["test_images"]))
-    for kind in KINDS:
-        yield kind, _views(bundle, foreign_pictures(kind, PICTURES_OF_A_KIND))
-
-
-def _views(bundle: Bundle, pictures: Iterable[Image.Image]) -> NDArray[np.uint8]:
     return np.stack(
         [
             model_view(

@@ -14,7 +14,8 @@ from keras import layers
 from classifier.inference.features import MEMBER_PREFIX
 from classifier.training.checkpoint import Record
 from classifier.training.data import Split
-from classifier.training.trainer import TrainedNetwork, predict, validation_record
+from classifier.training.prediction import predict
+from classifier.training.trainer import TrainedNetwork, validation_record
 
 
 def joined_networks(members: Sequence[TrainedNetwork], validation: Split) -> TrainedNetwork:

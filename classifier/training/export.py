@@ -18,15 +18,16 @@ import numpy as np
 from classifier import registry
 from classifier.registry import Bundle, Dataset
 from classifier.training import evaluation
-from classifier.training.abstention import uncertainty_figures
+from classifier.training.abstention import Doubter, uncertainty_figures
 from classifier.training.card_files import replace_file, write_card, write_cards
 from classifier.training.checkpoint import Record
 from classifier.training.curves import Scores
 from classifier.training.data import Split, SplitName, checksum, load_split
 from classifier.training.intervals import wilson_interval
 from classifier.training.precision import halve_precision
+from classifier.training.prediction import Listener, nobody, predict
 from classifier.training.recipe import Recipe
-from classifier.training.trainer import TrainedNetwork, predict
+from classifier.training.trainer import TrainedNetwork
 from classifier.training.uncertainty import FittedUncertainty
 
 WEIGHTS_FILE = "model.keras"
@@ -219,7 +220,9 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     )
 
 
-def evaluate_bundle(bundle: Bundle, path: Path, *, with_uncertainty: bool = True) -> dict[str, Any]:
+def evaluate_bundle(
+    bundle: Bundle, path: Path, *, with_uncertainty: bool = True, listener: Listener = nobody
+) -> dict[str, Any]:
     """Compute a bundle's figures on the test split of a data file in MedMNIST's layout.
 
     Where the dataset has a positive class, the scores that the bundle was calibrated with fix the
@@ -232,13 +235,14 @@ def evaluate_bundle(bundle: Bundle, path: Path, *, with_uncertainty: bool = True
     test = _split(bundle, path, "test")
     figures = evaluation.evaluate(
         test.labels,
-        predict(network, test.images),
+        predict(network, test.images, which="test images", listener=listener),
         bundle.classes,
         positive=positive,
         validation=_held_out(bundle, network, path) if positive else None,
     )
     if bundle.uncertainty_path and with_uncertainty:
-        figures["uncertainty"] = uncertainty_figures(bundle, test, path.parent)
+        doubter = Doubter(bundle, network, listener)
+        figures["uncertainty"] = uncertainty_figures(doubter, test, path.parent)
     return {"split": "test"} | figures
 
 

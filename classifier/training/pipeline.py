@@ -21,9 +21,10 @@ from classifier.training.curves import Scores
 from classifier.training.data import Source, Split, SplitName, fetch, load_split, source_of
 from classifier.training.ensemble import joined_networks
 from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
-from classifier.training.progress import download_progress, training_progress
+from classifier.training.prediction import predict
+from classifier.training.progress import download_progress, images_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
-from classifier.training.trainer import TrainedNetwork, predict, train
+from classifier.training.trainer import TrainedNetwork, train
 from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
 FOLDS = 5
@@ -115,14 +116,17 @@ def _uncertainty(
 ) -> FittedUncertainty | None:
     if recipe.uncertainty is None:
         return None
-    return calibrate_and_fit(
-        trained.network,
-        data.training,
-        data.validation,
-        dataset,
-        held_out=_out_of_fold_scores(recipe, data, checkpoint_dir, resume),
-        settings=recipe.uncertainty,
-    )
+    held_out = _out_of_fold_scores(recipe, data, checkpoint_dir, resume)
+    with images_progress(recipe.slug) as listener:
+        return calibrate_and_fit(
+            trained.network,
+            data.training,
+            data.validation,
+            dataset,
+            held_out=held_out,
+            settings=recipe.uncertainty,
+            listener=listener,
+        )
 
 
 def _out_of_fold_scores(
@@ -194,7 +198,8 @@ def cross_validate_recipe(
 def evaluate_on_test(bundle: Bundle, data_root: Path) -> dict[str, Any]:
     """Evaluate on the dataset's own test split and write evaluation.json. Raises DataError."""
     path, source = obtain(bundle.dataset, bundle.input_size, data_root)
-    figures = evaluate_bundle(bundle, path)
+    with images_progress(bundle.slug) as listener:
+        figures = evaluate_bundle(bundle, path, listener=listener)
     write_evaluation(bundle, figures, data_facts(path, source.md5))
     return figures
 

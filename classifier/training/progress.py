@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -14,6 +15,7 @@ from rich.progress import (
 )
 
 from classifier.training.checkpoint import Record
+from classifier.training.prediction import Listener as ImagesListener
 from classifier.training.trainer import Listener
 from classifier.training.trainer import Progress as TrainingProgress
 
@@ -49,6 +51,17 @@ def _epoch_line(record: Record) -> str:
         f"{record['accuracy']:.4f}; validation: loss {record['val_loss']:.4f}, accuracy "
         f"{record['val_accuracy']:.4f}, AUC {record['val_auc']:.4f}; {record['seconds']:.0f} s"
     )
+
+
+@contextmanager
+def images_progress(title: str) -> Iterator[ImagesListener]:
+    """Show which images are predicted and how far it is, beside what a command prints."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda which, done, total: progress.update(
+            task, description=f"{title}: {which}", completed=done, total=total
+        )
 
 
 @contextmanager

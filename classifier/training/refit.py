@@ -13,6 +13,7 @@ from classifier.training.curves import Scores
 from classifier.training.data import load_split
 from classifier.training.export import write_bundle
 from classifier.training.pipeline import obtain
+from classifier.training.progress import images_progress
 from classifier.training.recipe import UncertaintySettings
 from classifier.training.uncertainty import calibrate_and_fit
 
@@ -33,9 +34,16 @@ def refit_bundle(bundle: Bundle, data_root: Path, settings: UncertaintySettings)
     if "logits" not in {layer.name for layer in network.layers}:
         raise registry.BundleError(bundle.slug, ['Its network has no layer named "logits".'])
     held_out = _uncalibrated(bundle, network)
-    fitted = calibrate_and_fit(
-        network, training, validation, bundle.dataset, held_out=held_out, settings=settings
-    )
+    with images_progress(bundle.slug) as listener:
+        fitted = calibrate_and_fit(
+            network,
+            training,
+            validation,
+            bundle.dataset,
+            held_out=held_out,
+            settings=settings,
+            listener=listener,
+        )
     history = bundle.path / registry.HISTORY_FILE
     return write_bundle(
         bundle.path.parent,

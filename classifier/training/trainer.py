@@ -18,12 +18,10 @@ from classifier.training.augmentation import augment
 from classifier.training.averaging import AveragedWeights
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
 from classifier.training.data import Split
+from classifier.training.prediction import predict
 from classifier.training.recipe import Recipe
 
 CHECKPOINT_FILE = "checkpoint.npz"
-PREDICTION_BATCH = 256
-# Of large images fewer at a time, so that their feature maps fit into memory.
-PREDICTION_PIXELS = PREDICTION_BATCH * 64 * 64
 
 
 class ResumeError(RuntimeError):
@@ -233,17 +231,6 @@ class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.listener(Progress(self.epoch, batch + 1, self.batches))
-
-
-def predict(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Give the probabilities (N, classes) float64 of images (N, size, size, channels) uint8."""
-    probabilities = network.predict(images, batch_size=prediction_batch(images), verbose=0)
-    return np.asarray(probabilities, np.float64)
-
-
-def prediction_batch(images: NDArray[np.uint8]) -> int:
-    """Give how many of the images (N, size, size, channels) to predict at once."""
-    return min(PREDICTION_BATCH, max(1, PREDICTION_PIXELS // images[0, :, :, 0].size))
 
 
 def validation_record(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Record:

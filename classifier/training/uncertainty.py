@@ -22,8 +22,8 @@ from classifier.training import calibration
 from classifier.training.curves import Scores
 from classifier.training.data import Split
 from classifier.training.evaluation import expected_calibration_error
+from classifier.training.prediction import Listener, nobody, outputs
 from classifier.training.recipe import UncertaintySettings
-from classifier.training.trainer import prediction_batch
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.int64]
@@ -74,6 +74,7 @@ def calibrate_and_fit(
     held_out: Scores | None = None,
     layers: Sequence[str] | None = None,
     settings: UncertaintySettings = DEFAULTS,
+    listener: Listener = nobody,
 ) -> FittedUncertainty:
     """Fold the best temperature into the network's weights, and fit its uncertainty.
 
@@ -83,14 +84,16 @@ def calibrate_and_fit(
     """
     layers = feature_layers(network) if layers is None else list(layers)
     both = with_features(network, layers)
-    _, known = _outputs(both, training.images)
-    probabilities, features = _outputs(both, validation.images)
-    boasted = held_out or Scores(probabilities, validation.labels)
+    _, known = outputs(both, training.images, which="training images", listener=listener)
+    probabilities, features = outputs(
+        both, validation.images, which="validation images", listener=listener
+    )
+    boasted = held_out or Scores(probabilities.astype(np.float64), validation.labels)
     temperature, scores = _calibrated(boasted)
     calibration.fold_temperature(network, temperature)
     fitted = fit_uncertainty(
-        known,
-        features,
+        known.astype(np.float64),
+        features.astype(np.float64),
         feature_groups(network, layers),
         scores,
         settings=settings,
@@ -127,13 +130,6 @@ def _calibration_facts(before: Scores, after: Scores) -> dict[str, float]:
         "log_loss": calibration.log_loss(after.labels, after.probabilities),
         "log_loss_before": calibration.log_loss(before.labels, before.probabilities),
     }
-
-
-def _outputs(
-    both: keras.Model, images: NDArray[np.uint8]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    probabilities, features = both.predict(images, batch_size=prediction_batch(images), verbose=0)
-    return np.asarray(probabilities, np.float64), np.asarray(features, np.float64)
 
 
 def fit_uncertainty(

@@ -14,7 +14,8 @@ from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.registry import Bundle, datasets
 from classifier.training import evaluation, export
 from classifier.training.foreign import foreign_pictures
-from classifier.training.trainer import predict, train
+from classifier.training.prediction import predict
+from classifier.training.trainer import train
 from classifier.training.uncertainty import calibrate_and_fit
 from tests.factories import ImageUploadFactory, PredictionFactory
 from tests.training import synthetic

@@ -9,8 +9,9 @@ import pytest
 from classifier.inference.features import feature_layers, with_features
 from classifier.training import calibration, pipeline
 from classifier.training.ensemble import averaged, joined_networks
+from classifier.training.prediction import predict
 from classifier.training.recipe import RecipeError, UncertaintySettings
-from classifier.training.trainer import TrainedNetwork, predict
+from classifier.training.trainer import TrainedNetwork
 from tests.training import synthetic
 from tests.training.test_architectures import ARCHITECTURES, spec
 

@@ -156,7 +156,10 @@ def test_the_commands_make_a_new_model_without_code(
 
     call_command("evaluate_model", "own-model")
     call_command("verify_bundles")
-    assert "own-model: sound" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "own-model: sound" in printed.out
+    assert "own-model: test images" in printed.err
+    assert "48/48" in printed.err
     evaluation = json.loads((folders / "models/own-model/evaluation.json").read_text())
     assert evaluation["data"]["file"] == "breastmnist.npz"
     assert evaluation["operating_point"]["positive"] == "malignant"

@@ -16,8 +16,9 @@ from classifier.training import abstention, calibration, export
 from classifier.training.corruptions import corruptions
 from classifier.training.curves import Scores
 from classifier.training.foreign import KINDS, foreign_pictures
+from classifier.training.prediction import predict
 from classifier.training.recipe import UncertaintySettings
-from classifier.training.trainer import TrainedNetwork, predict, train
+from classifier.training.trainer import TrainedNetwork, train
 from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 from classifier.training.verification import network_problems
 from tests.training import synthetic

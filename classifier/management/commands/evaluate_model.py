@@ -29,13 +29,15 @@ class Command(BaseCommand):
         from classifier.training.data import DataError
         from classifier.training.export import evaluate_bundle
         from classifier.training.pipeline import evaluate_on_test
+        from classifier.training.progress import images_progress
 
         try:
             bundle = registry.load_bundle(
                 settings.MODELS_DIR / options["slug"], require_evaluation=False
             )
             if options["data"]:
-                figures = evaluate_bundle(bundle, options["data"])
+                with images_progress(bundle.slug) as listener:
+                    figures = evaluate_bundle(bundle, options["data"], listener=listener)
             else:
                 figures = evaluate_on_test(bundle, settings.MEDMNIST_ROOT)
         except (registry.BundleError, DataError) as error:
