@@ -287,6 +287,7 @@ def test_curves_that_no_page_can_draw_are_named(bundle_path: Path, key: str, val
     ("edit", "sentence"),
     [
         (lambda values: values["intervals"].update(balanced_accuracy=[0.9]), "intervals.balanced"),
+        (lambda values: values["intervals"].update(ece_by_chance=[0.2, 0.1]), "ece_by_chance in"),
         (lambda values: values["intervals"].update(weighted_avg=None), "intervals.weighted_avg.f1"),
         (lambda values: values["per_class"][0].update(intervals={}), "intervals of 'basophil' in"),
         (lambda values: values["operating_point"].pop("intervals"), "operating_point in evaluati"),

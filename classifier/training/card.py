@@ -93,9 +93,22 @@ def _test_table(bundle: Bundle, evaluation: Values) -> str:
         (title, reported(bundle, name), measured(evaluation, name))
         for name, title in (REPORT_ROWS | MORE_ROWS).items()
     ]
-    if bundle.metadata["reported"]:
-        return f"{heading}\n\n{table(['figure', 'reported', 'measured'], rows)}"
-    return f"{heading}\n\n{table(['figure', 'measured'], [(row[0], row[2]) for row in rows])}"
+    figures = (
+        table(["figure", "reported", "measured"], rows)
+        if bundle.metadata["reported"]
+        else table(["figure", "measured"], [(row[0], row[2]) for row in rows])
+    )
+    return "\n\n".join(filter(None, [heading, figures, _calibration_by_chance(evaluation)]))
+
+
+def _calibration_by_chance(evaluation: Values) -> str:
+    if "ece_by_chance" not in evaluation["intervals"]:
+        return ""
+    low, high = evaluation["intervals"]["ece_by_chance"]
+    return (
+        f"Were its confidence exactly right, chance alone would give {evaluation['n']:,} images an "
+        f"expected calibration error of {low:.4f}–{high:.4f} in 95 % of cases."
+    )
 
 
 def _validation_sentence(training: Values) -> str:

@@ -106,17 +106,21 @@ def _thinned(counts: Labels) -> Floats:
     return rates[np.unique(np.searchsorted(along, np.linspace(0, along[-1], ROC_POINTS)))]
 
 
-def reliability(
-    labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS
-) -> list[dict[str, Any]]:
-    """Give mean confidence, accuracy and count of each equal-width bin of the confidence.
+def confidence_bins(probabilities: Floats) -> Labels:
+    """Give the number (N,), from 0, of the equal-width bin of each image's confidence.
 
-    Bins are open on the left and closed on the right (Guo et al. 2017, "On calibration of modern
-    neural networks", section 2); empty ones are left out.
+    Bins are open on the left and closed on the right: Guo et al. 2017, "On calibration of modern
+    neural networks", section 2.
     """
+    index = np.ceil(probabilities.max(axis=1) * CALIBRATION_BINS).astype(np.int64) - 1
+    return np.asarray(np.clip(index, 0, CALIBRATION_BINS - 1), np.int64)
+
+
+def reliability(labels: Labels, probabilities: Floats) -> list[dict[str, Any]]:
+    """Give mean confidence, accuracy and count of each of `confidence_bins`, but for empty ones."""
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    index = confidence_bins(probabilities)
     return [
         {
             "confidence": float(confidence[index == each].mean()),

@@ -11,11 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.training.curves import Scores, binary_auc, operating_point, reliability, roc
+from classifier.training.curves import (
+    CALIBRATION_BINS,
+    Scores,
+    binary_auc,
+    confidence_bins,
+    operating_point,
+    reliability,
+    roc,
+)
 from classifier.training.intervals import (
+    BOOTSTRAP_CHUNK,
+    BOOTSTRAP_CHUNKS,
     Interval,
     bootstrap_interval,
     matrix_intervals,
+    percentiles,
     wilson_interval,
 )
 
@@ -64,7 +75,8 @@ def evaluate(
 def intervals(labels: Labels, probabilities: Floats, matrix: Labels) -> dict[str, Any]:
     """Give 95 % intervals: Wilson for accuracy, bootstrap for the others.
 
-    Weighted recall is accuracy by another name, and has its interval.
+    Weighted recall is accuracy by another name, and has its interval. The calibration error has
+    none; `ece_by_chance` says where it would lie if the confidence were right.
     """
     share = list(wilson_interval(int(np.trace(matrix)), len(labels)))
     drawn = matrix_intervals(_weighted_figures, matrix)
@@ -72,6 +84,8 @@ def intervals(labels: Labels, probabilities: Floats, matrix: Labels) -> dict[str
         "accuracy": share,
         "auc": list(auc_interval(labels, probabilities)),
         "balanced_accuracy": list(drawn["balanced_accuracy"]),
+        "brier": list(brier_interval(labels, probabilities)),
+        "ece_by_chance": list(calibration_error_by_chance(probabilities)),
         "weighted_avg": {
             "precision": list(drawn["precision"]),
             "recall": share,
@@ -179,12 +193,44 @@ def expected_calibration_error(labels: Labels, probabilities: Floats) -> float:
 
     Guo et al. 2017, "On calibration of modern neural networks", equation 3.
     """
-    bins = reliability(labels, probabilities)
-    gaps = [each["count"] * abs(each["accuracy"] - each["confidence"]) for each in bins]
-    return float(sum(gaps) / len(labels))
+    correct = probabilities.argmax(axis=1) == labels
+    return float(_calibration_errors(correct[None], probabilities)[0])
+
+
+def _calibration_errors(correct: NDArray[np.bool_], probabilities: Floats) -> Floats:
+    """Give the error (R,) for R ways (R, N) in which the predictions could have been right."""
+    gaps = correct - probabilities.max(axis=1)
+    bins = confidence_bins(probabilities)[:, None] == np.arange(CALIBRATION_BINS)
+    return np.asarray(np.abs(gaps @ bins).sum(axis=1) / len(probabilities), np.float64)
+
+
+def calibration_error_by_chance(probabilities: Floats) -> Interval:
+    """Where 95 % of the errors lie of a model whose confidence is exactly right, for N images.
+
+    Chance alone makes accuracy and confidence differ in bins of few images. Bröcker and Smith 2007,
+    "Increasing the reliability of reliability diagrams", consistency resampling.
+    """
+    generator = np.random.default_rng(0)
+    confidence = probabilities.max(axis=1)
+    drawn = (
+        generator.random((BOOTSTRAP_CHUNK, len(confidence))) < confidence
+        for _ in range(BOOTSTRAP_CHUNKS)
+    )
+    errors = [_calibration_errors(correct, probabilities) for correct in drawn]
+    return percentiles(np.concatenate(errors))
 
 
 def brier_score(labels: Labels, probabilities: Floats) -> float:
     """Mean over images of the squared error summed over all classes, 0–2 (Brier 1950)."""
+    return float(_squared_errors(labels, probabilities).mean())
+
+
+def brier_interval(labels: Labels, probabilities: Floats) -> Interval:
+    """95 % percentile bootstrap of `brier_score`."""
+    errors = _squared_errors(labels, probabilities)
+    return bootstrap_interval(lambda counts: counts @ errors / len(errors), labels)
+
+
+def _squared_errors(labels: Labels, probabilities: Floats) -> Floats:
     truth = np.eye(probabilities.shape[1])[labels]
-    return float(np.square(probabilities - truth).sum(axis=1).mean())
+    return np.asarray(np.square(probabilities - truth).sum(axis=1), np.float64)

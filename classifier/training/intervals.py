@@ -39,10 +39,11 @@ def bootstrap_interval(
     """
     generator = np.random.default_rng(0)
     values = [figure(_stratified_counts(labels, generator)) for _ in range(BOOTSTRAP_CHUNKS)]
-    return _percentiles(np.concatenate(values), level)
+    return percentiles(np.concatenate(values), level)
 
 
-def _percentiles(values: NDArray[np.float64], level: float) -> Interval:
+def percentiles(values: NDArray[np.float64], level: float = 0.95) -> Interval:
+    """Give the range of values (R,) that leaves out equally many at either end."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -72,4 +73,4 @@ def matrix_intervals(
     total = int(matrix.sum())
     draws = generator.multinomial(total, matrix.ravel() / total, BOOTSTRAP_CHUNKS * BOOTSTRAP_CHUNK)
     rows = [figures(draw.reshape(matrix.shape)) for draw in draws]
-    return {name: _percentiles(np.array([row[name] for row in rows]), level) for name in rows[0]}
+    return {name: percentiles(np.array([row[name] for row in rows]), level) for name in rows[0]}

@@ -113,6 +113,18 @@ def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
     assert "sensitivity 0.8810 (0.8000–0.9500) of 42 malignant images" in card
 
 
+def test_the_calibration_error_is_told_with_that_of_chance(tmp_path: Path) -> None:
+    bundle = bundle_in(tmp_path / "breast")
+    assert bundle.evaluation
+    assert "chance" not in render_card(bundle)
+    bundle.evaluation["intervals"] |= {"ece_by_chance": [0.03, 0.0881], "brier": [0.1, 0.2]}
+    card = render_card(bundle)
+    assert (
+        "chance alone would give 100 images an expected calibration error of 0.0300–0.0881" in card
+    )
+    assert "| Brier score | 0.1000 (0.1000–0.2000) |" in card
+
+
 def test_cross_validation_is_told_with_its_spread(tmp_path: Path) -> None:
     card = render_card(bundle_in(tmp_path / "breast"))
     assert "5-fold cross-validation of the recipe over all 780 images" in card

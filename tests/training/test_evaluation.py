@@ -121,6 +121,29 @@ def test_certain_and_right_is_perfectly_calibrated() -> None:
     assert evaluation.brier_score(labels, np.eye(3)) == 0
 
 
+def test_chance_makes_the_calibration_error_of_a_model_that_is_right_about_itself(
+    scores: Scores,
+) -> None:
+    """Labels drawn from the probabilities themselves, which are then exactly right."""
+    _, probabilities = scores
+    generator = np.random.default_rng(7)
+    drawn = [
+        np.array([generator.choice(len(row), p=row) for row in probabilities]) for _ in range(200)
+    ]
+    errors = [evaluation.expected_calibration_error(labels, probabilities) for labels in drawn]
+    low, high = evaluation.calibration_error_by_chance(probabilities)
+    assert (low, high) == pytest.approx(np.quantile(errors, [0.025, 0.975]), rel=0.2)
+
+
+def test_the_brier_score_has_the_interval_of_resampled_images(scores: Scores) -> None:
+    labels, probabilities = scores
+    errors = np.square(probabilities - np.eye(probabilities.shape[1])[labels]).sum(axis=1)
+    assert evaluation.brier_score(labels, probabilities) == pytest.approx(errors.mean())
+    drawn = np.random.default_rng(7).choice(errors, (2000, len(errors))).mean(axis=1)
+    low, high = evaluation.brier_interval(labels, probabilities)
+    assert (low, high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), rel=0.1)
+
+
 def test_wilson_interval_of_published_values() -> None:
     """Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263 and 0 of 20."""
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
