@@ -3,46 +3,70 @@
 Keras is imported inside the functions: see `classifier.inference.loader`.
 """
 
+import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 # Stacks the symmetric views of each image, where a network averages over them.
 VIEWS_LAYER: Final = "views"
-# Begins the names of all layers of an ensemble that are not of its first member.
+# Begins the names of all layers of an ensemble's members that were trained like its first.
 MEMBER_PREFIX: Final = "member_"
+# Begins those of members that were trained otherwise.
+FURTHER_PREFIX: Final = "further_"
 
 
 def feature_layers(network: Any) -> list[str]:
     """Layers whose statistics tell whether an image looks like the training data, finest first.
 
     The last layer of feature maps at each resolution but the coarsest, which the pooled features
-    stand for. Of an ensemble those of the first member.
+    stand for. Of an ensemble those of the first member, and of members that were trained otherwise:
+    what one was taught to overlook, another may see.
     """
+    further = {_further(layer.name) for layer in network.layers} - {""}
+    return [name for prefix in ("", *sorted(further)) for name in _layers_of(network, prefix)]
+
+
+def _further(name: str) -> str:
+    """What the names of a further member's layers begin with; empty for layers of the others."""
+    found = re.match(rf"{FURTHER_PREFIX}\d+_", name)
+    return found[0] if found else ""
+
+
+def _layers_of(network: Any, prefix: str) -> list[str]:
+    """Those of one member, the names of whose layers begin with a prefix."""
+    own = _after_views(network, prefix)
     last: dict[int, str] = {}
-    for layer in _after_views(network):
+    for layer in own:
         shape: Any = getattr(layer.output, "shape", ())
-        if layer.name.startswith(MEMBER_PREFIX) or "Padding" in type(layer).__name__:
-            continue
-        if len(shape) == 4:
+        if len(shape) == 4 and "Padding" not in type(layer).__name__:
             last[shape[1]] = layer.name
-    sides = sorted(last, reverse=True)
-    return [last[side] for side in sides[:-1]]
+    finer = sorted(last, reverse=True)[:-1]
+    # The pooled features of the first member need no name: see with_features.
+    pooled = [layer.name for layer in own if "Pooling" in type(layer).__name__] if prefix else []
+    return [last[side] for side in finer] + pooled[-1:]
 
 
-def _after_views(network: Any) -> list[Any]:
-    """The layers but for those that make the views of an image, in a network that has several."""
-    names = [layer.name for layer in network.layers]
-    return list(network.layers[names.index(VIEWS_LAYER) if VIEWS_LAYER in names else 0 :])
+def _after_views(network: Any, prefix: str) -> list[Any]:
+    """A member's layers but for those that make the views of an image, where there are several."""
+    own = [
+        layer
+        for layer in network.layers
+        if _further(layer.name) == prefix and not layer.name.startswith(MEMBER_PREFIX)
+    ]
+    names = [layer.name for layer in own]
+    views = prefix + VIEWS_LAYER
+    return own[names.index(views) if views in names else 0 :]
 
 
 def with_features(network: Any, layers: Sequence[str]) -> Any:
     """The network with two outputs: probabilities (N, classes) and features (N, features).
 
     The features are mean and standard deviation of each channel of the named layers, over the
-    positions in the image, and then the pooled features that the layer "logits" takes; all of them
-    averaged over the views of an image, where there are several. Raises ValueError where a layer is
-    absent.
+    positions in the image, or what they give where that has no positions, and then the pooled
+    features that the layer "logits" takes; all of them averaged over the views of an image, where
+    there are several. Raises ValueError where a layer is absent.
     """
     import keras
 
@@ -59,11 +83,11 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
 def _statistics(views: int, tensors: Sequence[Any]) -> Any:
     import keras
 
-    *maps, pooled = tensors
-    parts = [
-        reduce(each, axis=(1, 2)) for each in maps for reduce in (keras.ops.mean, keras.ops.std)
-    ]
-    features = keras.ops.concatenate([*parts, pooled], axis=-1)
+    def of_channels(maps: Any) -> list[Any]:
+        return [reduce(maps, axis=(1, 2)) for reduce in (keras.ops.mean, keras.ops.std)]
+
+    parts = [of_channels(each) if len(each.shape) == 4 else [each] for each in tensors]
+    features = keras.ops.concatenate([*chain.from_iterable(parts)], axis=-1)
     if views == 1:
         return features
     return keras.ops.mean(keras.ops.reshape(features, (views, -1, features.shape[-1])), axis=0)
@@ -71,7 +95,8 @@ def _statistics(views: int, tensors: Sequence[Any]) -> Any:
 
 def feature_groups(network: Any, layers: Sequence[str]) -> list[int]:
     """How many of the features of `with_features` come from each layer; the pooled ones last."""
-    widths = [2 * network.get_layer(name).output.shape[-1] for name in layers]
+    shapes = [network.get_layer(name).output.shape for name in layers]
+    widths = [shape[-1] * (2 if len(shape) == 4 else 1) for shape in shapes]
     return [*widths, _pooled(network).shape[-1]]
 
 

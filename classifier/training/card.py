@@ -242,8 +242,19 @@ def _views(training: Values) -> str:
 
 
 def _members(training: Values) -> str:
-    members = training.get("members", 1)
-    return f" It averages {members} networks that were trained so." if members > 1 else ""
+    members, further = training.get("members", 1), training.get("further_members", [])
+    alike = f" It averages {members} networks that were trained so." if members > 1 else ""
+    return alike + "".join(map(_further_member, further))
+
+
+def _further_member(changes: Values) -> str:
+    names = {"augmentation", "refining"} & changes.keys()
+    told = {**changes, **{name: _changes(changes[name]) for name in names}}
+    settings = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
+    return (
+        " It averages its logits with those of a further network, trained likewise but for "
+        f"{settings}."
+    )
 
 
 def _optimisation(training: Values) -> str:

@@ -5,27 +5,37 @@ ensembles"; here the logits are averaged, so that one temperature calibrates the
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from classifier.inference.features import MEMBER_PREFIX
+from classifier.inference.features import FURTHER_PREFIX, MEMBER_PREFIX
+from classifier.training.calibration import fold_temperature
 from classifier.training.checkpoint import Record
 from classifier.training.data import Split
 from classifier.training.prediction import predict
+from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork, validation_record
 
 
-def joined_networks(members: Sequence[TrainedNetwork], validation: Split) -> TrainedNetwork:
-    """Give members that were trained for equally many epochs as one; their history is the mean.
+def joined_networks(
+    members: Sequence[TrainedNetwork], validation: Split, recipe: Recipe
+) -> TrainedNetwork:
+    """Give the members of a recipe as one.
 
-    Its seconds are the sum.
+    Its history is the mean of those trained for as many epochs as the first, its seconds are the
+    sum of all.
     """
     if len(members) == 1:
         return members[0]
-    network = averaged([member.network for member in members])
+    network = averaged(
+        [member.network for member in members],
+        alike=recipe.members,
+        shares=recipe.member_shares(),
+    )
     probabilities = predict(network, validation.images)
     return TrainedNetwork(
         network,
@@ -35,21 +45,31 @@ def joined_networks(members: Sequence[TrainedNetwork], validation: Split) -> Tra
     )
 
 
-def averaged(networks: Sequence[keras.Model]) -> keras.Model:
+def averaged(
+    networks: Sequence[keras.Model], *, alike: int, shares: Sequence[float]
+) -> keras.Model:
     """Build the network of the mean logits, from pixels (N, size, size, channels) in 0–255.
 
-    All networks take the same input. The layers of the first keep their names.
+    All networks take the same input, and each has a share in the mean; together they are one. The
+    layers of the first keep their names; those of the others tell whether a network is among the
+    first `alike`, which were trained alike.
     """
     pixels = keras.Input(networks[0].input_shape[1:], name="pixels")
-    members = [_on(pixels, network, number) for number, network in enumerate(networks, start=1)]
+    prefixes = ["", *(f"{MEMBER_PREFIX}{number}_" for number in range(2, alike + 1))]
+    prefixes += [f"{FURTHER_PREFIX}{number}_" for number in range(1, len(networks) - alike + 1)]
+    members = [
+        _on(pixels, network, prefix) for network, prefix in zip(networks, prefixes, strict=True)
+    ]
+    for member, share in zip(members, shares, strict=True):
+        # In its weights, so that the layer that averages is one of Keras's own.
+        fold_temperature(member, 1 / (share * len(members)))
     logits = layers.Average()([member.layers[-1].input for member in members])
     probabilities = layers.Softmax(name="probabilities", dtype="float32")(logits)
     return keras.Model(pixels, probabilities)
 
 
-def _on(pixels: Any, network: keras.Model, number: int) -> keras.Model:
-    """A copy of a member that takes its input from `pixels`."""
-    prefix = "" if number == 1 else f"{MEMBER_PREFIX}{number}_"
+def _on(pixels: Any, network: keras.Model, prefix: str) -> keras.Model:
+    """A copy of a member that takes its input from `pixels`, with a prefix to all names."""
 
     def renamed(operation: Any) -> Any:
         config = operation.get_config()
@@ -61,10 +81,14 @@ def _on(pixels: Any, network: keras.Model, number: int) -> keras.Model:
 
 
 def _history(histories: Sequence[list[Record]]) -> list[Record]:
-    return [_mean(records) for records in zip(*histories, strict=True)]
+    alike = [each for each in histories if len(each) == len(histories[0])]
+    seconds = [sum(each["seconds"] for each in epoch if each) for epoch in zip_longest(*histories)]
+    return [
+        _mean(records) | {"seconds": round(each, 1)}
+        for *records, each in zip(*alike, seconds, strict=False)
+    ]
 
 
 def _mean(records: Sequence[Record]) -> Record:
-    seconds = sum(record["seconds"] for record in records)
     mean = {name: float(np.mean([record[name] for record in records])) for name in records[0]}
-    return mean | {"epoch": records[0]["epoch"], "seconds": round(seconds, 1)}
+    return mean | {"epoch": records[0]["epoch"]}

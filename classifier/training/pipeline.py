@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +76,19 @@ def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> Trainin
 def _train(
     recipe: Recipe, data: TrainingData, checkpoint_dir: Path, resume: bool
 ) -> TrainedNetwork:
-    """Train all members of a recipe, each with a seed and a folder of its own."""
+    """Train all members of a recipe, each in a folder of its own."""
+    recipes = recipe.member_recipes()
     members = [
         _train_member(
-            replace(recipe, seed=recipe.seed + number),
-            f" ({number + 1} of {recipe.members})" if recipe.members > 1 else "",
+            each,
+            f" ({number} of {len(recipes)})" if len(recipes) > 1 else "",
             data,
-            checkpoint_dir / f"member_{number + 1}",
+            checkpoint_dir / f"member_{number}",
             resume,
         )
-        for number in range(recipe.members)
+        for number, each in enumerate(recipes, start=1)
     ]
-    return joined_networks(members, data.validation)
+    return joined_networks(members, data.validation, recipe)
 
 
 def _train_member(
@@ -157,7 +158,8 @@ def _check(recipe: Recipe) -> None:
     if recipe.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise RecipeError(f"There is no architecture {recipe.architecture!r}. Known: {known}.")
-    if recipe.members > 1 and recipe.selection != "last":
+    recipe.member_shares()
+    if len(recipe.member_recipes()) > 1 and recipe.selection != "last":
         raise RecipeError("The members of an ensemble all end with the last epoch.")
     if recipe.uncertainty and recipe.uncertainty.folds:
         _check_folds(recipe)

@@ -70,9 +70,10 @@ class Recipe:
     The finished network averages what it makes of 2 or 8 `views` of an image: with its mirror
     image, or in all the symmetries of the square. It sees each at all `view_scales`, which say how
     much of the image's side is seen; what lies beyond the edge is mirrored. And it averages over
-    `members`, which are trained alike but for their seed, one above the other. `half_precision`
-    stores the weights as float16, in half the space. `differs_from_report` says in sentences what a
-    recipe of the original report did otherwise.
+    `members`, which are trained alike but for their seed, one above the other, and over
+    `further_members`, of which each says what it has instead of the recipe's own fields, and may
+    say its `share` in the mean. `half_precision` stores the weights as float16, in half the space.
+    `differs_from_report` says in sentences what a recipe of the original report did otherwise.
     """
 
     slug: str
@@ -101,11 +102,32 @@ class Recipe:
     views: Literal[1, 2, 8] = 1
     view_scales: tuple[float, ...] = (1.0,)
     members: int = 1
+    further_members: tuple[dict[str, Any], ...] = ()
+    share: float | None = None
     uncertainty: UncertaintySettings | None = None
     half_precision: bool = False
     seed: int = 1
     reported: dict[str, float] | None = None
     differs_from_report: tuple[str, ...] = ()
+
+    def member_recipes(self) -> list["Recipe"]:
+        """Give one recipe for each network that the finished one averages over."""
+        alone: dict[str, Any] = {"members": 1, "further_members": ()}
+        return [
+            replace(self, **alone | {"seed": self.seed + number} | changes)
+            for number, changes in enumerate([{}] * self.members + list(self.further_members))
+        ]
+
+    def member_shares(self) -> list[float]:
+        """Give the share of each network's logits in the mean; those without divide the rest.
+
+        Raises RecipeError where nothing is left for them.
+        """
+        given = [recipe.share for recipe in self.member_recipes()]
+        rest = 1 - sum(share for share in given if share is not None)
+        if rest <= 0:
+            raise RecipeError(f"The shares of {self.slug}'s further members leave no rest.")
+        return [rest / given.count(None) if share is None else share for share in given]
 
     @property
     def main_epochs(self) -> int:
@@ -132,7 +154,9 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
         raise RecipeError(f"There is no recipe named {slug!r}. Known recipes: {known}.")
     values = tomllib.loads((directory / f"{slug}.toml").read_text(encoding="utf-8"))
     try:
-        return Recipe(slug=slug, **_structured(values))
+        recipe = Recipe(slug=slug, **_structured(values))
+        recipe.member_recipes()
+        return recipe
     except TypeError as error:
         raise RecipeError(f"{slug}.toml: {error}") from error
 
@@ -140,12 +164,24 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
 def _structured(values: dict[str, Any]) -> dict[str, Any]:
     """Turn the tables and arrays of a TOML file into what a Recipe has in their place."""
     uncertainty = values.pop("uncertainty", None)
-    return values | {
-        "augmentation": Augmentation(**values.pop("augmentation", {})),
-        "refining": Augmentation(**values.pop("refining", {})),
-        "uncertainty": None if uncertainty is None else UncertaintySettings(**uncertainty),
-        "view_scales": tuple(values.pop("view_scales", (1.0,))),
-        "differs_from_report": tuple(values.pop("differs_from_report", ())),
+    further = [values | _augmentations(values) for values in values.pop("further_members", ())]
+    return (
+        values
+        | _augmentations(values)
+        | {
+            "uncertainty": None if uncertainty is None else UncertaintySettings(**uncertainty),
+            "further_members": tuple(further),
+            "view_scales": tuple(values.pop("view_scales", (1.0,))),
+            "differs_from_report": tuple(values.pop("differs_from_report", ())),
+        }
+    )
+
+
+def _augmentations(values: Mapping[str, Any]) -> dict[str, Augmentation]:
+    return {
+        name: Augmentation(**values[name])
+        for name in ("augmentation", "refining")
+        if name in values
     }
 
 

@@ -181,6 +181,14 @@ def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
     assert "learning rate of 0.0004, with other changes: flip vertical, shift 0.06." in card
     assert "sees an image and all its quarter turns and mirror images" in card
     assert "averages 4 networks that were trained so." in card
+    plainly = {"epochs": 36, "refining_epochs": 0, "augmentation": {"shift": 0.06, "zoom": 0.0}}
+    card = render_card(
+        bundle_in(tmp_path / "two", training=training | {"further_members": [plainly]})
+    )
+    assert (
+        "averages its logits with those of a further network, trained likewise but for epochs 36; "
+        "refining epochs 0; augmentation shift 0.06."
+    ) in card
     scaled = training | {"views": 2, "view_scales": [0.9, 1.0, 1.1]}
     card = render_card(bundle_in(tmp_path / "scaled", training=scaled))
     assert "an image and its mirror image, showing 90 %, 100 %, 110 % of the side, and" in card

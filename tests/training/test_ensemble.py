@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from classifier.inference.features import feature_layers, with_features
+from classifier.inference.features import feature_groups, feature_layers, with_features
 from classifier.training import calibration, pipeline
 from classifier.training.ensemble import averaged, joined_networks
 from classifier.training.prediction import predict
-from classifier.training.recipe import RecipeError, UncertaintySettings
+from classifier.training.recipe import RecipeError, UncertaintySettings, resolve_recipe
 from classifier.training.trainer import TrainedNetwork
 from tests.training import synthetic
 from tests.training.test_architectures import ARCHITECTURES, spec
@@ -47,28 +47,52 @@ def logits(network: keras.Model) -> np.ndarray:
 @pytest.mark.parametrize("architecture", ["compact_resnet", "mobilenet_v2"])
 def test_an_ensemble_averages_the_logits_of_its_members(architecture: str, tmp_path: Path) -> None:
     members = [ARCHITECTURES[architecture](spec(symmetries=2), 8) for _ in range(2)]
-    averaged(members).save(tmp_path / "ensemble.keras")
+    averaged(members, alike=2, shares=[0.5, 0.5]).save(tmp_path / "ensemble.keras")
     ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
     mean = calibration.softmax(np.mean([logits(member) for member in members], axis=0))
     np.testing.assert_allclose(predict(ensemble, PIXELS), mean, atol=1e-5)
 
-    first = with_features(members[0], feature_layers(members[0]))(PIXELS.astype(np.float32))[1]
-    features = with_features(ensemble, feature_layers(ensemble))(PIXELS.astype(np.float32))[1]
-    np.testing.assert_allclose(np.asarray(features), np.asarray(first), rtol=1e-4, atol=1e-4)
+    first, features = features_of(members[0]), features_of(ensemble)
+    np.testing.assert_allclose(features, first, rtol=1e-4, atol=1e-4)
 
     calibration.fold_temperature(ensemble, 2.0)
     cooled = calibration.at_temperature(mean, 2.0)
     np.testing.assert_allclose(predict(ensemble, PIXELS), cooled, atol=1e-5)
 
 
+def features_of(network: keras.Model) -> np.ndarray:
+    layers = feature_layers(network)
+    return np.asarray(with_features(network, layers)(PIXELS.astype(np.float32))[1])
+
+
+def test_what_a_member_trained_otherwise_sees_counts_too(tmp_path: Path) -> None:
+    build = ARCHITECTURES["compact_resnet"]
+    members = [build(spec(symmetries=2), 8, widths=widths) for widths in ((8, 16, 32), (4, 8, 24))]
+    averaged(members, alike=1, shares=[0.7, 0.3]).save(tmp_path / "ensemble.keras")
+    ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
+    shares = calibration.softmax(0.7 * logits(members[0]) + 0.3 * logits(members[1]))
+    np.testing.assert_allclose(predict(ensemble, PIXELS), shares, atol=1e-5)
+    assert sum(feature_groups(ensemble, feature_layers(ensemble))) == features_of(ensemble).shape[1]
+    first, second = map(features_of, members)
+    # The pooled features of the first come last, as in every network.
+    both = np.column_stack([first[:, :-32], second, first[:, -32:]])
+    np.testing.assert_allclose(features_of(ensemble), both, rtol=1e-4, atol=1e-4)
+
+
 def test_the_history_of_an_ensemble_is_the_mean(tmp_path: Path) -> None:
     network = ARCHITECTURES["dnn_relu"](spec(synthetic.SIZE), 2)
-    histories = [[{"epoch": 1, "loss": loss, "seconds": 2.0}] for loss in (1.0, 3.0)]
+    lines = [{"epoch": epoch, "loss": 1.0, "seconds": 2.0} for epoch in (1, 2)]
+    histories = [lines, [line | {"loss": 3.0} for line in lines], [lines[0] | {"loss": 9.0}]]
     part = synthetic.split(8, 0)
     members = [TrainedNetwork(network, 1, history, {}) for history in histories]
     images = np.repeat(part.images, 3, axis=3)
-    joined = joined_networks(members, type(part)(images, part.labels))
-    assert joined.history == [{"epoch": 1, "loss": 2.0, "seconds": 4.0}]
+    recipe = resolve_recipe("own", OVERRIDES | {"members": 3})
+    joined = joined_networks(members, type(part)(images, part.labels), recipe)
+    # The third was trained for less long: its losses are those of other epochs, its time counts.
+    assert joined.history == [
+        {"epoch": 1, "loss": 2.0, "seconds": 6.0},
+        {"epoch": 2, "loss": 2.0, "seconds": 4.0},
+    ]
 
 
 def test_a_recipe_trains_members_and_folds(tmp_path: Path) -> None:
@@ -80,6 +104,17 @@ def test_a_recipe_trains_members_and_folds(tmp_path: Path) -> None:
         "scores": 96,
     }
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_recipe_trains_a_further_member_its_own_way(tmp_path: Path) -> None:
+    narrower = {"network": {"widths": [4], "blocks": [1]}}
+    ways: list[dict[str, object]] = [{}, narrower, {"further_members": (narrower,)}]
+    first, second, both = (
+        train_bundle(tmp_path / str(number), members=1, uncertainty=None, **way)
+        for number, way in enumerate(ways)
+    )
+    assert both.parameters == first.parameters + second.parameters
+    assert both.metadata["training"]["further_members"] == [narrower]
 
 
 def test_an_ensemble_selects_no_epoch(tmp_path: Path) -> None:

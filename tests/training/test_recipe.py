@@ -51,6 +51,49 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
         load_recipe("typo", tmp_path)
 
 
+ENSEMBLE = """
+title = "T"
+dataset = "bloodmnist"
+architecture = "compact_resnet"
+size = 28
+epochs = 9
+members = 2
+
+[augmentation]
+zoom = 0.1
+
+[[further_members]]
+epochs = 4
+augmentation = {shift = 0.2}
+"""
+
+
+def test_a_further_member_has_what_it_says_instead_of_the_recipes_own(tmp_path: Path) -> None:
+    (tmp_path / "three.toml").write_text(ENSEMBLE)
+    *alike, further = load_recipe("three", tmp_path).member_recipes()
+    assert [(each.seed, each.epochs, each.augmentation.zoom) for each in alike] == [
+        (1, 9, 0.1),
+        (2, 9, 0.1),
+    ]
+    assert (further.seed, further.epochs, further.size) == (3, 4, 28)
+    assert further.augmentation == Augmentation(shift=0.2)
+
+
+def test_who_says_no_share_divides_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "three.toml").write_text(ENSEMBLE + "share = 0.2\n")
+    recipe = load_recipe("three", tmp_path)
+    assert recipe.member_shares() == pytest.approx([0.4, 0.4, 0.2])
+    (tmp_path / "three.toml").write_text(ENSEMBLE + "share = 1.0\n")
+    with pytest.raises(RecipeError, match="leave no rest"):
+        load_recipe("three", tmp_path).member_shares()
+
+
+def test_an_unknown_key_of_a_further_member_is_named(tmp_path: Path) -> None:
+    (tmp_path / "typo.toml").write_text(ENSEMBLE + "speed = 3\n")
+    with pytest.raises(RecipeError, match=r"typo\.toml: .*'speed'"):
+        load_recipe("typo", tmp_path)
+
+
 def test_flips_and_transpose_give_the_eight_symmetries() -> None:
     image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
     settings = Augmentation(flip_horizontal=True, flip_vertical=True, transpose=True)
