@@ -43,9 +43,10 @@ def _layers_of(network: Any, prefix: str) -> list[str]:
         if len(shape) == 4 and "Padding" not in type(layer).__name__:
             last[shape[1]] = layer.name
     finer = sorted(last, reverse=True)[:-1]
-    # The pooled features of the first member need no name: see with_features.
-    pooled = [layer.name for layer in own if "Pooling" in type(layer).__name__] if prefix else []
-    return [last[side] for side in finer] + pooled[-1:]
+    pooled = network.get_layer(f"{prefix}logits").input
+    # Those of the first member need no name: see with_features.
+    named = [layer.name for layer in own if prefix and layer.output is pooled]
+    return [last[side] for side in finer] + named
 
 
 def _after_views(network: Any, prefix: str) -> list[Any]:
@@ -64,20 +65,22 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
     """The network with two outputs: probabilities (N, classes) and features (N, features).
 
     The features are mean and standard deviation of each channel of the named layers, over the
-    positions in the image, or what they give where that has no positions, and then the pooled
+    positions in the image, or a layer's output itself where that is a vector, and then the pooled
     features that the layer "logits" takes; all of them averaged over the views of an image, where
     there are several. Raises ValueError where a layer is absent.
     """
     import keras
 
-    maps = [network.get_layer(name).output for name in layers]
+    chosen = [network.get_layer(name).output for name in layers]
     # In one layer with a name of its own: single operations would get names that may be taken.
     statistics = keras.layers.Lambda(
         partial(_statistics, _view_count(network)),
         output_shape=(sum(feature_groups(network, layers)),),
         name="features",
     )
-    return keras.Model(network.inputs, [network.outputs[0], statistics([*maps, _pooled(network)])])
+    return keras.Model(
+        network.inputs, [network.outputs[0], statistics([*chosen, _pooled(network)])]
+    )
 
 
 def _statistics(views: int, tensors: Sequence[Any]) -> Any:

@@ -32,7 +32,7 @@ Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
 # Makes images (N, size, size, channels) when they are wanted: all at once would need gigabytes.
-Source = Callable[[], Images]
+ImageMaker = Callable[[], Images]
 
 PICTURES_OF_A_KIND: Final = 300
 AS_THEY_ARE: Final = "test images"
@@ -62,11 +62,11 @@ class Doubter:
         self._uncertainty = Uncertainty.read(bundle.uncertainty_path)
         self._listener = listener
 
-    def answers_to_all(self, sources: Mapping[str, Source]) -> dict[str, Answers]:
-        """By the names of the sources, whose images are made one source after the other."""
+    def answers_to_all(self, makers: Mapping[str, ImageMaker]) -> dict[str, Answers]:
+        """By the names of the makers, which make their images one after the other."""
         return {
-            name: self._answers(source(), f"{name} ({number} of {len(sources)})")
-            for number, (name, source) in enumerate(sources.items(), start=1)
+            name: self._answers(make(), f"{name} ({number} of {len(makers)})")
+            for number, (name, make) in enumerate(makers.items(), start=1)
         }
 
     def _answers(self, images: Images, which: str) -> Answers:
@@ -147,7 +147,7 @@ def spoilt_figures(answers: Answers, labels: Labels) -> dict[str, Any]:
     }
 
 
-def _spoilt_images(bundle: Bundle, split: Split) -> dict[str, Source]:
+def _spoilt_images(bundle: Bundle, split: Split) -> dict[str, ImageMaker]:
     return {
         name: partial(_spoilt, spoil, split.images)
         for name, spoil in corruptions(bundle.channels).items()
@@ -158,7 +158,7 @@ def _spoilt(spoil: Corruption, images: Images) -> Images:
     return np.stack([spoil(image) for image in images])
 
 
-def _foreign_images(bundle: Bundle, data_root: Path) -> dict[str, Source]:
+def _foreign_images(bundle: Bundle, data_root: Path) -> dict[str, ImageMaker]:
     paths = {
         slug: data_root / source_of(other, bundle.input_size).file_name
         for slug, other in datasets().items()

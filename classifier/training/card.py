@@ -1,6 +1,7 @@
 """The model card: what a bundle is, for people, generated from its metadata and evaluation."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from classifier.registry import Bundle
 from classifier.training.card_limits import limits
@@ -106,8 +107,8 @@ def _calibration_by_chance(evaluation: Values) -> str:
         return ""
     low, high = evaluation["intervals"]["ece_by_chance"]
     return (
-        f"Were its confidence exactly right, chance alone would give {evaluation['n']:,} images an "
-        f"expected calibration error of {low:.4f}–{high:.4f} in 95 % of cases."
+        "A perfectly calibrated model with these confidences would show an expected calibration "
+        f"error of {low:.4f}–{high:.4f} on {evaluation['n']:,} images in 95 % of cases."
     )
 
 
@@ -248,13 +249,24 @@ def _members(training: Values) -> str:
 
 
 def _further_member(changes: Values) -> str:
-    names = {"augmentation", "refining"} & changes.keys()
-    told = {**changes, **{name: _changes(changes[name]) for name in names}}
-    settings = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
+    share = f" (share in the mean: {100 * changes['share']:.0f} %)" if "share" in changes else ""
+    settings = "; ".join(
+        f"{name.replace('_', ' ')} {_setting(name, value)}"
+        for name, value in changes.items()
+        if name != "share"
+    )
     return (
-        " It averages its logits with those of a further network, trained likewise but for "
+        f" It averages its logits with those of a further network{share}, trained likewise but for "
         f"{settings}."
     )
+
+
+def _setting(name: str, value: Any) -> str:
+    if name in {"augmentation", "refining"}:
+        return _changes(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return str(value)
 
 
 def _optimisation(training: Values) -> str:

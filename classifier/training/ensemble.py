@@ -5,7 +5,6 @@ ensembles"; here the logits are averaged, so that one temperature calibrates the
 """
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 import keras
@@ -26,8 +25,8 @@ def joined_networks(
 ) -> TrainedNetwork:
     """Give the members of a recipe as one.
 
-    Its history is the mean of those trained for as many epochs as the first, its seconds are the
-    sum of all.
+    Its history is the mean of those that were trained alike, its seconds are the sum; those of the
+    others count in the last epoch.
     """
     if len(members) == 1:
         return members[0]
@@ -40,7 +39,7 @@ def joined_networks(
     return TrainedNetwork(
         network,
         members[0].selected_epoch,
-        _history([member.history for member in members]),
+        _history([member.history for member in members], recipe.members),
         validation_record(validation.labels, probabilities),
     )
 
@@ -80,15 +79,13 @@ def _on(pixels: Any, network: keras.Model, prefix: str) -> keras.Model:
     return copy
 
 
-def _history(histories: Sequence[list[Record]]) -> list[Record]:
-    alike = [each for each in histories if len(each) == len(histories[0])]
-    seconds = [sum(each["seconds"] for each in epoch if each) for epoch in zip_longest(*histories)]
-    return [
-        _mean(records) | {"seconds": round(each, 1)}
-        for *records, each in zip(*alike, seconds, strict=False)
-    ]
+def _history(histories: Sequence[list[Record]], alike: int) -> list[Record]:
+    means = [_mean(records) for records in zip(*histories[:alike], strict=True)]
+    further = sum(record["seconds"] for each in histories[alike:] for record in each)
+    return [*means[:-1], means[-1] | {"seconds": round(means[-1]["seconds"] + further, 1)}]
 
 
 def _mean(records: Sequence[Record]) -> Record:
+    seconds = sum(record["seconds"] for record in records)
     mean = {name: float(np.mean([record[name] for record in records])) for name in records[0]}
-    return mean | {"epoch": records[0]["epoch"]}
+    return mean | {"epoch": records[0]["epoch"], "seconds": round(seconds, 1)}

@@ -76,7 +76,7 @@ def intervals(labels: Labels, probabilities: Floats, matrix: Labels) -> dict[str
     """Give 95 % intervals: Wilson for accuracy, bootstrap for the others.
 
     Weighted recall is accuracy by another name, and has its interval. The calibration error has
-    none; `ece_by_chance` says where it would lie if the confidence were right.
+    none; `ece_by_chance` says where that of a perfectly calibrated model would lie.
     """
     share = list(wilson_interval(int(np.trace(matrix)), len(labels)))
     drawn = matrix_intervals(_weighted_figures, matrix)
@@ -205,10 +205,11 @@ def _calibration_errors(correct: NDArray[np.bool_], probabilities: Floats) -> Fl
 
 
 def calibration_error_by_chance(probabilities: Floats) -> Interval:
-    """Where 95 % of the errors lie of a model whose confidence is exactly right, for N images.
+    """Give the range of 95 % of the errors of a model whose confidence is exactly right.
 
-    Chance alone makes accuracy and confidence differ in bins of few images. Bröcker and Smith 2007,
-    "Increasing the reliability of reliability diagrams", consistency resampling.
+    Chance alone makes accuracy and confidence differ in bins of few images. After the consistency
+    resampling of Bröcker and Smith 2007, "Increasing the reliability of reliability diagrams", but
+    with the confidence of the N images as it is. Always with the same seed.
     """
     generator = np.random.default_rng(0)
     confidence = probabilities.max(axis=1)
@@ -226,9 +227,9 @@ def brier_score(labels: Labels, probabilities: Floats) -> float:
 
 
 def brier_interval(labels: Labels, probabilities: Floats) -> Interval:
-    """95 % percentile bootstrap of `brier_score`."""
+    """95 % percentile bootstrap of `brier_score`, whatever the class of an image."""
     errors = _squared_errors(labels, probabilities)
-    return bootstrap_interval(lambda counts: counts @ errors / len(errors), labels)
+    return bootstrap_interval(lambda counts: counts @ errors / len(errors), np.zeros_like(labels))
 
 
 def _squared_errors(labels: Labels, probabilities: Floats) -> Floats:

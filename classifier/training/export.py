@@ -227,8 +227,8 @@ def evaluate_bundle(
 
     Where the dataset has a positive class, the scores that the bundle was calibrated with fix the
     threshold of the operating point, or else those of the file's validation split. The figures of
-    the bundle's uncertainty, where it has any, take some twenty times as long as the others. Raises
-    DataError when the file cannot be read.
+    the bundle's uncertainty, where it has any, take some twenty times as long as the others;
+    `listener` hears how far they are. Raises DataError when the file cannot be read.
     """
     network = keras.models.load_model(bundle.weights_path, compile=False)
     positive = bundle.dataset.positive_class

@@ -43,7 +43,7 @@ def bootstrap_interval(
 
 
 def percentiles(values: NDArray[np.float64], level: float = 0.95) -> Interval:
-    """Give the range of values (R,) that leaves out equally many at either end."""
+    """Give the range of a share `level` of the values (R,), in their middle."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

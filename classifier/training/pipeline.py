@@ -155,11 +155,11 @@ def _fold_trainer(recipe: Recipe, resume: bool) -> FoldTrainer:
 
 
 def _check(recipe: Recipe) -> None:
-    if recipe.architecture not in ARCHITECTURES:
+    members = recipe.member_recipes()
+    for architecture in {member.architecture for member in members} - ARCHITECTURES.keys():
         known = ", ".join(ARCHITECTURES)
-        raise RecipeError(f"There is no architecture {recipe.architecture!r}. Known: {known}.")
-    recipe.member_shares()
-    if len(recipe.member_recipes()) > 1 and recipe.selection != "last":
+        raise RecipeError(f"There is no architecture {architecture!r}. Known: {known}.")
+    if len(members) > 1 and recipe.selection != "last":
         raise RecipeError("The members of an ensemble all end with the last epoch.")
     if recipe.uncertainty and recipe.uncertainty.folds:
         _check_folds(recipe)

@@ -1,16 +1,41 @@
 """Declarative training recipes: one TOML file per model, read into frozen dataclasses."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from classifier.registry import Dataset, datasets
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 
 Selection = Literal["last", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_auc"]
+
+# What a further member may have of its own; it takes the same images as the first, in as many
+# views.
+OF_ONE_MEMBER: Final = {
+    "architecture",
+    "network",
+    "seed",
+    "epochs",
+    "augmentation",
+    "optimizer",
+    "learning_rate",
+    "weight_decay",
+    "warmup_epochs",
+    "batch_size",
+    "label_smoothing",
+    "weight_averaging",
+    "class_weights",
+    "refining_epochs",
+    "refining_learning_rate",
+    "refining",
+    "share",
+}
+
+# Below it a member is not worth its time; and of several shares the rest is never exactly nothing.
+SMALLEST_SHARE: Final = 0.01
 
 
 class RecipeError(ValueError):
@@ -72,8 +97,9 @@ class Recipe:
     much of the image's side is seen; what lies beyond the edge is mirrored. And it averages over
     `members`, which are trained alike but for their seed, one above the other, and over
     `further_members`, of which each says what it has instead of the recipe's own fields, and may
-    say its `share` in the mean. `half_precision` stores the weights as float16, in half the space.
-    `differs_from_report` says in sentences what a recipe of the original report did otherwise.
+    say its `share` in the mean; see `OF_ONE_MEMBER`. `half_precision` stores the weights as
+    float16, in half the space. `differs_from_report` says in sentences what a recipe of the
+    original report did otherwise.
     """
 
     slug: str
@@ -103,30 +129,33 @@ class Recipe:
     view_scales: tuple[float, ...] = (1.0,)
     members: int = 1
     further_members: tuple[dict[str, Any], ...] = ()
-    share: float | None = None
     uncertainty: UncertaintySettings | None = None
     half_precision: bool = False
     seed: int = 1
     reported: dict[str, float] | None = None
     differs_from_report: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raise RecipeError where a further member has what it cannot have."""
+        for changes in self.further_members:
+            if others := changes.keys() - OF_ONE_MEMBER:
+                names = ", ".join(map(repr, sorted(others)))
+                raise RecipeError(f"{self.slug}: a further member cannot have its own {names}.")
+        if min(self.member_shares()) < SMALLEST_SHARE:
+            raise RecipeError(f"{self.slug}: the shares leave some member less than nothing.")
+
     def member_recipes(self) -> list["Recipe"]:
         """Give one recipe for each network that the finished one averages over."""
         alone: dict[str, Any] = {"members": 1, "further_members": ()}
         return [
-            replace(self, **alone | {"seed": self.seed + number} | changes)
+            replace(self, **alone | {"seed": self.seed + number} | _without(changes, {"share"}))
             for number, changes in enumerate([{}] * self.members + list(self.further_members))
         ]
 
     def member_shares(self) -> list[float]:
-        """Give the share of each network's logits in the mean; those without divide the rest.
-
-        Raises RecipeError where nothing is left for them.
-        """
-        given = [recipe.share for recipe in self.member_recipes()]
+        """Give the share of each network's logits in the mean; those without divide the rest."""
+        given = [None] * self.members + [each.get("share") for each in self.further_members]
         rest = 1 - sum(share for share in given if share is not None)
-        if rest <= 0:
-            raise RecipeError(f"The shares of {self.slug}'s further members leave no rest.")
         return [rest / given.count(None) if share is None else share for share in given]
 
     @property
@@ -154,9 +183,7 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
         raise RecipeError(f"There is no recipe named {slug!r}. Known recipes: {known}.")
     values = tomllib.loads((directory / f"{slug}.toml").read_text(encoding="utf-8"))
     try:
-        recipe = Recipe(slug=slug, **_structured(values))
-        recipe.member_recipes()
-        return recipe
+        return Recipe(slug=slug, **_structured(values))
     except TypeError as error:
         raise RecipeError(f"{slug}.toml: {error}") from error
 
@@ -164,7 +191,7 @@ def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
 def _structured(values: dict[str, Any]) -> dict[str, Any]:
     """Turn the tables and arrays of a TOML file into what a Recipe has in their place."""
     uncertainty = values.pop("uncertainty", None)
-    further = [values | _augmentations(values) for values in values.pop("further_members", ())]
+    further = [changes | _augmentations(changes) for changes in values.pop("further_members", ())]
     return (
         values
         | _augmentations(values)
@@ -188,13 +215,17 @@ def _augmentations(values: Mapping[str, Any]) -> dict[str, Augmentation]:
 def resolve_recipe(slug: str, overrides: Mapping[str, Any]) -> Recipe:
     """Give the recipe of a slug changed by `overrides`, or a new one made of them.
 
-    `overrides` are fields of Recipe; those of `network` are added to the recipe's own.
+    `overrides` are fields of Recipe; those of `network` are added to the recipe's own. They hold
+    for further members as well.
     Raises RecipeError when a new slug comes without dataset and architecture.
     """
     if slug in available_recipes():
         recipe = load_recipe(slug)
         network = recipe.network | overrides.get("network", {})
-        return replace(recipe, **(dict(overrides) | {"network": network}))
+        further = tuple(_overridden(changes, overrides) for changes in recipe.further_members)
+        return replace(
+            recipe, **{"further_members": further} | dict(overrides) | {"network": network}
+        )
     if not {"dataset", "architecture"} <= overrides.keys():
         known = ", ".join(available_recipes())
         raise RecipeError(
@@ -203,6 +234,18 @@ def resolve_recipe(slug: str, overrides: Mapping[str, Any]) -> Recipe:
         )
     defaults: dict[str, Any] = {"title": slug, "size": 28, "epochs": 30}
     return Recipe(slug=slug, **(defaults | dict(overrides)))
+
+
+def _overridden(changes: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What a further member has of its own, but for what overrides it."""
+    left = _without(changes, overrides.keys() - {"network"})
+    if "network" in left:
+        left["network"] = left["network"] | overrides.get("network", {})
+    return left
+
+
+def _without(changes: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name not in names}
 
 
 def dataset_of(recipe: Recipe) -> Dataset:

@@ -80,7 +80,7 @@ def calibrate_and_fit(
 
     Temperature and prediction sets are fitted on the validation split, or on `held_out`, the
     uncalibrated scores of more images; the limit of distances always on the validation split.
-    `layers` are those of `feature_layers` by default.
+    `layers` are those of `feature_layers` by default. `listener` hears how far the predictions are.
     """
     layers = feature_layers(network) if layers is None else list(layers)
     both = with_features(network, layers)

@@ -42,8 +42,9 @@ _PER_CLASS: Final = (*_AVERAGED, "specificity")
 _CROSS_VALIDATED: Final = ("accuracy", "balanced_accuracy", "auc")
 _OVER_THE_FOLDS: Final = ("mean", "standard_deviation")
 
+# Not in evaluations of earlier releases.
+_OPTIONAL_INTERVALS: Final = ("balanced_accuracy", "brier", "ece_by_chance")
 # The averaged figures that have intervals, and shares in 0–1 of an operating point.
-_FURTHER_INTERVALS: Final = ("balanced_accuracy", "brier", "ece_by_chance")
 _AVERAGE_INTERVALS: Final = tuple(f"weighted_avg.{key}" for key in ("precision", "recall", "f1"))
 _OPERATING_SHARES: Final = (
     "target_sensitivity",
@@ -108,7 +109,7 @@ def _matrix_problems(matrix: Sequence[Any], width: int) -> Iterator[str]:
 
 def _interval_problems(intervals: Values) -> Iterator[str]:
     named = ["accuracy", "auc"]
-    named += [name for name in _FURTHER_INTERVALS if name in intervals]
+    named += [name for name in _OPTIONAL_INTERVALS if name in intervals]
     named += _AVERAGE_INTERVALS if "weighted_avg" in intervals else []
     for name in named:
         if not have_intervals(intervals, [name]):

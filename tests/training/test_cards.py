@@ -116,12 +116,10 @@ def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
 def test_the_calibration_error_is_told_with_that_of_chance(tmp_path: Path) -> None:
     bundle = bundle_in(tmp_path / "breast")
     assert bundle.evaluation
-    assert "chance" not in render_card(bundle)
+    assert "perfectly calibrated" not in render_card(bundle)
     bundle.evaluation["intervals"] |= {"ece_by_chance": [0.03, 0.0881], "brier": [0.1, 0.2]}
     card = render_card(bundle)
-    assert (
-        "chance alone would give 100 images an expected calibration error of 0.0300–0.0881" in card
-    )
+    assert "would show an expected calibration error of 0.0300–0.0881 on 100 images" in card
     assert "| Brier score | 0.1000 (0.1000–0.2000) |" in card
 
 
@@ -181,13 +179,19 @@ def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
     assert "learning rate of 0.0004, with other changes: flip vertical, shift 0.06." in card
     assert "sees an image and all its quarter turns and mirror images" in card
     assert "averages 4 networks that were trained so." in card
-    plainly = {"epochs": 36, "refining_epochs": 0, "augmentation": {"shift": 0.06, "zoom": 0.0}}
+    plainly = {
+        "share": 0.25,
+        "network": {"widths": [4], "blocks": [1]},
+        "epochs": 36,
+        "refining_epochs": 0,
+        "augmentation": {"shift": 0.06, "zoom": 0.0},
+    }
     card = render_card(
         bundle_in(tmp_path / "two", training=training | {"further_members": [plainly]})
     )
     assert (
-        "averages its logits with those of a further network, trained likewise but for epochs 36; "
-        "refining epochs 0; augmentation shift 0.06."
+        "with those of a further network (share in the mean: 25 %), trained likewise but for "
+        "network widths [4], blocks [1]; epochs 36; refining epochs 0; augmentation shift 0.06."
     ) in card
     scaled = training | {"views": 2, "view_scales": [0.9, 1.0, 1.1]}
     card = render_card(bundle_in(tmp_path / "scaled", training=scaled))

@@ -67,31 +67,36 @@ def features_of(network: keras.Model) -> np.ndarray:
 
 def test_what_a_member_trained_otherwise_sees_counts_too(tmp_path: Path) -> None:
     build = ARCHITECTURES["compact_resnet"]
-    members = [build(spec(symmetries=2), 8, widths=widths) for widths in ((8, 16, 32), (4, 8, 24))]
-    averaged(members, alike=1, shares=[0.7, 0.3]).save(tmp_path / "ensemble.keras")
+    members = [
+        build(spec(symmetries=2), 8, widths=widths, dropout=dropout)
+        for widths, dropout in (((8, 16, 32), 0), ((8, 16, 32), 0), ((4, 8, 24), 0.5))
+    ]
+    averaged(members, alike=2, shares=[0.5, 0.2, 0.3]).save(tmp_path / "ensemble.keras")
     ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
-    shares = calibration.softmax(0.7 * logits(members[0]) + 0.3 * logits(members[1]))
+    mean = np.average([logits(member) for member in members], axis=0, weights=[0.5, 0.2, 0.3])
+    shares = calibration.softmax(mean)
     np.testing.assert_allclose(predict(ensemble, PIXELS), shares, atol=1e-5)
     assert sum(feature_groups(ensemble, feature_layers(ensemble))) == features_of(ensemble).shape[1]
-    first, second = map(features_of, members)
+    first, _, further = map(features_of, members)
     # The pooled features of the first come last, as in every network.
-    both = np.column_stack([first[:, :-32], second, first[:, -32:]])
+    both = np.column_stack([first[:, :-32], further, first[:, -32:]])
     np.testing.assert_allclose(features_of(ensemble), both, rtol=1e-4, atol=1e-4)
 
 
 def test_the_history_of_an_ensemble_is_the_mean(tmp_path: Path) -> None:
     network = ARCHITECTURES["dnn_relu"](spec(synthetic.SIZE), 2)
     lines = [{"epoch": epoch, "loss": 1.0, "seconds": 2.0} for epoch in (1, 2)]
-    histories = [lines, [line | {"loss": 3.0} for line in lines], [lines[0] | {"loss": 9.0}]]
+    further = [line | {"loss": 9.0} for line in [*lines, *lines]]
+    histories = [lines, [line | {"loss": 3.0} for line in lines], further]
     part = synthetic.split(8, 0)
     members = [TrainedNetwork(network, 1, history, {}) for history in histories]
     images = np.repeat(part.images, 3, axis=3)
-    recipe = resolve_recipe("own", OVERRIDES | {"members": 3})
+    recipe = resolve_recipe("own", OVERRIDES | {"further_members": ({"epochs": 4},)})
     joined = joined_networks(members, type(part)(images, part.labels), recipe)
-    # The third was trained for less long: its losses are those of other epochs, its time counts.
+    # The third was trained otherwise: its losses are those of other epochs, its time counts.
     assert joined.history == [
-        {"epoch": 1, "loss": 2.0, "seconds": 6.0},
-        {"epoch": 2, "loss": 2.0, "seconds": 4.0},
+        {"epoch": 1, "loss": 2.0, "seconds": 4.0},
+        {"epoch": 2, "loss": 2.0, "seconds": 12.0},
     ]
 
 
@@ -115,6 +120,11 @@ def test_a_recipe_trains_a_further_member_its_own_way(tmp_path: Path) -> None:
     )
     assert both.parameters == first.parameters + second.parameters
     assert both.metadata["training"]["further_members"] == [narrower]
+
+
+def test_further_members_take_the_same_images(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="its own 'views'"):
+        train_bundle(tmp_path, further_members=({"views": 8},))
 
 
 def test_an_ensemble_selects_no_epoch(tmp_path: Path) -> None:

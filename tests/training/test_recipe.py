@@ -19,18 +19,19 @@ from classifier.training.recipe import (
 
 
 @pytest.mark.parametrize("slug", available_recipes())
-def test_every_recipe_builds_its_network(slug: str) -> None:
+def test_every_recipe_builds_its_networks(slug: str) -> None:
     recipe = load_recipe(slug)
     dataset = datasets()[recipe.dataset]
     channels = recipe.channels or dataset.channels
     spec = ImageSpec(recipe.size, channels, (127.5,) * channels, (1000.0,) * channels)
-    # Building needs no downloaded weights.
-    options = {key: value for key, value in recipe.network.items() if key != "weights"}
-    network = ARCHITECTURES[recipe.architecture](spec, len(dataset.classes), **options)
-    assert network.input_shape == (None, recipe.size, recipe.size, channels)
-    assert network.output_shape == (None, len(dataset.classes))
-    assert network.get_layer("logits").output.shape == (None, len(dataset.classes))
-    assert network.layers[-1].name == "probabilities"
+    for member in recipe.member_recipes():
+        # Building needs no downloaded weights.
+        options = {key: value for key, value in member.network.items() if key != "weights"}
+        network = ARCHITECTURES[member.architecture](spec, len(dataset.classes), **options)
+        assert network.input_shape == (None, recipe.size, recipe.size, channels)
+        assert network.output_shape == (None, len(dataset.classes))
+        assert network.get_layer("logits").output.shape == (None, len(dataset.classes))
+        assert network.layers[-1].name == "probabilities"
 
 
 def test_one_recipe_per_dataset_is_recommended() -> None:
@@ -83,14 +84,27 @@ def test_who_says_no_share_divides_the_rest(tmp_path: Path) -> None:
     (tmp_path / "three.toml").write_text(ENSEMBLE + "share = 0.2\n")
     recipe = load_recipe("three", tmp_path)
     assert recipe.member_shares() == pytest.approx([0.4, 0.4, 0.2])
-    (tmp_path / "three.toml").write_text(ENSEMBLE + "share = 1.0\n")
-    with pytest.raises(RecipeError, match="leave no rest"):
-        load_recipe("three", tmp_path).member_shares()
+
+
+@pytest.mark.parametrize("share", ["0", "-0.2", "1.0"])
+def test_a_share_that_leaves_some_member_nothing_is_refused(tmp_path: Path, share: str) -> None:
+    (tmp_path / "three.toml").write_text(f"{ENSEMBLE}share = {share}\n")
+    with pytest.raises(RecipeError, match="less than nothing"):
+        load_recipe("three", tmp_path)
+
+
+def test_options_hold_for_further_members_too() -> None:
+    changed = resolve_recipe("blood-compact", {"epochs": 2, "network": {"weights": None}})
+    assert [each.epochs for each in changed.member_recipes()] == [2, 2]
+    assert changed.member_shares() == pytest.approx([0.75, 0.25])
+    own = {"network": {"widths": [4]}, "seed": 5}
+    recipe = resolve_recipe("new", {"dataset": "d", "architecture": "a", "further_members": (own,)})
+    assert recipe.member_recipes()[1].network == {"widths": [4]}
 
 
 def test_an_unknown_key_of_a_further_member_is_named(tmp_path: Path) -> None:
     (tmp_path / "typo.toml").write_text(ENSEMBLE + "speed = 3\n")
-    with pytest.raises(RecipeError, match=r"typo\.toml: .*'speed'"):
+    with pytest.raises(RecipeError, match="typo: a further member cannot have its own 'speed'"):
         load_recipe("typo", tmp_path)
 
 

@@ -114,11 +114,11 @@ def test_an_evaluation_without_curves_has_no_pictures(page: Client, model: Train
 
 def test_the_calibration_error_stands_beside_that_of_chance(page: Client) -> None:
     breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
-    assert "by chance" not in page.get("/models/breast/").content.decode()
+    assert "perfectly calibrated" not in page.get("/models/breast/").content.decode()
     breast.evaluation["intervals"] |= {"ece_by_chance": [0.0301, 0.0881], "brier": [0.05, 0.2]}
     breast.save()
     text = re.sub("<(?!d[td]>)[^>]+>", "", page.get("/models/breast/").content.decode())
-    assert "Calibration error<dd>0.020 by chance alone 0.030–0.088" in text
+    assert "Calibration error<dd>0.020 95% range if perfectly calibrated 0.030–0.088" in text
     assert "Brier score<dd>0.100 0.050–0.200" in text
 
 
