@@ -142,7 +142,9 @@ class Recipe:
                 names = ", ".join(map(repr, sorted(others)))
                 raise RecipeError(f"{self.slug}: a further member cannot have its own {names}.")
         if min(self.member_shares()) < SMALLEST_SHARE:
-            raise RecipeError(f"{self.slug}: the shares leave some member less than nothing.")
+            raise RecipeError(
+                f"{self.slug}: the shares leave some member less than {SMALLEST_SHARE:.0%}."
+            )
 
     def member_recipes(self) -> list["Recipe"]:
         """Give one recipe for each network that the finished one averages over."""

@@ -89,7 +89,7 @@ def test_who_says_no_share_divides_the_rest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", ["0", "-0.2", "1.0"])
 def test_a_share_that_leaves_some_member_nothing_is_refused(tmp_path: Path, share: str) -> None:
     (tmp_path / "three.toml").write_text(f"{ENSEMBLE}share = {share}\n")
-    with pytest.raises(RecipeError, match="less than nothing"):
+    with pytest.raises(RecipeError, match="less than 1%"):
         load_recipe("three", tmp_path)
 
 
