@@ -30,6 +30,8 @@ OF_ONE_MEMBER: Final = {
     "class_weights",
     "refining_epochs",
     "refining_learning_rate",
+    "refining_warmup_epochs",
+    "refining_weight_averaging",
     "refining",
     "share",
 }
@@ -87,10 +89,10 @@ class Recipe:
     `weight_averaging` is the decay per step of the exponential moving average of the weights, 0 for
     none. `selection` names the column of the history that picks the epoch whose weights are kept.
 
-    The last `refining_epochs` of all start from `refining_learning_rate` and have `refining` for
-    augmentation, so that a network which saw only changed images gets used to those as they are: He
-    et al. 2019, "Data augmentation revisited: rethinking the distribution gap between clean and
-    augmented data".
+    The last `refining_epochs` of all are a training of their own, which begins with the weights so
+    far: see `refining_recipe`. Their augmentation is `refining`, so that a network which saw only
+    changed images gets used to those as they are: He et al. 2019, "Data augmentation revisited:
+    rethinking the distribution gap between clean and augmented data".
 
     The finished network averages what it makes of 2 or 8 `views` of an image: with its mirror
     image, or in all the symmetries of the square. It sees each at all `view_scales`, which say how
@@ -116,6 +118,8 @@ class Recipe:
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 1e-3
     refining_learning_rate: float = 0.0
+    refining_warmup_epochs: float = 0.0
+    refining_weight_averaging: float = 0.0
     weight_decay: float = 1e-4
     warmup_epochs: float = 1.0
     batch_size: int = 128
@@ -168,6 +172,18 @@ class Recipe:
     def augmentation_in(self, epoch: int) -> Augmentation:
         """Give what happens to the images in an epoch (1-based)."""
         return self.augmentation if epoch <= self.main_epochs else self.refining
+
+    def refining_recipe(self) -> "Recipe":
+        """Give the recipe of the epochs that refine."""
+        return replace(
+            self,
+            epochs=self.epochs - self.main_epochs,
+            refining_epochs=0,
+            augmentation=self.refining,
+            learning_rate=self.refining_learning_rate,
+            warmup_epochs=self.refining_warmup_epochs,
+            weight_averaging=self.refining_weight_averaging,
+        )
 
 
 def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:

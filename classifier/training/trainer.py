@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 from classifier.training import evaluation
@@ -120,18 +119,17 @@ class TrainingRun:
         self.batches_per_epoch = max(1, len(training.labels) // recipe.batch_size)
         self.classes = classes
         self.network = _build_network(recipe, classes, training)
-        self.learner = self._compile()
-        self.average = self._average()
+        self.learner, self.average = self._learner(recipe), self._average(recipe)
         self.checkpoint = Checkpoint(recipe=recorded(recipe))
 
-    def _compile(self) -> keras.Model:
+    def _learner(self, recipe: Recipe) -> keras.Model:
         """The loss is taken on the logits, where it is numerically stable."""
         logits = self.network.get_layer("logits").output
         learner = keras.Model(self.network.inputs, logits)
         learner.compile(
-            optimizer=_optimizer(self.recipe, self.batches_per_epoch),
+            optimizer=_optimizer(recipe, self.batches_per_epoch),
             loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=self.recipe.label_smoothing
+                from_logits=True, label_smoothing=recipe.label_smoothing
             ),
             metrics=["accuracy"],
             # On a CPU, XLA gains nothing here and takes long to compile; JAX is slow without it.
@@ -140,9 +138,15 @@ class TrainingRun:
         learner.optimizer.build(learner.trainable_variables)
         return learner
 
-    def _average(self) -> AveragedWeights | None:
-        decay = self.recipe.weight_averaging
+    def _average(self, recipe: Recipe) -> AveragedWeights | None:
+        decay = recipe.weight_averaging
         return AveragedWeights(self.network, decay) if decay else None
+
+    def _begin_refining(self) -> None:
+        """Go on from the weights that would be exported, with another optimizer and average."""
+        self.network.set_weights(self.candidate.get_weights())
+        recipe = self.recipe.refining_recipe()
+        self.learner, self.average = self._learner(recipe), self._average(recipe)
 
     @property
     def candidate(self) -> keras.Model:
@@ -152,6 +156,8 @@ class TrainingRun:
     def train_epoch(self, epoch: int, listener: Listener) -> Record:
         """Train one epoch (1-based) and add its record to the history."""
         started = time.monotonic()
+        if self.recipe.refining_epochs and epoch == self.recipe.main_epochs + 1:
+            self._begin_refining()
         logs = self._fit(epoch, listener)
         record = (
             {"epoch": epoch, "learning_rate": float(self.learner.optimizer.learning_rate)}
@@ -202,6 +208,8 @@ class TrainingRun:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up the state that a checkpoint holds."""
+        if len(checkpoint.history) > self.recipe.main_epochs:
+            self._begin_refining()
         for variable, value in zip(self._variables(), checkpoint.variables, strict=True):
             variable.assign(value)
         self.checkpoint = checkpoint
@@ -292,30 +300,15 @@ def _optimizer(recipe: Recipe, batches_per_epoch: int) -> keras.optimizers.Optim
 
 
 def learning_rates(recipe: Recipe, batches_per_epoch: int) -> Schedule:
-    """Linear warmup, then a cosine to zero (Loshchilov and Hutter 2017); to refine, another one."""
+    """Linear warmup, then a cosine to zero over the main epochs (Loshchilov and Hutter 2017)."""
     warmup = int(recipe.warmup_epochs * batches_per_epoch)
-    cosine: Schedule = keras.optimizers.schedules.CosineDecay(
+    schedule: Schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup,
         decay_steps=max(1, recipe.main_epochs * batches_per_epoch - warmup),
     )
-    if not recipe.refining_epochs:
-        return cosine
-    again = keras.optimizers.schedules.CosineDecay(
-        recipe.refining_learning_rate, recipe.refining_epochs * batches_per_epoch
-    )
-    return _Restarted(cosine, again, recipe.main_epochs * batches_per_epoch)
-
-
-class _Restarted(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """One schedule up to a step, and from there on another from its beginning."""
-
-    def __init__(self, first: Schedule, second: Schedule, step: int) -> None:
-        self.first, self.second, self.step = first, second, step
-
-    def __call__(self, step: Any) -> Any:
-        return ops.where(step < self.step, self.first(step), self.second(step - self.step))
+    return schedule
 
 
 def _sample_weights(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

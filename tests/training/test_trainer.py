@@ -11,15 +11,16 @@ import pytest
 from django.conf import settings
 
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from classifier.training.prediction import predict
 from classifier.training.trainer import (
     CHECKPOINT_FILE,
     Listener,
     Progress,
     ResumeError,
     TrainedNetwork,
+    TrainingRun,
     best_epoch,
     learning_rates,
-    predict,
     recorded,
     train,
 )
@@ -130,12 +131,45 @@ def test_the_best_epoch_by_each_selection() -> None:
     assert best_epoch(history, "last") == 4
 
 
-def test_the_epochs_that_refine_start_with_a_rate_of_their_own() -> None:
-    recipe = replace(synthetic.recipe(4), refining_epochs=2, refining_learning_rate=0.02)
+REFINED = replace(
+    synthetic.recipe(4), refining_epochs=2, refining_learning_rate=0.02, refining_warmup_epochs=0.5
+)
+
+
+def test_the_epochs_that_refine_have_a_rate_of_their_own() -> None:
     plain = learning_rates(synthetic.recipe(2), batches_per_epoch=10)
-    restarted = learning_rates(recipe, batches_per_epoch=10)
-    main = [5, 10, 19]
-    assert [float(restarted(step)) for step in main] == [float(plain(step)) for step in main]
-    assert float(restarted(20)) == pytest.approx(0.02)
-    assert float(restarted(30)) == pytest.approx(0.01)
-    assert float(restarted(40)) == pytest.approx(0, abs=1e-9)
+    main = learning_rates(REFINED, batches_per_epoch=10)
+    assert [float(main(step)) for step in (5, 19)] == [float(plain(step)) for step in (5, 19)]
+    refining = learning_rates(REFINED.refining_recipe(), batches_per_epoch=10)
+    assert float(refining(0)) == 0
+    assert float(refining(5)) == pytest.approx(0.02)
+    assert float(refining(20)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("stop", "averaging"), [(2, 0.9), (3, 0.0), (3, 0.9)])
+def test_a_run_cut_off_before_or_while_it_refines_resumes_to_the_same_end(
+    tmp_path: Path, stop: int, averaging: float
+) -> None:
+    recipe = replace(REFINED, weight_averaging=0.8, refining_weight_averaging=averaging)
+    parts = synthetic.split(48, 0), synthetic.split(24, 1)
+    whole = train(recipe, 2, *parts, tmp_path / "whole")
+
+    run = TrainingRun(recipe, 2, *parts)
+    for epoch in range(1, stop + 1):
+        run.train_epoch(epoch, lambda progress: None)
+    save_checkpoint(tmp_path / CHECKPOINT_FILE, run.state())
+    resumed = train(recipe, 2, *parts, tmp_path, resume=True)
+    assert without_time(resumed.history) == without_time(whole.history)
+    for one, other in zip(whole.network.weights, resumed.network.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_refining_begins_with_the_weights_that_would_be_exported(tmp_path: Path) -> None:
+    """At a rate of nothing it also ends with them."""
+    parts = synthetic.split(48, 0), synthetic.split(24, 1)
+    idle = replace(REFINED, refining_learning_rate=0.0, selection="last")
+    refined = train(idle, 2, *parts, tmp_path / "idle").network
+    main = train(replace(idle, epochs=2, refining_epochs=0), 2, *parts, tmp_path / "main").network
+    weights = main.trainable_weights, refined.trainable_weights
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
