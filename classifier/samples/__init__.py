@@ -75,7 +75,7 @@ def _scan(name: str, shown: str, lesion: Callable[[ultrasound.Scan], None], seed
 
 
 _ALL: Final = (
-    _micrograph("neutrophil", "a pale cell with a nucleus of four lobes", blood.neutrophil, 18),
+    _micrograph("neutrophil", "a pale cell with a nucleus of four lobes", blood.neutrophil, 130),
     _micrograph(
         "eosinophil", "a cell with orange-red granules and two lobes", blood.eosinophil, 2
     ),

@@ -49,7 +49,7 @@ class Slide:
     def finish(self) -> Image.Image:
         """Out of focus by a little, with the noise of a camera."""
         sharp = Image.fromarray(np.clip(self.colours, 0, 255).astype(np.uint8))
-        blurred = np.asarray(sharp.filter(ImageFilter.GaussianBlur(0.8)), np.float32)
+        blurred = np.asarray(sharp.filter(ImageFilter.GaussianBlur(1.7)), np.float32)
         noise = self.random.normal(0, 1.6, blurred.shape) + 1.2 * self.noise(3)[..., None]
         return Image.fromarray(np.clip(blurred + noise, 0, 255).astype(np.uint8))
 

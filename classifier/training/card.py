@@ -229,7 +229,10 @@ def _refining(training: Values) -> str:
     if not last:
         return ""
     rate, changes = training["refining_learning_rate"], _changes(training["refining"])
-    return f" The last {last} began at a learning rate of {rate}, with other changes: {changes}."
+    return (
+        f" The last {last} are a training of their own at a learning rate of {rate}, with other "
+        f"changes: {changes}."
+    )
 
 
 def _views(training: Values) -> str:
