@@ -96,7 +96,7 @@ def test_a_share_that_leaves_some_member_nothing_is_refused(tmp_path: Path, shar
 def test_options_hold_for_further_members_too() -> None:
     changed = resolve_recipe("blood-compact", {"epochs": 2, "network": {"weights": None}})
     assert [each.epochs for each in changed.member_recipes()] == [2, 2]
-    assert changed.member_shares() == pytest.approx([0.75, 0.25])
+    assert changed.member_shares() == pytest.approx([0.8, 0.2])
     own = {"network": {"widths": [4]}, "seed": 5}
     recipe = resolve_recipe("new", {"dataset": "d", "architecture": "a", "further_members": (own,)})
     assert recipe.member_recipes()[1].network == {"widths": [4]}
