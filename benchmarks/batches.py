@@ -49,6 +49,7 @@ class Case:
 
 CASES = (
     Case("blood-dnn-relu", count=1_000),
+    Case("blood-compact", count=500),
     Case("blood-resnet50", count=500),
 )
 
