@@ -68,8 +68,8 @@ def paused(stack: Stack, name: str) -> Iterator[None]:
         os.killpg(group, signal.SIGCONT)
 
 
-def stored_files(stack: Stack) -> list[Path]:
-    return [path for path in (stack.var_dir / "media").rglob("*") if path.is_file()]
+def stored_files(stack: Stack) -> set[Path]:
+    return {path for path in (stack.var_dir / "media").rglob("*") if path.is_file()}
 
 
 def sign_up(page: Page, url: str) -> None:
@@ -130,6 +130,7 @@ def delete(page: Page, url: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_main_job(stack: Stack, context: BrowserContext, complaints: list[str]) -> None:
+    kept_by_others = stored_files(stack)
     page = context.new_page()
     sign_up(page, stack.url)
     choose_sample(page)
@@ -151,9 +152,9 @@ def test_main_job(stack: Stack, context: BrowserContext, complaints: list[str]) 
     second.get_by_role("link", name="synthetic-neutrophil.png").click()
     expect(second).to_have_url(result, timeout=PATIENCE)
 
-    assert stored_files(stack)
+    assert stored_files(stack) > kept_by_others
     delete(page, stack.url)
-    assert not stored_files(stack)
+    assert stored_files(stack) == kept_by_others
     for each in (page, second):
         complaints += each.evaluate("window.violations")
     assert not complaints
