@@ -70,7 +70,7 @@ def measured(trained_model: TrainedModel, metric: str) -> str:
         return "–"
     evaluation = trained_model.evaluation
     low, high = evaluation["intervals"][metric]
-    return f"{evaluation[metric]:.3f} ({low:.3f}–{high:.3f}, n = {evaluation['n']})"
+    return f"{evaluation[metric]:.4f} ({low:.4f}–{high:.4f}, n = {evaluation['n']})"
 
 
 @admin.register(ImageUpload)
@@ -95,8 +95,8 @@ class ImageUploadAdmin(ReadOnlyAdmin):
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
     list_display = (
-        "id", "status", "predicted_label", "confidence", "in_distribution", "trained_model",
-        "model_version", "owner", "attempts", "created_at", "finished_at",
+        "number", "status", "predicted_label", "rounded_confidence", "in_distribution",
+        "trained_model", "model_version", "owner", "attempts", "created_at", "finished_at",
     )  # fmt: skip
     list_filter = (
         "status", "in_distribution", "trained_model", "predicted_label", "created_at",
@@ -105,6 +105,15 @@ class PredictionAdmin(ReadOnlyAdmin):
     search_fields = ("id", "image__owner__username", "image__original_filename", "predicted_label")
     date_hierarchy = "created_at"
     actions = ("run_again",)
+
+    @admin.display(description="id", ordering="id")
+    def number(self, prediction: Prediction) -> str:
+        """Its beginning, which tells the rows apart and leaves room for the other columns."""
+        return str(prediction.pk)[:8]
+
+    @admin.display(description="confidence", ordering="confidence")
+    def rounded_confidence(self, prediction: Prediction) -> str:
+        return "–" if prediction.confidence is None else f"{prediction.confidence:.4f}"
 
     @admin.display(ordering="image__owner__username")
     def owner(self, prediction: Prediction) -> str:

@@ -15,6 +15,7 @@ from classifier.web.presenters import (
     gloss,
     percent,
     share_measure,
+    span,
 )
 
 SHADES: Final = 10
@@ -160,8 +161,7 @@ def _row(label: str, row: dict[str, Any], words: str = "") -> ReportRow:
 
 def _with_interval(row: dict[str, Any], key: str) -> Measure:
     interval = row.get("intervals", {}).get(key)
-    text = f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else ""
-    return Measure(decimals(row[key]), text)
+    return Measure(decimals(row[key]), span(*interval) if interval else "")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from classifier import registry
-from classifier.models import Prediction, Status, TrainedModel
+from classifier.models import Prediction, Status
 
 LOW_CONFIDENCE: Final = 0.6
 FOREIGN: Final = "This does not look like what this model was trained on"
@@ -29,6 +29,13 @@ def decimals(value: float) -> str:
     if 0.9995 <= value < 1:
         return ">0.999"
     return f"{value:.3f}"
+
+
+def span(low: float, high: float) -> str:
+    """An interval in 0–1: three decimals, or as many more as keep an end from rounding to one."""
+    imperfect = [end for end in (low, high) if end < 1 - 1e-9]
+    places = next((n for n in (3, 4, 5) if all(round(end, n) < 1 for end in imperfect)), 6)
+    return f"{low:.{places}f}–{high:.{places}f}"
 
 
 def seconds(start: datetime | None, end: datetime | None) -> str:
@@ -72,8 +79,8 @@ def probability_rows(prediction: Prediction) -> list[ProbabilityRow]:
 class Outcome:
     """A prediction in words and rows.
 
-    `candidates` are the classes of a prediction set of more than one, and `coverage` says how often
-    such a set holds the true class. `is_foreign`: the image is unlike the training data.
+    `candidates` are the classes of a prediction set of more than one, and `gloss` then says how to
+    read it, else what the predicted class is. `is_foreign`: the image is unlike the training data.
     """
 
     headline: str
@@ -81,7 +88,6 @@ class Outcome:
     is_low: bool
     is_foreign: bool
     candidates: str
-    coverage: str
     gloss: str
     rows: list[ProbabilityRow]
     summary: str
@@ -97,8 +103,7 @@ def outcome(prediction: Prediction) -> Outcome:
         is_low=succeeded and share < LOW_CONFIDENCE,
         is_foreign=prediction.in_distribution is False,
         candidates=candidates(prediction),
-        coverage=_coverage(prediction.trained_model),
-        gloss=gloss(prediction.trained_model.dataset, prediction.predicted_label),
+        gloss=_gloss(prediction),
         rows=probability_rows(prediction),
         summary=_summary(prediction),
     )
@@ -112,9 +117,21 @@ def candidates(prediction: Prediction) -> str:
     return separator.join(labels) if len(labels) > 1 else ""
 
 
-def _coverage(model: TrainedModel) -> str:
+def _gloss(prediction: Prediction) -> str:
+    model = prediction.trained_model
+    if not candidates(prediction):
+        return gloss(model.dataset, prediction.predicted_label)
+    if len(prediction.prediction_set or []) == len(prediction.probabilities or []):
+        return "The model rules out none of its classes."
     share = model.metadata.get("uncertainty", {}).get("coverage")
-    return f"{100 * share:g}%" if share else ""
+    if not share:
+        # The model has a new version meanwhile, which promises nothing.
+        return ""
+    # The promise is one for the sets of all images, be they of one class or of several.
+    return (
+        f"In {100 * share:g}% of images like the training data, "
+        "the true class is among those that the model names."
+    )
 
 
 def _headline(prediction: Prediction) -> str:
@@ -152,7 +169,7 @@ def share_measure(value: float, interval: Sequence[float] | None) -> Measure:
     if interval is None:
         return Measure(percent(value))
     low, high = interval
-    return Measure(percent(value), f"{100 * low:.1f}–{percent(high)}")
+    return Measure(percent(value), f"{percent(low).removesuffix('%')}–{percent(high)}")
 
 
 def accuracy(evaluation: dict[str, Any]) -> Measure:
@@ -160,5 +177,4 @@ def accuracy(evaluation: dict[str, Any]) -> Measure:
 
 
 def auc(evaluation: dict[str, Any]) -> Measure:
-    low, high = evaluation["intervals"]["auc"]
-    return Measure(decimals(evaluation["auc"]), f"{low:.3f}–{high:.3f}")
+    return Measure(decimals(evaluation["auc"]), span(*evaluation["intervals"]["auc"]))

@@ -52,7 +52,8 @@ function forgetOtherSources() {
 function takeFiles(files) {
   if (!files.length) return;
   const transfer = new DataTransfer();
-  transfer.items.add(files[0]);
+  // Of several the server says that it takes one at a time; for that, two need to be sent.
+  for (const each of files.slice(0, 2)) transfer.items.add(each);
   file.files = transfer.files;
   forgetOtherSources();
   changed();

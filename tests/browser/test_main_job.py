@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from classifier.web.forms import MANY_IMAGES
 from tests.browser.chromium import ARGUMENTS, find_chromium
-from tests.processes.stack import Stack
+from tests.processes.stack import USERNAME, Stack
 
 PASSWORD = "correct horse battery"
 # Two cores may be training a model meanwhile.
@@ -158,3 +159,25 @@ def test_main_job(stack: Stack, context: BrowserContext, complaints: list[str]) 
     for each in (page, second):
         complaints += each.evaluate("window.violations")
     assert not complaints
+
+
+DROP_TWO_FILES = """
+const dropped = new DataTransfer();
+for (const name of ["first.png", "second.png"]) {
+  dropped.items.add(new File(["of no matter"], name, { type: "image/png" }));
+}
+document.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, cancelable: true }));
+"""
+
+
+def test_of_several_dropped_files_none_is_taken_silently(
+    stack: Stack, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(f"{stack.url}/accounts/login/")
+    page.get_by_label("Username").fill(USERNAME)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{stack.url}/classify/", timeout=PATIENCE)
+    page.evaluate(DROP_TWO_FILES)
+    expect(page.get_by_text(MANY_IMAGES)).to_be_visible(timeout=PATIENCE)

@@ -225,8 +225,28 @@ def test_stored_image_whose_file_is_gone(page: Client, user: User, model: Traine
     assert "no longer stored" in response.content.decode()
 
 
+def test_another_model_is_one_for_the_same_kind_of_image(page: Client, user: User) -> None:
+    image = ImageUploadFactory.create(owner=user)
+    TrainedModelFactory.create(slug="blood", is_recommended=True)
+    for slug, recommended in (("used", True), ("other", False)):
+        TrainedModelFactory.create(
+            slug=slug, dataset="breastmnist", channels=1, is_recommended=recommended
+        )
+
+    def chosen() -> str:
+        asked = page.get(URL, {"image": str(image.pk), "instead_of": "used"}).content.decode()
+        return asked.split(" checked")[0].rsplit("<input", 1)[1]
+
+    assert 'value="other"' in chosen()
+    TrainedModel.objects.filter(slug="other").delete()
+    assert 'value="used"' in chosen()
+
+
 def test_page_without_models_says_so(page: Client) -> None:
-    assert "No model is installed" in page.get(URL).content.decode()
+    TrainedModelFactory.create(is_active=False)
+    content = page.get(URL).content.decode()
+    assert "No model is available" in content
+    assert NO_MODEL not in content
 
 
 def test_preview_shows_the_image_and_the_models_view(page: Client, model: TrainedModel) -> None:

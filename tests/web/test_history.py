@@ -43,14 +43,20 @@ def test_staff_see_their_own_history(client: Client, staff: User, user: User) ->
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
-    [({}, "Queued"), ({"started": True}, "Running"), ({"failed": True}, "Failed")],
+    ("state", "words", "class_so_far"),
+    [
+        ({}, "Queued", "None yet"),
+        ({"started": True}, "Running", "None yet"),
+        ({"failed": True}, "Failed", "None"),
+    ],
 )
-def test_states_have_words(page: Client, user: User, state: dict[str, bool], words: str) -> None:
+def test_states_have_words(
+    page: Client, user: User, state: dict[str, bool], words: str, class_so_far: str
+) -> None:
     make(user, 1, **state)
     text = page.get(URL).content.decode()
     assert words in text
-    assert "None yet" in text
+    assert f'<span class="visually-hidden">{class_so_far}</span>' in text
 
 
 def test_pages_of_25(page: Client, user: User) -> None:

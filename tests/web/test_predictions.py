@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from classifier.models import ImageUpload, Prediction, Status
 from classifier.web import health
-from tests.factories import ImageUploadFactory, PredictionFactory
+from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
 from tests.web.conftest import stored_files
 
 RESEARCH = "Research use only — not for diagnosis."
@@ -134,6 +134,22 @@ def test_delete_asks_first(page: Client, image: ImageUpload) -> None:
     assert Prediction.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"succeeded": True}, "Neutrophil ·"),
+        ({"doubtful": True}, "One of: neutrophil, immature granulocytes ·"),
+        ({"foreign": True}, "Unlike training data ·"),
+        ({"failed": True}, '<p class="muted">Model'),
+    ],
+)
+def test_delete_names_a_result_as_its_page_does(
+    page: Client, image: ImageUpload, state: dict[str, bool], words: str
+) -> None:
+    prediction = PredictionFactory.create(image=image, **state)
+    assert words in content(page, prediction, "delete/")
+
+
 def test_delete_removes_row_image_and_files(
     page: Client, image: ImageUpload, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -163,9 +179,12 @@ def test_another_model_is_offered_to_the_owner_only(
     client: Client, staff: User, image: ImageUpload
 ) -> None:
     prediction = PredictionFactory.create(image=image, succeeded=True)
+    whose = "Your image", f"Image of {image.owner}"
     for person, offered in ((image.owner, True), (staff, False)):
         client.force_login(person)
-        assert ("Use another model" in content(client, prediction)) is offered
+        text = content(client, prediction)
+        assert ("Use another model" in text) is offered
+        assert [words in text for words in whose] == [offered, not offered]
 
 
 def test_file_names_are_escaped(page: Client, user: User) -> None:
@@ -200,7 +219,10 @@ def test_several_classes_are_named_with_how_to_read_them(page: Client, image: Im
     prediction.trained_model.save()
     text = content(page, prediction)
     assert "One of: neutrophil, immature granulocytes" in text
-    assert "The true class is among these in 95% of images like the training data." in text
+    assert (
+        "In 95% of images like the training data, the true class is among those that the model "
+        "names."
+    ) in text
     assert "cannot tell these classes apart" in text
 
 
@@ -208,6 +230,34 @@ def test_a_class_with_a_comma_in_its_name_is_told_apart(page: Client, image: Ima
     labels = ["malignant", "normal, benign"]
     prediction = PredictionFactory.create(image=image, doubtful=True, prediction_set=labels)
     assert "One of: malignant; normal, benign" in content(page, prediction)
+
+
+def test_of_a_set_of_all_classes_nothing_is_promised(page: Client, image: ImageUpload) -> None:
+    model = TrainedModelFactory.create(dataset="breastmnist", channels=1)
+    model.metadata["uncertainty"] = {"coverage": 0.95}
+    model.save()
+    prediction = PredictionFactory.create(
+        image=image,
+        doubtful=True,
+        trained_model=model,
+        predicted_label="malignant",
+        probabilities=[["malignant", 0.5], ["normal, benign", 0.5]],
+        prediction_set=["malignant", "normal, benign"],
+    )
+    text = content(page, prediction)
+    assert "The model rules out none of its classes." in text
+    assert "95%" not in text.split('id="outcome"')[1].split("</section>")[0]
+
+
+def test_a_class_is_described_as_that_of_the_training_data(
+    page: Client, image: ImageUpload
+) -> None:
+    """Nothing is said to have been found in the person's own image."""
+    model = TrainedModelFactory.create(dataset="breastmnist", channels=1)
+    prediction = PredictionFactory.create(
+        image=image, succeeded=True, trained_model=model, predicted_label="malignant"
+    )
+    assert "Images of this class in the training data show a lesion" in content(page, prediction)
 
 
 @pytest.mark.parametrize(

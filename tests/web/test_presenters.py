@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from classifier.web.model_figures import confusion_rows
-from classifier.web.presenters import decimals, gloss, percent, seconds
+from classifier.web.presenters import decimals, gloss, percent, seconds, share_measure, span
 from tests.factories import evaluation_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,6 +34,25 @@ def test_percent_never_rounds_to_certainty(share: float, text: str) -> None:
 )
 def test_decimals_never_round_to_perfection(figure: float, text: str) -> None:
     assert decimals(figure) == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((0.889, 0.9745), "0.889–0.975"),
+        ((0.9983, 0.99988), "0.9983–0.9999"),
+        ((0.99979, 0.999951), "0.99979–0.99995"),
+        ((0.97, 1 - 2**-52), "0.970–1.000"),
+        ((0.0, 0.02), "0.000–0.020"),
+    ],
+)
+def test_intervals_never_round_to_perfection(ends: tuple[float, float], text: str) -> None:
+    assert span(*ends) == text
+
+
+def test_shares_have_intervals_that_never_round_to_certainty() -> None:
+    assert share_measure(0.9999, [0.9996, 0.99999]).interval == ">99.9–>99.9%"
+    assert share_measure(0.0, [0.0, 0.0011]).interval == "0.0–0.1%"
 
 
 @pytest.mark.parametrize(

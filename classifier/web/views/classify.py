@@ -59,17 +59,29 @@ def _user(request: HttpRequest) -> User:
 
 
 def _asked_for(request: HttpRequest) -> dict[str, str]:
-    """The choices that the address makes; the first recommended model unless it names one."""
-    sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
-    models = TrainedModel.objects.active().in_display_order()
-    fitting = models.filter(dataset=sample.dataset) if sample else models
-    default = fitting.order_by("-is_recommended", "dataset", "title").first()
+    """The choices that the address makes; the model that fits best unless it names one."""
+    default = _fitting_model(request)
     return {
         "sample": request.GET.get("sample", ""),
         "stored_image": request.GET.get("image", ""),
         "model": request.GET.get("model") or (default.slug if default else ""),
         "crop": request.GET.get("crop", ""),
     }
+
+
+def _fitting_model(request: HttpRequest) -> TrainedModel | None:
+    """The first recommended model for the kind of the sample, or of the model used before.
+
+    The latter comes last, since another one is asked for.
+    """
+    models = TrainedModel.objects.active()
+    used = TrainedModel.objects.filter(slug=request.GET.get("instead_of", "")).first()
+    sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
+    if kind := sample or used:
+        models = models.filter(dataset=kind.dataset)
+    ordered = models.order_by("-is_recommended", "dataset", "title")
+    others = ordered.exclude(pk=used.pk) if used else ordered
+    return others.first() or ordered.first()
 
 
 def _page(form: ClassifyForm) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def history(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return render(request, "web/prediction.html", _context(_visible(request, pk)))
+    found = _visible(request, pk)
+    context = {**_context(found), "is_own": found.image.owner == request.user}
+    return render(request, "web/prediction.html", context)
 
 
 @never_cache
@@ -78,7 +80,8 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         messages.success(request, f"The result for {found.image} was deleted.")
         return redirect("web:history")
     others = found.image.predictions.exclude(pk=found.pk).count()
-    return render(request, "web/delete.html", {"prediction": found, "others": others})
+    context = {"prediction": found, "outcome": outcome(found), "others": others}
+    return render(request, "web/delete.html", context)
 
 
 def _visible(request: HttpRequest, pk: uuid.UUID) -> Prediction:
