@@ -95,8 +95,8 @@ class ImageUploadAdmin(ReadOnlyAdmin):
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
     list_display = (
-        "number", "status", "predicted_label", "rounded_confidence", "in_distribution",
-        "trained_model", "model_version", "owner", "attempts", "created_at", "finished_at",
+        "number", "created_at", "owner", "status", "predicted_label", "rounded_confidence",
+        "in_distribution", "trained_model", "model_version", "attempts", "finished_at",
     )  # fmt: skip
     list_filter = (
         "status", "in_distribution", "trained_model", "predicted_label", "created_at",
