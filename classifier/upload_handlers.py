@@ -143,7 +143,8 @@ class Slice(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         origin = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
         if origin + offset < 0:
-            raise ValueError("There is nothing before the start of a file.")
+            # As of a file on the disk, which zipfile expects to find out an empty archive.
+            raise OSError("There is nothing before the start of a file.")
         self.position = origin + offset
         return self.position
 

@@ -131,7 +131,7 @@ def test_a_stored_slice_is_read_like_a_file() -> None:
     second.seek(-2, os.SEEK_END)
     assert (second.tell(), second.read(1), first.read(), second.read()) == (3, b"4", FILE, b"5")
     assert second.read() == b""
-    with pytest.raises(ValueError, match="before the start"):
+    with pytest.raises(OSError, match="before the start"):
         second.seek(-1)
     assert b"".join(first.chunks(2)) == FILE
 

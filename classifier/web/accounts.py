@@ -3,9 +3,11 @@
 from typing import Final
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.account.utils import filter_users_by_email
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest
 
 NAME_LIKE_ADDRESS: Final = "A username cannot contain @, or it could pass for an email address."
@@ -37,6 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         if self._adds_address and self._is_of_another(email):
             raise self.validation_error("email_taken")
+        MaxLengthValidator(EmailAddress._meta.get_field("email").max_length)(email)
         return str(super().clean_email(email))
 
     @property

@@ -162,6 +162,8 @@ def test_address_of_another_account_cannot_be_added(
 
 
 def test_address_of_nobody_is_added_and_confirmed(page: Client) -> None:
+    too_long = {"email": f"{'x' * 300}@example.org", "action_add": ""}
+    assert "at most 254 characters" in page.post("/accounts/email/", too_long).content.decode()
     data = {"email": "second@example.org", "action_add": ""}
     text = page.post("/accounts/email/", data, follow=True).content.decode()
     assert "second@example.org" in text
