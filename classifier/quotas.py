@@ -54,6 +54,15 @@ def count_request(user: User) -> None:
         )
 
 
+def check_again(user: User, *, predictions: int, byte_size: int) -> None:
+    """`check_submission` in the transaction that stores, for whose end others of this person wait.
+
+    Without it all requests that come at the same time would find the same room left.
+    """
+    User.objects.select_for_update().get(pk=user.pk)
+    check_submission(user, predictions=predictions, byte_size=byte_size)
+
+
 def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
     """Raises QuotaExceeded where so much more work or data would go beyond a limit.
 

@@ -20,6 +20,7 @@ DATASETS_DIR = Path(__file__).parent / "datasets"
 SCHEMA_VERSION = 1
 METADATA_FILE = verification.METADATA_FILE
 EVALUATION_FILE = verification.EVALUATION_FILE
+LONGEST = verification.LONGEST
 HISTORY_FILE = "history.csv"
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +122,13 @@ def load_split(path: Path, name: SplitName, *, size: int, channels: int) -> Spli
     try:
         with np.load(path) as stored:
             images, labels = stored[f"{name}_images"], stored[f"{name}_labels"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} is not a data file in MedMNIST's layout: {error}") from error
+    if images.ndim not in (3, 4) or not 0 < len(images) == labels.size:
+        raise DataError(
+            f"{path.name} is not a data file in MedMNIST's layout: {labels.size} labels for {name} "
+            f"images of the shape {images.shape}"
+        )
     if images.ndim == 3:
         images = images[..., np.newaxis]
     return Split(_fitted(images, size, channels), labels.reshape(-1).astype(np.int64))

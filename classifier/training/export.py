@@ -91,20 +91,22 @@ def write_bundle(
     target = models_dir / facts["slug"]
     partial = models_dir / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    folder = partial / target.name
-    folder.mkdir(parents=True)
-    network.save(folder / WEIGHTS_FILE)
-    if half_precision:
-        halve_precision(folder / WEIGHTS_FILE)
-    metadata = dict(facts) | _version(target, checksum(folder / WEIGHTS_FILE, "sha256"))
-    if uncertainty:
-        metadata["uncertainty"] = _write_uncertainty(folder, uncertainty)
-    _write_json(folder / registry.METADATA_FILE, metadata)
-    if history:
-        (folder / registry.HISTORY_FILE).write_text(history, encoding="utf-8")
-    write_card(registry.load_bundle(folder, require_evaluation=False))
-    _swap(folder, target)
-    partial.rmdir()
+    try:
+        folder = partial / target.name
+        folder.mkdir(parents=True)
+        network.save(folder / WEIGHTS_FILE)
+        if half_precision:
+            halve_precision(folder / WEIGHTS_FILE)
+        metadata = dict(facts) | _version(target, checksum(folder / WEIGHTS_FILE, "sha256"))
+        if uncertainty:
+            metadata["uncertainty"] = _write_uncertainty(folder, uncertainty)
+        _write_json(folder / registry.METADATA_FILE, metadata)
+        if history:
+            (folder / registry.HISTORY_FILE).write_text(history, encoding="utf-8")
+        write_card(registry.load_bundle(folder, require_evaluation=False))
+        _swap(folder, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return registry.load_bundle(target, require_evaluation=False)
 
 

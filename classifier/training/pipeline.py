@@ -1,5 +1,6 @@
 """From a recipe's name to a bundle on disk, and from a bundle to its figures on the test split."""
 
+import inspect
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.registry import Bundle, Dataset
-from classifier.training.architectures import ARCHITECTURES
+from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.cross_validation import (
     FoldTrainer,
     cross_validate,
@@ -23,7 +24,8 @@ from classifier.training.ensemble import joined_networks
 from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
 from classifier.training.prediction import predict
 from classifier.training.progress import download_progress, images_progress, training_progress
-from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
+from classifier.training.recipe import Recipe, dataset_of, resolve_recipe
+from classifier.training.recipe_values import RecipeError
 from classifier.training.trainer import TrainedNetwork, train
 from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
@@ -163,6 +165,24 @@ def _check(recipe: Recipe) -> None:
         raise RecipeError("The members of an ensemble all end with the last epoch.")
     if recipe.uncertainty and recipe.uncertainty.folds:
         _check_folds(recipe)
+    for member in [members[0], *members[recipe.members :]]:
+        _check_network(member)
+
+
+def _check_network(recipe: Recipe) -> None:
+    """Build it once without weights from elsewhere, before hours are spent on its training."""
+    channels = recipe.channels or dataset_of(recipe).channels
+    spec = ImageSpec(recipe.size, channels, (0.0,) * channels, (1.0,) * channels)
+    build = ARCHITECTURES[recipe.architecture]
+    own = {name: value for name, value in recipe.network.items() if name != "weights"}
+    try:
+        inspect.signature(build).bind(spec, 2, **recipe.network)
+        build(spec, 2, **own)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"{recipe.slug}: {recipe.architecture} cannot be built for images of {recipe.size} "
+            f"pixels with the options {recipe.network}: {error}"
+        ) from error
 
 
 def _check_folds(recipe: Recipe) -> None:

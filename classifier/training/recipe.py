@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from classifier.registry import Dataset, datasets
+from classifier.training.recipe_values import RecipeError, check_values
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 
@@ -40,10 +41,6 @@ OF_ONE_MEMBER: Final = {
 SMALLEST_SHARE: Final = 0.01
 
 
-class RecipeError(ValueError):
-    """A recipe that does not exist or does not say what it must."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """Random changes of the training images; zero or false leaves one out.
@@ -66,6 +63,10 @@ class Augmentation:
     recording: float = 0.0
     fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = "reflect"
 
+    def __post_init__(self) -> None:
+        """Raise RecipeError for a value that a field cannot have."""
+        check_values(self, "augmentation")
+
 
 @dataclass(frozen=True, kw_only=True)
 class UncertaintySettings:
@@ -80,6 +81,12 @@ class UncertaintySettings:
     coverage: float = 0.95
     acceptance: float = 0.98
     folds: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError for a value that a field cannot have."""
+        check_values(self, "uncertainty")
+        if self.folds == 1:
+            raise RecipeError("uncertainty: folds is 0, or 2 or more.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +147,26 @@ class Recipe:
     differs_from_report: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise RecipeError where a further member has what it cannot have."""
+        """Raise RecipeError for a value that a field, or a further member, cannot have."""
+        check_values(self, self.slug)
+        if not self.view_scales or min(self.view_scales) <= 0:
+            raise RecipeError(f"{self.slug}: view_scales are shares of the image's side above 0.")
+        if self.further_members:
+            self._check_further_members()
+
+    def _check_further_members(self) -> None:
         for changes in self.further_members:
             if others := changes.keys() - OF_ONE_MEMBER:
                 names = ", ".join(map(repr, sorted(others)))
                 raise RecipeError(f"{self.slug}: a further member cannot have its own {names}.")
-        if min(self.member_shares()) < SMALLEST_SHARE:
+            if not isinstance(changes.get("share", 0.0), int | float):
+                raise RecipeError(f"{self.slug}: share cannot be {changes['share']!r}.")
+        if not all(share >= SMALLEST_SHARE for share in self.member_shares()):
             raise RecipeError(
                 f"{self.slug}: the shares leave some member less than {SMALLEST_SHARE:.0%}."
             )
+        # Each of which checks its own values.
+        self.member_recipes()
 
     def member_recipes(self) -> list["Recipe"]:
         """Give one recipe for each network that the finished one averages over."""
@@ -194,21 +212,27 @@ def available_recipes(directory: Path = RECIPES_DIR) -> list[str]:
 def load_recipe(slug: str, directory: Path = RECIPES_DIR) -> Recipe:
     """Read the recipe of a slug.
 
-    Raises RecipeError when there is none of that name, or when a key is unknown or missing.
+    Raises RecipeError when there is none of that name, when its file is no TOML, and when a key is
+    unknown or missing or has a value that it cannot have.
     """
     if slug not in available_recipes(directory):
         known = ", ".join(available_recipes(directory))
         raise RecipeError(f"There is no recipe named {slug!r}. Known recipes: {known}.")
-    values = tomllib.loads((directory / f"{slug}.toml").read_text(encoding="utf-8"))
     try:
+        values = tomllib.loads((directory / f"{slug}.toml").read_text(encoding="utf-8"))
         return Recipe(slug=slug, **_structured(values))
-    except TypeError as error:
+    except (TypeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{slug}.toml: {error}") from error
 
 
 def _structured(values: dict[str, Any]) -> dict[str, Any]:
     """Turn the tables and arrays of a TOML file into what a Recipe has in their place."""
     uncertainty = values.pop("uncertainty", None)
+    for name in ("view_scales", "further_members", "differs_from_report"):
+        if not isinstance(values.get(name, []), list):
+            raise RecipeError(f"{name} is a list; that of members has two brackets.")
+    if not all(isinstance(changes, dict) for changes in values.get("further_members", ())):
+        raise RecipeError("further_members are tables, each of what a member has of its own.")
     further = [changes | _augmentations(changes) for changes in values.pop("further_members", ())]
     return (
         values

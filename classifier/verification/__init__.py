@@ -7,6 +7,7 @@ them for everyone. Each check gives its problems, one plain sentence each.
 from classifier.verification.evaluation import evaluation_problems, evaluation_type_problems
 from classifier.verification.files import weights_problems
 from classifier.verification.metadata import (
+    LONGEST,
     metadata_problems,
     metadata_type_problems,
     version_problems,
@@ -16,6 +17,7 @@ from classifier.verification.values import EVALUATION_FILE, METADATA_FILE, parse
 
 __all__ = [
     "EVALUATION_FILE",
+    "LONGEST",
     "METADATA_FILE",
     "evaluation_problems",
     "evaluation_type_problems",

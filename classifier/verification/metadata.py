@@ -45,7 +45,7 @@ _UNCERTAINTY_TYPES: Types = {
     "temperature": float,
 }
 # What the columns of TrainedModel hold.
-_LENGTHS: Final = {"slug": 80, "title": 120, "architecture": 80}
+LONGEST: Final = {"slug": 80, "title": 120, "architecture": 80}
 _RANGES: Final = {"version": (1, 2**31 - 1), "input.size": (1, 1024)}
 _CHANNELS: Final = (1, 3)
 
@@ -66,7 +66,7 @@ def metadata_problems(metadata: Values) -> Iterator[str]:
     """Say which values of metadata.json, all of the right type, cannot be."""
     if not re.fullmatch("[-a-zA-Z0-9_]+", metadata["slug"]):
         yield f"slug in {METADATA_FILE} is not made of letters, digits, hyphens and underscores."
-    for key, longest in _LENGTHS.items():
+    for key, longest in LONGEST.items():
         if not metadata[key].strip() or len(metadata[key]) > longest:
             yield f"{key} in {METADATA_FILE} does not have 1 to {longest} characters."
     for key, (low, high) in _RANGES.items():

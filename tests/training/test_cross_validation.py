@@ -14,7 +14,7 @@ from classifier.training.cross_validation import (
     out_of_fold,
 )
 from classifier.training.data import Split
-from classifier.training.recipe import RecipeError
+from classifier.training.recipe_values import RecipeError
 from tests.training import synthetic
 
 FOLDS = 5

@@ -1,6 +1,7 @@
 """Data files: found, fetched with a checksum, and read at the size that a network takes."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,30 @@ def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
     with pytest.raises(DataError, match=r"other\.npz is not a data file"):
         load_split(tmp_path / "other.npz", "test", size=28, channels=1)
+
+
+def damaged_files(whole: bytes) -> dict[str, bytes]:
+    def stored(**arrays: np.ndarray) -> bytes:
+        stream = io.BytesIO()
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+        return stream.getvalue()
+
+    images, labels = np.zeros((3, 8, 8), np.uint8), np.zeros((3, 1), np.uint8)
+    single = io.BytesIO()
+    np.save(single, images)
+    return {
+        "cut short": whole[: len(whole) // 2],
+        "empty": b"",
+        "one array": single.getvalue(),
+        "too few labels": stored(test_images=images, test_labels=labels[:2]),
+        "no images": stored(test_images=images[:0], test_labels=labels[:0]),
+        "no height": stored(test_images=images[0], test_labels=labels),
+    }
+
+
+@pytest.mark.parametrize("damage", damaged_files(b""))
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
+    path = synthetic.write_data_file(tmp_path)
+    path.write_bytes(damaged_files(path.read_bytes())[damage])
+    with pytest.raises(DataError, match=r"breastmnist\.npz is not a data file"):
+        load_split(path, "test", size=8, channels=1)

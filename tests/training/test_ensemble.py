@@ -10,7 +10,8 @@ from classifier.inference.features import feature_groups, feature_layers, with_f
 from classifier.training import calibration, pipeline
 from classifier.training.ensemble import averaged, joined_networks
 from classifier.training.prediction import predict
-from classifier.training.recipe import RecipeError, UncertaintySettings, resolve_recipe
+from classifier.training.recipe import UncertaintySettings, resolve_recipe
+from classifier.training.recipe_values import RecipeError
 from classifier.training.trainer import TrainedNetwork
 from tests.training import synthetic
 from tests.training.test_architectures import ARCHITECTURES, spec
@@ -125,6 +126,31 @@ def test_a_recipe_trains_a_further_member_its_own_way(tmp_path: Path) -> None:
 def test_further_members_take_the_same_images(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="its own 'views'"):
         train_bundle(tmp_path, further_members=({"views": 8},))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"network": {"bogus": 1}},
+        {"further_members": ({"network": {"bogus": 1}},)},
+        {"architecture": "dnn_relu", "network": {"weights": "imagenet"}},
+        {"architecture": "vgg16", "network": {}},
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_before_anything_is_trained(
+    tmp_path: Path, way: dict[str, object]
+) -> None:
+    with pytest.raises(RecipeError, match="cannot be built for images of 8 pixels"):
+        train_bundle(tmp_path, **way)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_title_that_no_bundle_can_have_is_refused_before_anything_is_trained(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(RecipeError, match="title needs 1 to 120 characters"):
+        train_bundle(tmp_path, title="Long " * 30)
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_an_ensemble_selects_no_epoch(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Recipes as shipped, and the networks that they describe."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from classifier.training.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
 from classifier.training.recipe import (
     Augmentation,
-    RecipeError,
     available_recipes,
     load_recipe,
     resolve_recipe,
 )
+from classifier.training.recipe_values import RecipeError
 
 
 @pytest.mark.parametrize("slug", available_recipes())
@@ -51,6 +52,14 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"typo\.toml: .*'speed'"):
         load_recipe("typo", tmp_path)
 
+
+PLAIN = """
+title = "T"
+dataset = "bloodmnist"
+architecture = "compact_resnet"
+size = 28
+epochs = 9
+"""
 
 ENSEMBLE = """
 title = "T"
@@ -100,6 +109,39 @@ def test_options_hold_for_further_members_too() -> None:
     own = {"network": {"widths": [4]}, "seed": 5}
     recipe = resolve_recipe("new", {"dataset": "d", "architecture": "a", "further_members": (own,)})
     assert recipe.member_recipes()[1].network == {"widths": [4]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('optimizer = "sgd"', "optimizer cannot be 'sgd'. It can be 'adamw', 'adam'"),
+        ('class_weights = "heavy"', "class_weights cannot be 'heavy'"),
+        ('learning_rate = "fast"', "learning_rate cannot be 'fast'"),
+        ("weight_decay = nan", "weight_decay cannot be nan"),
+        ("epochs = 0", "epochs cannot be 0"),
+        ("epochs = true", "epochs cannot be True"),
+        ("members = 0", "members cannot be 0"),
+        ("views = 3", "views cannot be 3. It can be 1, 2, 8"),
+        ("view_scales = [0.0]", "view_scales are shares"),
+        ("view_scales = 0.9", "view_scales is a list"),
+        ('title = ""', "title needs 1 to 120 characters"),
+        ("[augmentation]\nshift = true", "augmentation: shift cannot be True"),
+        ("[uncertainty]\ncoverage = 5.0", "coverage cannot be 5.0"),
+        ("[uncertainty]\nfolds = 1", "folds is 0, or 2 or more"),
+        ("[[further_members]]\nepochs = 0", "epochs cannot be 0"),
+        ("[[further_members]]\nshare = nan", "less than 1%"),
+        ('[[further_members]]\nshare = "half"', "share cannot be 'half'"),
+        ("[further_members]\nepochs = 2", "two brackets"),
+        ("further_members = [1, 2]", "further_members are tables"),
+        ("epochs", "bad.toml: "),
+    ],
+)
+def test_a_value_that_a_recipe_cannot_have_is_named(tmp_path: Path, lines: str, words: str) -> None:
+    own = lines.partition(" = ")[0]
+    kept = [line for line in PLAIN.splitlines() if not line.startswith(f"{own} ")]
+    (tmp_path / "bad.toml").write_text("\n".join([*kept, lines]))
+    with pytest.raises(RecipeError, match=re.escape(words)):
+        load_recipe("bad", tmp_path)
 
 
 def test_an_unknown_key_of_a_further_member_is_named(tmp_path: Path) -> None:

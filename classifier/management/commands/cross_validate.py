@@ -40,7 +40,7 @@ class Command(BaseCommand):
         from classifier.training import pipeline
         from classifier.training.data import DataError
         from classifier.training.export import write_cross_validation
-        from classifier.training.recipe import RecipeError
+        from classifier.training.recipe_values import RecipeError
         from classifier.training.trainer import ResumeError
 
         slug, epochs, record = options["slug"], options["epochs"], options["record"]

@@ -39,9 +39,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from classifier.registry import BundleError
         from classifier.training import pipeline
         from classifier.training.data import DataError
-        from classifier.training.recipe import RecipeError
+        from classifier.training.recipe_values import RecipeError
         from classifier.training.trainer import ResumeError
 
         if not SLUG.fullmatch(options["slug"]):
@@ -55,7 +56,7 @@ class Command(BaseCommand):
                 data_root=settings.MEDMNIST_ROOT,
                 resume=options["resume"],
             )
-        except (DataError, RecipeError, ResumeError) as error:
+        except (BundleError, DataError, RecipeError, ResumeError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {bundle.path}, version {bundle.version}."))
         self.stdout.write(f"Next: manage.py evaluate_model {bundle.slug}")

@@ -1,0 +1,63 @@
+"""What several ask for at the same time, on the real web server."""
+
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+import requests
+
+from classifier import samples
+from tests.processes.stack import PASSWORD, ApiClient, Stack, running_stack
+
+TOGETHER = 6
+
+
+def sign_up(stack: Stack, username: str, email: str) -> int:
+    address = f"{stack.url}/accounts/signup/"
+    with requests.Session() as session:
+        session.get(address, timeout=30).raise_for_status()
+        data = {
+            "username": username,
+            "email": email,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            "csrfmiddlewaretoken": session.cookies["csrftoken"],
+        }
+        return session.post(address, data, allow_redirects=False, timeout=60).status_code
+
+
+@pytest.mark.parametrize(
+    ("username", "email"),
+    [("racer", "racer-{}@example.org"), ("mail-racer-{}", "racer@example.org")],
+)
+def test_of_those_who_want_the_same_name_or_address_one_gets_it(
+    stack: Stack, username: str, email: str
+) -> None:
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        answers = pool.map(
+            lambda number: sign_up(stack, username.format(number), email.format(number)),
+            range(TOGETHER),
+        )
+    refused = [HTTPStatus.OK] * (TOGETHER - 1)
+    assert sorted(answers) == [*refused, HTTPStatus.FOUND]
+
+
+def test_requests_together_keep_the_limit_on_what_waits(tmp_path: Path) -> None:
+    """Without a worker, so that everything waits."""
+    image = samples.draw(next(known for known in samples.samples()).slug)
+    data = {"model": "blood-compact"}
+    files = [("images", (f"{number}.png", image)) for number in range(15)]
+    with running_stack(tmp_path, "broker", "web", MAX_WAITING_PREDICTIONS="20") as crowded:
+        clients = [ApiClient(crowded.url) for _ in range(TOGETHER)]
+
+        def send(client: ApiClient) -> int:
+            url = f"{crowded.url}/api/v1/batches/"
+            return client.session.post(url, data=data, files=files, timeout=60).status_code
+
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            answers = list(pool.map(send, clients))
+        limit = clients[0].get(f"{crowded.url}/api/v1/me/")["waiting_predictions"]
+    assert sorted(answers) == [HTTPStatus.ACCEPTED] + [HTTPStatus.TOO_MANY_REQUESTS] * 5
+    assert limit["used"] == 15
+    assert len(list((tmp_path / "media").rglob("*.png"))) == 2 * 15, "refused images were kept"
