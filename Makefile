@@ -74,7 +74,7 @@ $(VENV)/runtime: requirements.txt requirements-medmnist.txt | $(PYTHON)
 	@touch $@
 
 $(VENV)/development: requirements-dev.txt $(VENV)/runtime
-	@echo "Installing what tests, lint and training need"
+	@echo "Installing what tests and lint need"
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 

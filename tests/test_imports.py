@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -118,3 +119,40 @@ def run(statement: str) -> set[str]:
         check=True,
     )
     return set(answer.stdout.split())
+
+
+# Backends of Keras that a person may install, and of which nothing is needed.
+OPTIONAL = {"jax", "torch"}
+
+
+def test_the_application_imports_what_its_requirements_install() -> None:
+    """And nothing that only the development requirements bring."""
+    pinned = {
+        canonical(line.split("==")[0])
+        for file in ("requirements.txt", "requirements-medmnist.txt")
+        for line in (settings.BASE_DIR / file).read_text().splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    }
+    distributions = packages_distributions()
+    missing = {
+        name
+        for path in PACKAGE.rglob("*.py")
+        for name in top_level_imports(path) - OPTIONAL
+        if pinned.isdisjoint(map(canonical, distributions.get(name, ())))
+    }
+    assert not missing
+
+
+def canonical(distribution: str) -> str:
+    return distribution.strip().lower().replace("_", "-")
+
+
+def top_level_imports(path: Path) -> set[str]:
+    """Packages of others that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names - sys.stdlib_module_names - {"classifier", "medclassifier"}
