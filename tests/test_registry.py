@@ -180,6 +180,10 @@ def test_a_wrong_evaluation_is_named(bundle_path: Path, edit: Change, sentence: 
             for wrong in ("One sentence.", None, [1], {})
         ),
         (lambda values: values["training"].update(selected_epoch="3"), "training.selected_epoch"),
+        (lambda values: values["training"].update(network=None), "training.network in metadata"),
+        (lambda values: values["training"].update(refining=[]), "training.refining in metadata"),
+        (lambda values: values["training"].update(further_members=[1]), "training.further_mem"),
+        (lambda values: values.update(summary=3), "summary in metadata.json is not a text."),
     ],
 )
 def test_metadata_that_cannot_be_are_named(bundle_path: Path, edit: Change, sentence: str) -> None:

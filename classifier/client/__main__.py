@@ -7,6 +7,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from classifier.client.files import held_alone
 from classifier.client.journal import Journal
 from classifier.client.run import classify_folder
 from classifier.client.site import ClientError, Site
@@ -35,18 +36,29 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if not chosen.token:
         parser.error("a token is needed: --token or MEDCLASSIFIER_TOKEN")
-    if not chosen.folder.is_dir():
-        parser.error(f"{chosen.folder} is not a folder")
-    if chosen.output.is_dir():
-        parser.error(f"--output {chosen.output} is a folder: name a file in it")
-    if not chosen.output.parent.is_dir():
-        parser.error(f"--output {chosen.output}: there is no folder {chosen.output.parent}")
+    try:
+        check_paths(parser, chosen.folder, chosen.output)
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
     return chosen
+
+
+def check_paths(parser: argparse.ArgumentParser, folder: Path, output: Path) -> None:
+    if not folder.is_dir():
+        parser.error(f"{folder} is not a folder")
+    if output.is_dir():
+        parser.error(f"--output {output} is a folder: name a file in it")
+    if not output.parent.is_dir():
+        parser.error(f"--output {output}: there is no folder {output.parent}")
+    # The longest name of those that are written beside it.
+    output.with_name(f"{output.name}.journal.tmp").exists()
 
 
 def address(text: str) -> str:
     """Of a site, always without a slash at its end, as the journal compares it."""
     parts = urlsplit(text)
+    # Raises UnicodeError, a ValueError, for what no name server knows: argparse says so.
+    (parts.hostname or "").encode("idna")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise argparse.ArgumentTypeError(f"{text} is no address such as http://127.0.0.1:8000")
     return text.rstrip("/")
@@ -64,9 +76,10 @@ def main() -> int:
         "crop": chosen.crop,
     }
     try:
-        journal = Journal.open(Path(f"{chosen.output}.journal"), run)
         site = Site(chosen.url, chosen.token)
-        counts = classify_folder(site, chosen.folder, journal, chosen.output)
+        with held_alone(chosen.output):
+            journal = Journal.open(Path(f"{chosen.output}.journal"), run)
+            counts = classify_folder(site, chosen.folder, journal, chosen.output)
     except ClientError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """The model card: what a bundle is, for people, generated from its metadata and evaluation."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from classifier.registry import Bundle
 from classifier.training.card_limits import limits
@@ -195,13 +195,23 @@ def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> str:
     )
 
 
+OPTIMISATION: Final = {
+    "optimizer",
+    "learning_rate",
+    "weight_decay",
+    "batch_size",
+    "label_smoothing",
+    "class_weights",
+}
+
+
 def _training(bundle: Bundle) -> list[str]:
     """Say what the metadata know of the training; of a model from elsewhere that may be little."""
     training = bundle.metadata["training"]
     sentences: list[tuple[set[str], Callable[[Values], str]]] = [
         ({"network"}, _starting_weights),
         ({"epochs", "minutes", "selected_epoch", "selection"}, _duration),
-        ({"optimizer", "learning_rate", "weight_decay", "batch_size"}, _optimisation),
+        (OPTIMISATION, _optimisation),
         ({"augmentation"}, _augmentation),
         ({"seed", "software"}, _software),
         ({"software"}, lambda training: f"Again with `manage.py train_model {bundle.slug}`."),
@@ -228,7 +238,8 @@ def _refining(training: Values) -> str:
     last = training.get("refining_epochs", 0)
     if not last:
         return ""
-    rate, changes = training["refining_learning_rate"], _changes(training["refining"])
+    rate = training.get("refining_learning_rate", "which nothing is recorded")
+    changes = _changes(training.get("refining", {}))
     return (
         f" The last {last} are a training of their own at a learning rate of {rate}, with other "
         f"changes: {changes}."

@@ -86,6 +86,13 @@ def _training_problems(metadata: Values) -> Iterator[str]:
         yield f"training.selected_epoch in {METADATA_FILE} is not a whole number."
     if not is_list_of(training.get("differs_from_report", []), is_text):
         yield f"training.differs_from_report in {METADATA_FILE} is not a list of sentences."
+    for key in ("network", "augmentation", "refining", "software"):
+        if not isinstance(training.get(key, {}), dict):
+            yield f"training.{key} in {METADATA_FILE} is not an object."
+    if not is_list_of(training.get("further_members", []), lambda each: isinstance(each, dict)):
+        yield f"training.further_members in {METADATA_FILE} is not a list of objects."
+    if not is_text(metadata.get("summary", "")):
+        yield f"summary in {METADATA_FILE} is not a text."
 
 
 def version_problems(metadata: Values) -> Iterator[str]:

@@ -25,6 +25,7 @@ from rest_framework.exceptions import ParseError
 from classifier import quotas, tasks
 from classifier.client import journal as journals
 from classifier.client import site as sites
+from classifier.client.files import held_alone
 from classifier.client.journal import Journal
 from classifier.client.run import classify_folder
 from classifier.client.site import ClientError, Site
@@ -170,6 +171,20 @@ def test_the_client_brings_neither_django_nor_tensorflow() -> None:
     statement = [sys.executable, "-c", code]
     answer = subprocess.run(statement, cwd=project.BASE_DIR, capture_output=True, text=True)
     assert not {"django", "tensorflow", "keras", "numpy"} & set(answer.stdout.split())
+
+
+@pytest.mark.usefixtures("trained_model")
+def test_two_runs_at_once_send_nothing_twice(
+    live_server: LiveServer, token: str, folder: Path
+) -> None:
+    options = ("--url", live_server.url)
+    with held_alone(folder.parent / "results.csv"):
+        answer = command(folder, *options, MEDCLASSIFIER_TOKEN=token)
+    assert answer.returncode == 1
+    assert "Another run writes results.csv at the moment" in answer.stderr
+    assert not Batch.objects.exists()
+    assert command(folder, *options, MEDCLASSIFIER_TOKEN=token).returncode == 0
+    assert Batch.objects.count() == 1
 
 
 @pytest.mark.usefixtures("small_parcels")
@@ -445,7 +460,10 @@ def test_a_slash_after_the_address_makes_no_other_run(
     assert Batch.objects.count() == 1
 
 
-@pytest.mark.parametrize("url", ["foo", "127.0.0.1:8000", "ftp://site", "http://", "http://x:y"])
+@pytest.mark.parametrize(
+    "url",
+    ["foo", "127.0.0.1:8000", "ftp://site", "http://", "http://x:y", f"http://{70 * 'a'}.org"],
+)
 def test_what_is_no_address_is_said_at_once(folder: Path, url: str) -> None:
     answer = command(folder, "--url", url, "--token", "x")
     assert answer.returncode == 2
@@ -453,14 +471,14 @@ def test_what_is_no_address_is_said_at_once(folder: Path, url: str) -> None:
     assert url in answer.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("output", [".", "missing/results.csv"])
+@pytest.mark.parametrize("output", [".", "missing/results.csv", 250 * "a"])
 def test_an_output_that_cannot_be_written_is_said_before_anything_is_sent(
     live_server: LiveServer, token: str, folder: Path, output: str
 ) -> None:
     options = ("--url", live_server.url, "--output", output)
     answer = command(folder, *options, MEDCLASSIFIER_TOKEN=token)
     assert answer.returncode == 2
-    assert f"--output {output}" in answer.stderr.splitlines()[-1]
+    assert output in answer.stderr.splitlines()[-1]
     assert not Batch.objects.exists()
 
 
