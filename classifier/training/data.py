@@ -113,11 +113,11 @@ def checksum(path: Path, algorithm: str) -> str:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
-def load_split(path: Path, name: SplitName, *, size: int, channels: int) -> Split:
+def load_split(path: Path, name: SplitName, *, size: int, channels: int, classes: int) -> Split:
     """Read one split of a file in MedMNIST's layout, at the size and channels that a network takes.
 
     Images of another size or with other channels are brought to them just as uploads are. Raises
-    DataError when the file is not in MedMNIST's layout.
+    DataError when the file is not in MedMNIST's layout, or has labels of none of the classes.
     """
     try:
         with np.load(path) as stored:
@@ -129,9 +129,12 @@ def load_split(path: Path, name: SplitName, *, size: int, channels: int) -> Spli
             f"{path.name} is not a data file in MedMNIST's layout: {labels.size} labels for {name} "
             f"images of the shape {images.shape}"
         )
+    labels = labels.reshape(-1).astype(np.int64)
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(f"{path.name} has labels beyond the {classes} classes.")
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    return Split(_fitted(images, size, channels), labels.reshape(-1).astype(np.int64))
+    return Split(_fitted(images, size, channels), labels)
 
 
 def _fitted(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:

@@ -249,7 +249,13 @@ def evaluate_bundle(
 
 
 def _split(bundle: Bundle, path: Path, name: SplitName) -> Split:
-    return load_split(path, name, size=bundle.input_size, channels=bundle.channels)
+    return load_split(
+        path,
+        name,
+        size=bundle.input_size,
+        channels=bundle.channels,
+        classes=len(bundle.classes),
+    )
 
 
 def _held_out(bundle: Bundle, network: keras.Model, path: Path) -> Scores:

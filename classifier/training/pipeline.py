@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,9 @@ from classifier.training.recipe_values import RecipeError
 from classifier.training.trainer import TrainedNetwork, train
 from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
-FOLDS = 5
+FOLDS: Final = 5
+# Those that training may see.
+SPLITS: Final[tuple[SplitName, ...]] = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,19 @@ def train_bundle(
 
 def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> TrainingData:
     path, source = obtain(dataset, recipe.size, data_root)
-    channels = recipe.channels or dataset.channels
-    training = load_split(path, "train", size=recipe.size, channels=channels)
-    validation = load_split(path, "val", size=recipe.size, channels=channels)
+    training, validation = (_split(recipe, dataset, path, name) for name in SPLITS)
     counts = {"train": len(training.labels), "validation": len(validation.labels)}
     return TrainingData(training, validation, data_facts(path, source.md5) | counts)
+
+
+def _split(recipe: Recipe, dataset: Dataset, path: Path, name: SplitName) -> Split:
+    return load_split(
+        path,
+        name,
+        size=recipe.size,
+        channels=recipe.channels or dataset.channels,
+        classes=len(dataset.classes),
+    )
 
 
 def _train(
@@ -209,8 +219,7 @@ def cross_validate_recipe(
     _check_folds(recipe)
     dataset = dataset_of(recipe)
     path, _ = obtain(dataset, recipe.size, data_root)
-    channels = recipe.channels or dataset.channels
-    data = joined([load_split(path, name, size=recipe.size, channels=channels) for name in splits])
+    data = joined([_split(recipe, dataset, path, name) for name in splits])
     trainer = _fold_trainer(recipe, resume)
     figures = cross_validate(data, trainer, count=FOLDS, seed=recipe.seed, directory=checkpoint_dir)
     shutil.rmtree(checkpoint_dir)

@@ -27,7 +27,13 @@ def refit_bundle(bundle: Bundle, data_root: Path, settings: UncertaintySettings)
     """
     path, _ = obtain(bundle.dataset, bundle.input_size, data_root)
     training, validation = (
-        load_split(path, name, size=bundle.input_size, channels=bundle.channels)
+        load_split(
+            path,
+            name,
+            size=bundle.input_size,
+            channels=bundle.channels,
+            classes=len(bundle.classes),
+        )
         for name in ("train", "val")
     )
     network = keras.models.load_model(bundle.weights_path, compile=False)

@@ -210,6 +210,8 @@ def test_what_fails_leaves_the_old_bundle(folders: Path) -> None:
         (["--slug=../escape"], "'../escape' cannot name a bundle"),
         (["--title=???"], "'' cannot name a bundle"),
         (["--rescale=1/0"], "argument --rescale: invalid"),
+        (["--rescale=nan"], "argument --rescale: invalid"),
+        (["--mean=inf"], "argument --mean: invalid"),
         (["--std=0"], "argument --std: invalid"),
         (["--mean", "1", "2", "3"], "--mean has 3 values, the images 1 channel"),
         (["--dataset=pathmnist"], "invalid choice: 'pathmnist'"),

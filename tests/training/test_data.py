@@ -64,14 +64,14 @@ def test_without_network_the_message_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_split_is_read_as_it_is_at_its_own_size(tmp_path: Path) -> None:
     path = synthetic.write_data_file(tmp_path)
-    read = load_split(path, "val", size=synthetic.SIZE, channels=1)
+    read = load_split(path, "val", size=synthetic.SIZE, channels=1, classes=2)
     np.testing.assert_array_equal(read.images, synthetic.split(48, 1).images)
     np.testing.assert_array_equal(read.labels, synthetic.split(48, 1).labels)
 
 
 def test_a_split_is_brought_to_the_networks_size_and_channels(tmp_path: Path) -> None:
     path = synthetic.write_data_file(tmp_path)
-    read = load_split(path, "test", size=16, channels=3)
+    read = load_split(path, "test", size=16, channels=3, classes=2)
     assert read.images.shape == (48, 16, 16, 3)
     assert read.images.dtype == np.uint8
     assert (read.images[..., 0] == read.images[..., 2]).all()
@@ -81,10 +81,10 @@ def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
     text = tmp_path / "notes.npz"
     text.write_text("no arrays")
     with pytest.raises(DataError, match=r"notes\.npz is not a data file"):
-        load_split(text, "test", size=28, channels=1)
+        load_split(text, "test", size=28, channels=1, classes=2)
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
     with pytest.raises(DataError, match=r"other\.npz is not a data file"):
-        load_split(tmp_path / "other.npz", "test", size=28, channels=1)
+        load_split(tmp_path / "other.npz", "test", size=28, channels=1, classes=2)
 
 
 def damaged_files(whole: bytes) -> dict[str, bytes]:
@@ -101,6 +101,7 @@ def damaged_files(whole: bytes) -> dict[str, bytes]:
         "empty": b"",
         "one array": single.getvalue(),
         "too few labels": stored(test_images=images, test_labels=labels[:2]),
+        "a third class": stored(test_images=images, test_labels=labels + 2),
         "no images": stored(test_images=images[:0], test_labels=labels[:0]),
         "no height": stored(test_images=images[0], test_labels=labels),
     }
@@ -110,5 +111,5 @@ def damaged_files(whole: bytes) -> dict[str, bytes]:
 def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
     path = synthetic.write_data_file(tmp_path)
     path.write_bytes(damaged_files(path.read_bytes())[damage])
-    with pytest.raises(DataError, match=r"breastmnist\.npz is not a data file"):
-        load_split(path, "test", size=8, channels=1)
+    with pytest.raises(DataError, match=r"breastmnist\.npz (is not a data file|has labels)"):
+        load_split(path, "test", size=8, channels=1, classes=2)

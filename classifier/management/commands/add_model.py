@@ -1,5 +1,6 @@
 """`manage.py add_model`: make a bundle of a Keras network of one's own."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--slug", help="name of the bundle; made of the title if left out")
         parser.add_argument("--architecture", default="not stated", help="for example VGG16")
         parser.add_argument("--rescale", type=_factor, default=1.0, help="for example 1/255")
-        parser.add_argument("--mean", type=float, nargs="+", default=[0.0], help="1 or 3 values")
+        parser.add_argument("--mean", type=_number, nargs="+", default=[0.0], help="1 or 3 values")
         parser.add_argument("--std", type=_positive, nargs="+", default=[1.0], help="likewise")
         parser.add_argument("--logits", action="store_true", help="the outputs need a softmax")
         parser.add_argument("--force", action="store_true", help="replace a bundle of this name")
@@ -116,17 +117,24 @@ def _free_slug(options: dict[str, Any]) -> str:
     return slug
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
 def _factor(text: str) -> float:
     """A number or a quotient of two, such as 1/255."""
     numerator, _, denominator = text.partition("/")
     try:
-        return float(numerator) / float(denominator or 1)
+        return _number(numerator) / _number(denominator or "1")
     except ZeroDivisionError as error:
         raise ValueError(text) from error
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not value > 0:
         raise ValueError(text)
     return value

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from classifier.training.card_files import write_cards
 
@@ -13,7 +13,10 @@ class Command(BaseCommand):
     help = "Write the card of each bundle under models/, and models/README.md; evaluates nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = write_cards(settings.MODELS_DIR)
+        try:
+            found = write_cards(settings.MODELS_DIR)
+        except OSError as reason:
+            raise CommandError(f"The cards cannot be written: {reason}") from reason
         for error in found.errors:
             self.stderr.write(self.style.WARNING(f"Left out: {error}"))
         self.stdout.write(f"Wrote {len(found.bundles)} cards and their index.")

@@ -75,7 +75,8 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     The latter comes last, since another one is asked for.
     """
     models = TrainedModel.objects.active()
-    used = TrainedModel.objects.filter(slug=request.GET.get("instead_of", "")).first()
+    asked = request.GET.get("instead_of")
+    used = next((model for model in TrainedModel.objects.all() if model.slug == asked), None)
     sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
     if kind := sample or used:
         models = models.filter(dataset=kind.dataset)
