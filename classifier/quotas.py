@@ -39,9 +39,17 @@ class Used:
 def used(user: User) -> Used:
     return Used(
         requests_this_minute=Usage.objects.used(user, Usage.Kind.REQUESTS, seconds=MINUTE),
-        waiting_predictions=Prediction.objects.unfinished_of(user).count(),
-        bytes_today=Usage.objects.used(user, Usage.Kind.BYTES, seconds=DAY),
+        waiting_predictions=_waiting_predictions(user),
+        bytes_today=_bytes_today(user),
     )
+
+
+def _waiting_predictions(user: User) -> int:
+    return int(Prediction.objects.unfinished_of(user).count())
+
+
+def _bytes_today(user: User) -> int:
+    return int(Usage.objects.used(user, Usage.Kind.BYTES, seconds=DAY))
 
 
 def count_request(user: User) -> None:
@@ -69,14 +77,14 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
     Raises BeyondLimit where it would even if nothing had been used up.
     """
     _check_alone(predictions, byte_size)
-    so_far = used(user)
-    if so_far.waiting_predictions + predictions > settings.MAX_WAITING_PREDICTIONS:
+    waiting = _waiting_predictions(user)
+    if waiting + predictions > settings.MAX_WAITING_PREDICTIONS:
         raise QuotaExceeded(
-            f"{so_far.waiting_predictions} of your predictions wait, and {predictions} more would "
+            f"{waiting} of your predictions wait, and {predictions} more would "
             f"exceed the limit of {settings.MAX_WAITING_PREDICTIONS}.",
             RETRY_WAITING_AFTER,
         )
-    if so_far.bytes_today + byte_size > settings.MAX_BYTES_PER_DAY:
+    if _bytes_today(user) + byte_size > settings.MAX_BYTES_PER_DAY:
         raise QuotaExceeded(
             f"This would exceed your {_megabytes_per_day()} MB a day.", _seconds_left(DAY)
         )

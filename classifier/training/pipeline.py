@@ -30,8 +30,6 @@ from classifier.training.trainer import TrainedNetwork, train
 from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
 FOLDS: Final = 5
-# Those that training may see.
-SPLITS: Final[tuple[SplitName, ...]] = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,8 @@ def train_bundle(
 ) -> Bundle:
     """Train by the recipe of a slug, changed by `overrides`, and write the bundle.
 
-    The checkpoint is removed when the bundle is written. Raises RecipeError, DataError and
-    ResumeError.
+    The checkpoint is removed when the bundle is written. Raises RecipeError, DataError, ResumeError
+    and BundleError.
     """
     recipe = resolve_recipe(slug, overrides)
     dataset = dataset_of(recipe)
@@ -70,7 +68,7 @@ def train_bundle(
 
 def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> TrainingData:
     path, source = obtain(dataset, recipe.size, data_root)
-    training, validation = (_split(recipe, dataset, path, name) for name in SPLITS)
+    training, validation = (_split(recipe, dataset, path, name) for name in ("train", "val"))
     counts = {"train": len(training.labels), "validation": len(validation.labels)}
     return TrainingData(training, validation, data_facts(path, source.md5) | counts)
 

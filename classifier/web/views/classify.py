@@ -75,14 +75,20 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     The latter comes last, since another one is asked for.
     """
     models = TrainedModel.objects.active()
-    asked = request.GET.get("instead_of")
-    used = next((model for model in TrainedModel.objects.all() if model.slug == asked), None)
+    used = _used_before(request.GET.get("instead_of"))
     sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
     if kind := sample or used:
         models = models.filter(dataset=kind.dataset)
     ordered = models.order_by("-is_recommended", "dataset", "title")
     others = ordered.exclude(pk=used.pk) if used else ordered
     return others.first() or ordered.first()
+
+
+def _used_before(slug: str | None) -> TrainedModel | None:
+    if not slug:
+        return None
+    # Compared here, since not every database takes what may stand in an address.
+    return next((model for model in TrainedModel.objects.all() if model.slug == slug), None)
 
 
 def _page(form: ClassifyForm) -> dict[str, Any]:
