@@ -65,7 +65,8 @@ def count_request(user: User) -> None:
 def check_again(user: User, *, predictions: int, byte_size: int) -> None:
     """`check_submission` in the transaction that stores, for whose end others of this person wait.
 
-    Without it all requests that come at the same time would find the same room left.
+    Without it all batches that come at the same time would find the same room left. Single images
+    go without: no more of them come at once than the web server has threads.
     """
     User.objects.select_for_update().get(pk=user.pk)
     check_submission(user, predictions=predictions, byte_size=byte_size)

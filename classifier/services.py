@@ -59,19 +59,15 @@ def submit_predictions(
     trained_models: Sequence[TrainedModel],
     crop: Crop = Crop.AUTO,
     is_synthetic: bool = False,
-    is_limited: bool = False,
     repeatable: RepeatableRequest | None = None,
 ) -> list[Prediction]:
     """Store an image and queue one prediction per model; both or neither.
 
-    Raises StorageFailed, idempotency.AlreadyDone when the same request was stored meanwhile, and
-    where it `is_limited` quotas.QuotaExceeded.
+    Raises StorageFailed, and idempotency.AlreadyDone when the same request was stored meanwhile.
     """
     with _files_unless_stored() as images:
         images.append(_build_image(owner, picture, is_synthetic))
         with transaction.atomic():
-            if is_limited:
-                _check_limits(owner, images, trained_models)
             images[0].save()
             quotas.count_bytes(owner, picture.byte_size)
             predictions = predict_image(image=images[0], trained_models=trained_models, crop=crop)
@@ -86,39 +82,28 @@ def submit_batch(
     files: Iterable[SentFile],
     trained_models: Sequence[TrainedModel],
     crop: Crop = Crop.AUTO,
-    is_limited: bool = False,
     repeatable: RepeatableRequest | None = None,
 ) -> Batch:
     """Store what can be read and queue one prediction per image and model; all or nothing.
 
     One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed,
-    idempotency.AlreadyDone when the same request was stored meanwhile, and where it `is_limited`
-    quotas.QuotaExceeded.
+    idempotency.AlreadyDone when the same request was stored meanwhile, and quotas.QuotaExceeded.
     """
     with _files_unless_stored() as images:
         rejected = _read_all(owner, files, images)
         if not images:
             raise NothingAccepted(rejected)
         with transaction.atomic():
-            if is_limited:
-                _check_limits(owner, images, trained_models)
+            byte_size = sum(image.byte_size for image in images)
+            waiting = len(images) * len(trained_models)
+            quotas.check_again(owner, predictions=waiting, byte_size=byte_size)
             batch = Batch.objects.create(owner=owner, rejected=rejected)
             ImageUpload.objects.bulk_create(images)
-            quotas.count_bytes(owner, sum(image.byte_size for image in images))
+            quotas.count_bytes(owner, byte_size)
             _queue(images, trained_models, crop, batch)
             if repeatable:
                 repeatable.remember(batch=batch)
     return batch
-
-
-def _check_limits(
-    owner: User, images: Sequence[ImageUpload], trained_models: Sequence[TrainedModel]
-) -> None:
-    quotas.check_again(
-        owner,
-        predictions=len(images) * len(trained_models),
-        byte_size=sum(image.byte_size for image in images),
-    )
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What several ask for at the same time, on the real web server."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 import requests
@@ -11,6 +11,14 @@ from classifier import samples
 from tests.processes.stack import PASSWORD, ApiClient, Stack, running_stack
 
 TOGETHER = 6
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Without a worker, so that everything waits."""
+    var_dir = tmp_path_factory.mktemp("var")
+    with running_stack(var_dir, "broker", "web", MAX_WAITING_PREDICTIONS="20") as running:
+        yield running
 
 
 def sign_up(stack: Stack, username: str, email: str) -> int:
@@ -43,21 +51,20 @@ def test_of_those_who_want_the_same_name_or_address_one_gets_it(
     assert sorted(answers) == [*refused, HTTPStatus.FOUND]
 
 
-def test_requests_together_keep_the_limit_on_what_waits(tmp_path: Path) -> None:
-    """Without a worker, so that everything waits."""
+def test_batches_together_keep_the_limit_on_what_waits(stack: Stack) -> None:
     image = samples.draw(next(known for known in samples.samples()).slug)
     data = {"model": "blood-compact"}
     files = [("images", (f"{number}.png", image)) for number in range(15)]
-    with running_stack(tmp_path, "broker", "web", MAX_WAITING_PREDICTIONS="20") as crowded:
-        clients = [ApiClient(crowded.url) for _ in range(TOGETHER)]
+    clients = [ApiClient(stack.url) for _ in range(TOGETHER)]
 
-        def send(client: ApiClient) -> int:
-            url = f"{crowded.url}/api/v1/batches/"
-            return client.session.post(url, data=data, files=files, timeout=60).status_code
+    def send(client: ApiClient) -> int:
+        url = f"{stack.url}/api/v1/batches/"
+        return client.session.post(url, data=data, files=files, timeout=60).status_code
 
-        with ThreadPoolExecutor(TOGETHER) as pool:
-            answers = list(pool.map(send, clients))
-        limit = clients[0].get(f"{crowded.url}/api/v1/me/")["waiting_predictions"]
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        answers = list(pool.map(send, clients))
+    limit = clients[0].get(f"{stack.url}/api/v1/me/")["waiting_predictions"]
     assert sorted(answers) == [HTTPStatus.ACCEPTED] + [HTTPStatus.TOO_MANY_REQUESTS] * 5
     assert limit["used"] == 15
-    assert len(list((tmp_path / "media").rglob("*.png"))) == 2 * 15, "refused images were kept"
+    stored = list((stack.var_dir / "media").rglob("*.png"))
+    assert len(stored) == 2 * 15, "refused images were kept"

@@ -86,7 +86,6 @@ class BatchViewSet(
             files=files,
             trained_models=models,
             crop=Crop(fields["crop"]),
-            is_limited=True,
             repeatable=repeatable,
         )
 

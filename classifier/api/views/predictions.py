@@ -74,7 +74,6 @@ class PredictionViewSet(
             picture=requests.read_sent(image),
             trained_models=models,
             crop=Crop(fields["crop"]),
-            is_limited=True,
             repeatable=repeatable,
         )
 
