@@ -24,7 +24,7 @@ import numpy as np  # noqa: E402
 from django.conf import settings  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from classifier.registry import load_bundle  # noqa: E402
+from classifier.bundles.registry import load_bundle  # noqa: E402
 from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
 
 BARE_LOOP = """

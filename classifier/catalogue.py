@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from django.conf import settings
 from django.db import transaction
 
-from classifier import registry
+from classifier.bundles import registry
 from classifier.models import TrainedModel
 
 

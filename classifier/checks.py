@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
-from classifier import registry
+from classifier.bundles import registry
 
 
 @register()

@@ -16,12 +16,13 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from classifier import quotas, uploads
+from classifier import quotas
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
 from classifier.models.images import IMAGE, THUMBNAIL
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 from classifier.tasks import ring
+from classifier.uploads import images as uploads
 
 CANCELLED = "Cancelled before it ran."
 

@@ -170,8 +170,8 @@ STORAGES = {
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
-    "classifier.upload_handlers.SentNameHandler",
-    "classifier.upload_handlers.SpoolHandler",
+    "classifier.uploads.handlers.SentNameHandler",
+    "classifier.uploads.handlers.SpoolHandler",
 ]
 
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MEGABYTES", 20) * 2**20

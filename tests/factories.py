@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
-from classifier import registry
+from classifier.datasets import datasets
 from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
 
 
@@ -134,7 +134,7 @@ def metadata_of(
         "version": 1,
         "dataset": dataset,
         "architecture": "residual",
-        "classes": list(registry.datasets()[dataset].labels),
+        "classes": list(datasets()[dataset].labels),
         "input": {"size": size, "channels": channels},
         "weights": {"file": "model.keras", "sha256": sha256},
         "parameters": 400_000,

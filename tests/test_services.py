@@ -14,8 +14,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from classifier import services, tasks
 from classifier.models import ImageUpload, Prediction, Status, TrainedModel
-from classifier.registry import Crop
-from classifier.uploads import UploadedPicture, read_image
+from classifier.preprocessing import Crop
+from classifier.uploads.images import UploadedPicture, read_image
 from tests.factories import PredictionFactory, TrainedModelFactory, png
 
 pytestmark = pytest.mark.django_db

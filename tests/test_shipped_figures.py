@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from classifier import registry
-from classifier.training.export import evaluate_bundle
+from classifier.bundles import registry
+from classifier.evaluation.evaluate import evaluate_bundle
 
 pytestmark = pytest.mark.data
 

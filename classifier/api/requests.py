@@ -17,13 +17,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from classifier.archives import Archive, basename
 from classifier.idempotency import RepeatableRequest, fingerprint
 from classifier.models import CROP_CHOICES, TrainedModel
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 from classifier.services import SentFile
-from classifier.upload_handlers import sent_name
-from classifier.uploads import MAXIMUM_FILENAME_LENGTH, MESSAGES, UploadedPicture, read_image
+from classifier.uploads.archives import Archive, basename
+from classifier.uploads.handlers import sent_name
+from classifier.uploads.images import MAXIMUM_FILENAME_LENGTH, MESSAGES, UploadedPicture, read_image
 
 LONGEST_WAIT: Final = 30
 IDEMPOTENCY_KEY: Final = OpenApiParameter(

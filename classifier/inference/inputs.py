@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from classifier import registry
-from classifier.inference.preprocessing import as_picture, model_view
+from classifier.datasets import datasets
 from classifier.models import Prediction, TrainedModel
-from classifier.registry import Crop
+from classifier.preprocessing import Crop, as_picture, model_view
 
 
 def model_input(
@@ -21,7 +20,7 @@ def model_input(
         size=trained_model.input_size,
         channels=trained_model.channels,
         crop=crop,
-        source_frame=registry.datasets()[trained_model.dataset].source_frame,
+        source_frame=datasets()[trained_model.dataset].source_frame,
     )
 
 

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
-from classifier import registry
-from classifier.inference.features import with_features
-from classifier.inference.uncertainty import Uncertainty
+from classifier.bundles import registry
 from classifier.models import TrainedModel
+from classifier.networks.contract import with_features
+from classifier.networks.limits import Uncertainty
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from classifier.models.batches import Batch
 from classifier.models.images import ImageUpload
 from classifier.models.trained import TrainedModel
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 
 CROP_CHOICES: Final = [(crop.value, crop.value.title()) for crop in Crop]
 

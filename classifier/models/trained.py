@@ -5,7 +5,7 @@ from typing import Self
 from django.db import models
 from django.urls import reverse
 
-from classifier import registry
+from classifier.datasets import Dataset, datasets
 
 
 class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
@@ -53,8 +53,8 @@ class TrainedModel(models.Model):
         return reverse("web:model", args=[self.slug])
 
     @property
-    def dataset_info(self) -> registry.Dataset:
-        return registry.datasets()[self.dataset]
+    def dataset_info(self) -> Dataset:
+        return datasets()[self.dataset]
 
     @property
     def is_added(self) -> bool:

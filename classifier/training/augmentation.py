@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.inference.preprocessing import as_picture
-from classifier.training.appearance import adjusted, recorded, restained
+from classifier.preprocessing import as_picture
+from classifier.training.photometric import adjusted, recorded, restained
 from classifier.training.recipe import Augmentation
 
 _CHUNK = 256

@@ -11,19 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
-from classifier.inference.preprocessing import as_picture
-from classifier.training import evaluation
-from classifier.training.data import Split
-
-# Correlation of two thumbnails. On BreastMNIST at 128 pixels, pairs of the same lesion lie above
-# 0.95 and chance resemblance ends at about 0.93.
-NEAR_DUPLICATE = 0.93
-THUMBNAIL_SIDE = 32
-
+from classifier.datasets.medmnist import Split
+from classifier.datasets.near_duplicates import near_duplicate_groups
+from classifier.evaluation import metrics as evaluation
 
 FoldTrainer = Callable[[Split, Split, Path], NDArray[np.float64]]
 
@@ -42,24 +34,6 @@ def joined(splits: Sequence[Split]) -> Split:
         np.concatenate([split.images for split in splits]),
         np.concatenate([split.labels for split in splits]),
     )
-
-
-def near_duplicate_groups(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Number (N,) of the group of each image (N, side, side, channels); alone or with its twins."""
-    thumbnails = np.stack([_thumbnail(image) for image in images])
-    centred = thumbnails - thumbnails.mean(axis=1, keepdims=True)
-    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
-    _, groups = connected_components(unit @ unit.T > NEAR_DUPLICATE, directed=False)
-    return np.asarray(groups, np.int64)
-
-
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    small = (
-        as_picture(image)
-        .convert("L")
-        .resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
-    )
-    return np.asarray(small, np.float32).reshape(-1)
 
 
 def folds(data: Split, count: int, seed: int) -> Iterator[Fold]:

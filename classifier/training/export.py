@@ -15,20 +15,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from classifier import registry
-from classifier.registry import Bundle, Dataset
-from classifier.training import evaluation
-from classifier.training.abstention import Doubter, uncertainty_figures
-from classifier.training.card_files import replace_file, write_card, write_cards
+from classifier.bundles import registry
+from classifier.bundles.registry import Bundle
+from classifier.cards.files import replace_file, write_card, write_cards
+from classifier.datasets import Dataset
+from classifier.datasets.medmnist import checksum
+from classifier.evaluation.intervals import wilson_interval
+from classifier.networks.half_precision import halve_precision
 from classifier.training.checkpoint import Record
-from classifier.training.curves import Scores
-from classifier.training.data import Split, SplitName, checksum, load_split
-from classifier.training.intervals import wilson_interval
-from classifier.training.precision import halve_precision
-from classifier.training.prediction import Listener, nobody, predict
+from classifier.training.fit_limits import FittedUncertainty
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork
-from classifier.training.uncertainty import FittedUncertainty
 
 WEIGHTS_FILE = "model.keras"
 UNCERTAINTY_FILE = "uncertainty.npz"
@@ -220,50 +217,6 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     replace_file(
         path, NUMBER_LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
     )
-
-
-def evaluate_bundle(
-    bundle: Bundle, path: Path, *, with_uncertainty: bool = True, listener: Listener = nobody
-) -> dict[str, Any]:
-    """Compute a bundle's figures on the test split of a data file in MedMNIST's layout.
-
-    Where the dataset has a positive class, the scores that the bundle was calibrated with fix the
-    threshold of the operating point, or else those of the file's validation split. The figures of
-    the bundle's uncertainty, where it has any, take some twenty times as long as the others;
-    `listener` hears how far they are. Raises DataError when the file cannot be read.
-    """
-    network = keras.models.load_model(bundle.weights_path, compile=False)
-    positive = bundle.dataset.positive_class
-    test = _split(bundle, path, "test")
-    figures = evaluation.evaluate(
-        test.labels,
-        predict(network, test.images, which="test images", listener=listener),
-        bundle.classes,
-        positive=positive,
-        validation=_held_out(bundle, network, path) if positive else None,
-    )
-    if bundle.uncertainty_path and with_uncertainty:
-        doubter = Doubter(bundle, network, listener)
-        figures["uncertainty"] = uncertainty_figures(doubter, test, path.parent)
-    return {"split": "test"} | figures
-
-
-def _split(bundle: Bundle, path: Path, name: SplitName) -> Split:
-    return load_split(
-        path,
-        name,
-        size=bundle.input_size,
-        channels=bundle.channels,
-        classes=len(bundle.classes),
-    )
-
-
-def _held_out(bundle: Bundle, network: keras.Model, path: Path) -> Scores:
-    """The scores of images that are neither for training nor for testing."""
-    if bundle.uncertainty_path:
-        return Scores.read(bundle.uncertainty_path)
-    split = _split(bundle, path, "val")
-    return Scores(predict(network, split.images), split.labels)
 
 
 def write_evaluation(bundle: Bundle, figures: Mapping[str, Any], data: Mapping[str, Any]) -> None:

@@ -10,24 +10,26 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.registry import Bundle, Dataset
-from classifier.training.architectures import ARCHITECTURES, ImageSpec
+from classifier.bundles.registry import Bundle
+from classifier.datasets import Dataset
+from classifier.datasets.medmnist import Source, Split, SplitName, fetch, load_split, source_of
+from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.curves import Scores
+from classifier.evaluation.evaluate import evaluate_bundle
+from classifier.networks.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.cross_validation import (
     FoldTrainer,
     cross_validate,
     joined,
     out_of_fold,
 )
-from classifier.training.curves import Scores
-from classifier.training.data import Source, Split, SplitName, fetch, load_split, source_of
-from classifier.training.ensemble import joined_networks
-from classifier.training.export import data_facts, evaluate_bundle, export_bundle, write_evaluation
-from classifier.training.prediction import predict
+from classifier.training.export import data_facts, export_bundle, write_evaluation
+from classifier.training.fit_limits import FittedUncertainty, calibrate_and_fit
+from classifier.training.members import joined_networks
 from classifier.training.progress import download_progress, images_progress, training_progress
 from classifier.training.recipe import Recipe, dataset_of, resolve_recipe
 from classifier.training.recipe_values import RecipeError
 from classifier.training.trainer import TrainedNetwork, train
-from classifier.training.uncertainty import FittedUncertainty, calibrate_and_fit
 
 FOLDS: Final = 5
 

@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from classifier.evaluation.batch_predict import Listener as ImagesListener
 from classifier.training.checkpoint import Record
-from classifier.training.prediction import Listener as ImagesListener
 from classifier.training.trainer import Listener
 from classifier.training.trainer import Progress as TrainingProgress
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from classifier.registry import Dataset, datasets
+from classifier.datasets import Dataset, datasets
 from classifier.training.recipe_values import RecipeError, check_values
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
@@ -47,7 +47,7 @@ class Augmentation:
 
     `rotation` is in degrees to either side, `shift` and `zoom` are shares of the image's side,
     `brightness` and `contrast` shares of the full range. For `stain`, `light` and `recording` see
-    `classifier.training.appearance`.
+    `classifier.training.photometric`.
     """
 
     flip_horizontal: bool = False

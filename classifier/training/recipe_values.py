@@ -9,7 +9,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from classifier.registry import LONGEST
+from classifier.bundles.registry import LONGEST
 
 # The least and the greatest value of a number; None where there is no bound.
 RANGES: Final[Mapping[str, tuple[float, float | None]]] = {

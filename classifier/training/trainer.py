@@ -11,13 +11,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.training import evaluation
-from classifier.training.architectures import ARCHITECTURES, ImageSpec
+from classifier.datasets.medmnist import Split
+from classifier.evaluation import metrics as evaluation
+from classifier.evaluation.batch_predict import predict
+from classifier.networks.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
-from classifier.training.averaging import AveragedWeights
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from classifier.training.data import Split
-from classifier.training.prediction import predict
+from classifier.training.ema import AveragedWeights
 from classifier.training.recipe import Recipe
 
 CHECKPOINT_FILE = "checkpoint.npz"

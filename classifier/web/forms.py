@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from PIL import Image
 
-from classifier import samples, services, uploads
+from classifier import services
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.registry import Crop
-from classifier.upload_handlers import sent_name
+from classifier.preprocessing import Crop
+from classifier.synthetic import samples
+from classifier.uploads import images as uploads
+from classifier.uploads.handlers import sent_name
 from classifier.web.previews import Preview, build_preview
 
 CROP_CHOICES = [(Crop.AUTO, "Auto"), (Crop.CENTER, "Centre"), (Crop.NONE, "None")]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from classifier.registry import pictures_title
+from classifier.cards.titles import pictures_title
 from classifier.web.presenters import Measure, decimals, share_measure
 
 Section = Mapping[str, Any]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from classifier import registry
+from classifier.datasets import Dataset, datasets
 from classifier.models import TrainedModel
 from classifier.web.presenters import (
     Measure,
@@ -92,7 +92,7 @@ def model_card(model: TrainedModel) -> ModelCard:
 
 def data_name(model: TrainedModel) -> str:
     """Name of the test images and their split, which goes with each figure; empty without any."""
-    dataset = registry.datasets().get(model.dataset)
+    dataset = datasets().get(model.dataset)
     return dataset.data_name(model.evaluation["data"]) if dataset and model.evaluation else ""
 
 
@@ -100,7 +100,7 @@ def data_name(model: TrainedModel) -> str:
 class ModelGroup:
     """The models for one kind of image."""
 
-    dataset: registry.Dataset
+    dataset: Dataset
     cards: list[ModelCard]
 
     @property
@@ -112,9 +112,9 @@ class ModelGroup:
 def model_groups(models: Iterable[TrainedModel]) -> list[ModelGroup]:
     """Models that come in display order, by what they look at."""
     return [
-        ModelGroup(registry.datasets()[dataset], [model_card(model) for model in group])
+        ModelGroup(datasets()[dataset], [model_card(model) for model in group])
         for dataset, group in groupby(models, key=lambda model: model.dataset)
-        if dataset in registry.datasets()
+        if dataset in datasets()
     ]
 
 

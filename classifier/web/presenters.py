@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from classifier import registry
+from classifier.datasets import DatasetClass, datasets
 from classifier.models import Prediction, Status
 
 LOW_CONFIDENCE: Final = 0.6
@@ -51,8 +51,8 @@ def gloss(dataset: str, label: str) -> str:
     return next((known.gloss for known in _classes(dataset) if known.label == label), "")
 
 
-def _classes(dataset: str) -> Sequence[registry.DatasetClass]:
-    known = registry.datasets().get(dataset)
+def _classes(dataset: str) -> Sequence[DatasetClass]:
+    known = datasets().get(dataset)
     return known.classes if known else ()
 
 

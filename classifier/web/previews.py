@@ -9,10 +9,9 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from classifier.inference.inputs import array_png, model_input
-from classifier.inference.preprocessing import describe_crop
 from classifier.models import ImageUpload, TrainedModel
-from classifier.registry import Crop
-from classifier.uploads import UploadedPicture
+from classifier.preprocessing import Crop, describe_crop
+from classifier.uploads.images import UploadedPicture
 
 LONGEST_SIDE: Final = 512
 # Twice what the pages show, for screens with small pixels.

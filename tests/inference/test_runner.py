@@ -14,9 +14,10 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from classifier import catalogue, samples
+from classifier import catalogue
 from classifier.inference import loader, runner
 from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+from classifier.synthetic import samples
 from tests.factories import ImageUploadFactory, PredictionFactory
 
 pytestmark = pytest.mark.django_db

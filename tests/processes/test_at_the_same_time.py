@@ -7,7 +7,7 @@ from http import HTTPStatus
 import pytest
 import requests
 
-from classifier import samples
+from classifier.synthetic import samples
 from tests.processes.stack import PASSWORD, ApiClient, Stack, running_stack
 
 TOGETHER = 6

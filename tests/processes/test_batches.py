@@ -9,7 +9,7 @@ import pytest
 import requests
 from django.conf import settings
 
-from classifier import samples
+from classifier.synthetic import samples
 from tests.processes.stack import ApiClient, Stack
 
 MODEL = "breast-compact"

@@ -10,7 +10,7 @@ import pytest
 import requests
 from django.conf import settings
 
-from classifier import samples
+from classifier.synthetic import samples
 from medclassifier.broker import find_server, socket_path
 from tests.processes.bundles import write_slow_bundle
 from tests.processes.stack import ApiClient, Stack, running_stack, wait_until

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.training.data import Split
+from classifier.datasets.medmnist import Split
 from classifier.training.recipe import Augmentation, Recipe
 
 SIZE = 8

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from classifier.datasets.medmnist import Split
+from classifier.datasets.near_duplicates import near_duplicate_groups
 from classifier.training import pipeline
 from classifier.training.cross_validation import (
     cross_validate,
     folds,
-    near_duplicate_groups,
     out_of_fold,
 )
-from classifier.training.data import Split
 from classifier.training.recipe_values import RecipeError
 from tests.training import synthetic
 

@@ -11,10 +11,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
-from classifier.registry import Bundle, BundleError, datasets, discover, load_bundle
+from classifier.bundles.registry import Bundle, BundleError, discover, load_bundle
+from classifier.datasets import datasets
+from classifier.evaluation.evaluate import evaluate_bundle
+from classifier.networks.checks import network_problems
 from classifier.training import export
 from classifier.training.trainer import TrainedNetwork, train
-from classifier.training.verification import network_problems
 from tests.factories import curves_of
 from tests.training import synthetic
 
@@ -35,7 +37,7 @@ def write(models_dir: Path, trained: TrainedNetwork) -> Bundle:
 
 def write_evaluated(models_dir: Path, trained: TrainedNetwork) -> Bundle:
     bundle = write(models_dir, trained)
-    figures = export.evaluate_bundle(bundle, synthetic.write_data_file(models_dir.parent / "data"))
+    figures = evaluate_bundle(bundle, synthetic.write_data_file(models_dir.parent / "data"))
     export.write_evaluation(bundle, figures, DATA)
     return load_bundle(bundle.path)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.registry import datasets
-from classifier.training.architectures import ARCHITECTURES, ImageSpec
+from classifier.datasets import datasets
+from classifier.networks.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.augmentation import augment
 from classifier.training.recipe import (
     Augmentation,

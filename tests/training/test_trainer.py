@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from django.conf import settings
 
+from classifier.evaluation.batch_predict import predict
 from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
-from classifier.training.prediction import predict
 from classifier.training.trainer import (
     CHECKPOINT_FILE,
     Listener,

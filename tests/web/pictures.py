@@ -7,7 +7,7 @@ import zlib
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from classifier import samples
+from classifier.synthetic import samples
 
 
 def encoded(image: Image.Image, format: str, **options: object) -> bytes:

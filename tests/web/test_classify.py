@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from classifier import services
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 from classifier.services import StorageFailed
 from classifier.web.forms import (
     IMAGE_GONE,

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image
 
-from classifier import samples
 from classifier.models import Prediction
+from classifier.synthetic import samples
 from tests.factories import PredictionFactory, TrainedModelFactory
 
 

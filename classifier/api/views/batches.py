@@ -22,7 +22,7 @@ from classifier.api.filters import BatchFilter, NewestFirst, StrictOrdering
 from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, IdempotencyKey, Prediction
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 
 
 class BatchViewSet(

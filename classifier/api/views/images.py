@@ -17,7 +17,7 @@ from classifier.api import requests
 from classifier.api.views.base import ApiView
 from classifier.inference.inputs import array_png, model_input
 from classifier.models import ImageUpload
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 
 PNG: Final = "image/png"
 

@@ -19,8 +19,8 @@ from classifier.api.filters import NewestFirst, PredictionFilter, StrictOrdering
 from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
-from classifier.registry import Crop
-from classifier.uploads import UploadRejected
+from classifier.preprocessing import Crop
+from classifier.uploads.images import UploadRejected
 
 
 class PredictionViewSet(

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.text import slugify
 
-from classifier import registry
+from classifier.bundles import registry
+from classifier.datasets import datasets
 from classifier.management.commands.train_model import SLUG
 
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, help="a .keras or .h5 file, network and weights")
-        parser.add_argument("--dataset", required=True, choices=sorted(registry.datasets()))
+        parser.add_argument("--dataset", required=True, choices=sorted(datasets()))
         parser.add_argument("--title", required=True, help="name of the model for people")
         parser.add_argument("--slug", help="name of the bundle; made of the title if left out")
         parser.add_argument("--architecture", default="not stated", help="for example VGG16")
@@ -38,15 +39,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.training import adding
-        from classifier.training.loading import NetworkError
+        from classifier.networks.safe_loading import NetworkError
+        from classifier.training import add_model as adding
 
         slug = _free_slug(options)
         try:
             bundle = adding.add_model(
                 settings.MODELS_DIR,
                 options["path"],
-                registry.datasets()[options["dataset"]],
+                datasets()[options["dataset"]],
                 adding.Description(
                     slug=slug, title=options["title"], architecture=options["architecture"]
                 ),
@@ -65,8 +66,8 @@ class Command(BaseCommand):
         self._evaluate(bundle)
 
     def _evaluate(self, bundle: registry.Bundle) -> None:
-        from classifier.training.adding import evaluate_if_data_is_there
-        from classifier.training.data import DataError
+        from classifier.datasets.medmnist import DataError
+        from classifier.training.add_model import evaluate_if_data_is_there
 
         try:
             figures = evaluate_if_data_is_there(bundle, settings.MEDMNIST_ROOT)

@@ -36,9 +36,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier import registry
+        from classifier.bundles import registry
+        from classifier.datasets.medmnist import DataError
         from classifier.training import pipeline
-        from classifier.training.data import DataError
         from classifier.training.export import write_cross_validation
         from classifier.training.recipe_values import RecipeError
         from classifier.training.trainer import ResumeError

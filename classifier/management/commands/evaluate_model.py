@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import registry
+from classifier.bundles import registry
 
 
 class Command(BaseCommand):
@@ -26,8 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.training.data import DataError
-        from classifier.training.export import evaluate_bundle
+        from classifier.datasets.medmnist import DataError
+        from classifier.evaluation.evaluate import evaluate_bundle
         from classifier.training.pipeline import evaluate_on_test
         from classifier.training.progress import images_progress
 

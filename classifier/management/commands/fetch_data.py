@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import registry
+from classifier.datasets import datasets
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Download MedMNIST's data files into MEDMNIST_ROOT, unless they are there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        known = list(registry.datasets())
+        known = list(datasets())
         parser.add_argument(
             "datasets", nargs="*", metavar="DATASET", help=f"of {', '.join(known)}; all by default"
         )
@@ -22,10 +22,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.training.data import DataError
+        from classifier.datasets.medmnist import DataError
         from classifier.training.pipeline import obtain
 
-        known = registry.datasets()
+        known = datasets()
         for slug in options["datasets"] or known:
             if slug not in known:
                 raise CommandError(f"There is no dataset {slug!r}. Known: {', '.join(known)}.")

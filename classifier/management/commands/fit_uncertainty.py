@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import registry
+from classifier.bundles import registry
 from classifier.training.recipe import UncertaintySettings
 
 
@@ -34,8 +34,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.training.data import DataError
-        from classifier.training.refit import refit_bundle
+        from classifier.datasets.medmnist import DataError
+        from classifier.training.recalibrate import refit_bundle
 
         for name in ("coverage", "acceptance"):
             if not 0 < options[name] < 1:

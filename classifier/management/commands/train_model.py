@@ -39,9 +39,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.registry import BundleError
+        from classifier.bundles.registry import BundleError
+        from classifier.datasets.medmnist import DataError
         from classifier.training import pipeline
-        from classifier.training.data import DataError
         from classifier.training.recipe_values import RecipeError
         from classifier.training.trainer import ResumeError
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from classifier import registry
+from classifier.bundles import registry
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.training.verification import network_problems
+        from classifier.networks.checks import network_problems
 
         found = registry.discover(settings.MODELS_DIR)
         problems = {error.slug: error.problems for error in found.errors}

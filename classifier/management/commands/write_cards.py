@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from classifier.training.card_files import write_cards
+from classifier.cards.files import write_cards
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from classifier.models import TrainedModel
-from classifier.samples import samples
+from classifier.synthetic.samples import samples
 from classifier.web.forms import CROP_CHOICES, ClassifyForm
 from classifier.web.model_figures import model_groups
 

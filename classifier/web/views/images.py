@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from classifier import samples
 from classifier.inference.inputs import array_png, stored_input
 from classifier.models import ImageUpload, Prediction
+from classifier.synthetic import samples
 from classifier.web.previews import square_thumbnail
 
 # A browser may keep a picture but asks each time, so that what was deleted is no longer shown.

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from classifier import registry
+from classifier.bundles import registry
 from classifier.models import TrainedModel
 from classifier.web.charts import Chart, history_charts, reliability_chart, roc_chart
 from classifier.web.limit_figures import limits

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier import services
 from classifier.models import Prediction, Status
-from classifier.registry import Crop
+from classifier.preprocessing import Crop
 from classifier.web import health
 from classifier.web.forms import CROP_CHOICES
 from classifier.web.model_figures import data_name

@@ -7,10 +7,10 @@ from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from classifier import registry
+from classifier.datasets import datasets
 from classifier.web import health
 
-# Drawn by classifier.samples once and kept as files: this page is open to everyone, and cheap.
+# Drawn by classifier.synthetic once and kept as files: this page is open to everyone, and cheap.
 TILES = [
     f"img/{name}.webp"
     for name in ("neutrophil", "lymphocyte", "eosinophil", "monocyte", "platelet", "lesion")
@@ -20,7 +20,7 @@ TILES = [
 @require_safe
 @login_not_required
 def landing(request: HttpRequest) -> HttpResponse:
-    context = {"datasets": registry.datasets().values(), "tiles": TILES}
+    context = {"datasets": datasets().values(), "tiles": TILES}
     return render(request, "web/landing.html", context)
 
 

@@ -1,0 +1,36 @@
+"""Writes the cards of bundles and their index. Loads no network, so this takes no time."""
+
+from pathlib import Path
+
+from classifier.bundles import registry
+from classifier.bundles.registry import Bundle, Discovery
+from classifier.cards.card import MATRIX_FILE, render_card
+from classifier.cards.matrix_picture import render_matrix
+from classifier.cards.model_index import render_index
+
+CARD_FILE = "README.md"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file in one step, so that nobody reads half of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def write_card(bundle: Bundle) -> None:
+    """Write a bundle's card, and where it was evaluated the picture of its confusion matrix."""
+    if bundle.evaluation:
+        title = f"Confusion matrix of {bundle.title}, n = {bundle.evaluation['n']:,}"
+        matrix = bundle.evaluation["confusion_matrix"]
+        replace_file(bundle.path / MATRIX_FILE, render_matrix(bundle.classes, matrix, title))
+    replace_file(bundle.path / CARD_FILE, render_card(bundle))
+
+
+def write_cards(models_dir: Path) -> Discovery:
+    """Write the cards of all sound bundles, and the index of them. Returns what was found."""
+    found = registry.discover(models_dir)
+    for bundle in found.bundles:
+        write_card(bundle)
+    replace_file(models_dir / CARD_FILE, render_index(found.bundles))
+    return found

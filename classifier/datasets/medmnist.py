@@ -1,0 +1,148 @@
+"""MedMNIST data files: where they lie, how they are fetched, and their splits as arrays."""
+
+import contextlib
+import hashlib
+import io
+import os
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.datasets import Dataset
+from classifier.preprocessing import Crop, as_picture, model_view
+
+SplitName = Literal["train", "val", "test"]
+MEDMNIST_SIZES = (28, 64, 128, 224)
+_BLOCK = 1 << 20
+
+
+class DataError(RuntimeError):
+    """A data file that is absent, damaged or not in MedMNIST's layout."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, size, size, channels) uint8 and class indices (N,) int64."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """MedMNIST's address and checksum of one data file."""
+
+    file_name: str
+    url: str
+    md5: str
+
+
+def source_of(dataset: Dataset, size: int) -> Source:
+    """Give the data file for an input size: the smallest of MedMNIST's that is not smaller."""
+    stored = next((side for side in MEDMNIST_SIZES if side >= size), MEDMNIST_SIZES[-1])
+    suffix = "" if stored == MEDMNIST_SIZES[0] else f"_{stored}"
+    facts = medmnist_table()[dataset.slug]
+    file_name = f"{dataset.slug}{suffix}.npz"
+    return Source(file_name, str(facts[f"url{suffix}"]), str(facts[f"MD5{suffix}"]))
+
+
+def medmnist_table() -> dict[str, dict[str, object]]:
+    """Give MedMNIST's own table of datasets: labels, addresses and checksums."""
+    # The package prints a complaint when torch is absent; its table needs no torch.
+    with contextlib.redirect_stdout(io.StringIO()):
+        from medmnist.info import INFO
+    table: dict[str, dict[str, object]] = INFO
+    return table
+
+
+def fetch(source: Source, root: Path, on_progress: Callable[[int, int], None]) -> Path:
+    """Give the path of the data file under `root`, downloading it when it is not there.
+
+    `on_progress` is told the bytes received and the bytes in all (0 when unknown). A file that is
+    already there is used as it is. Raises DataError when the download fails or its checksum
+    differs.
+    """
+    path = root / source.file_name
+    if path.exists():
+        return path
+    root.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        digest = _download(source.url, partial, on_progress)
+        if digest != source.md5:
+            raise DataError(f"{source.url} gave a file with MD5 {digest} instead of {source.md5}.")
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(_unreachable(source, root, error)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _download(url: str, path: Path, on_progress: Callable[[int, int], None]) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    received = 0
+    opened = urllib.request.urlopen(url, timeout=30)  # noqa: S310  # MedMNIST's own https address
+    with opened as response, path.open("wb") as stream:
+        total = int(response.headers.get("Content-Length") or 0)
+        while block := response.read(_BLOCK):
+            stream.write(block)
+            digest.update(block)
+            received += len(block)
+            on_progress(received, total)
+    return digest.hexdigest()
+
+
+def _unreachable(source: Source, root: Path, error: OSError) -> str:
+    return (
+        f"{source.file_name} is not in {root} and could not be downloaded ({error}). "
+        f"Download {source.url} on a computer with network access and put it there, "
+        "or set MEDMNIST_ROOT to the folder that has it."
+    )
+
+
+def checksum(path: Path, algorithm: str) -> str:
+    """Give the hexadecimal digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def load_split(path: Path, name: SplitName, *, size: int, channels: int, classes: int) -> Split:
+    """Read one split of a file in MedMNIST's layout, at the size and channels that a network takes.
+
+    Images of another size or with other channels are brought to them just as uploads are. Raises
+    DataError when the file is not in MedMNIST's layout, or has labels of none of the classes.
+    """
+    try:
+        with np.load(path) as stored:
+            images, labels = stored[f"{name}_images"], stored[f"{name}_labels"]
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path.name} is not a data file in MedMNIST's layout: {error}") from error
+    if images.ndim not in (3, 4) or not 0 < len(images) == labels.size:
+        raise DataError(
+            f"{path.name} is not a data file in MedMNIST's layout: {labels.size} labels for {name} "
+            f"images of the shape {images.shape}"
+        )
+    labels = labels.reshape(-1).astype(np.int64)
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(f"{path.name} has labels beyond the {classes} classes.")
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    return Split(_fitted(images, size, channels), labels)
+
+
+def _fitted(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
+    if images.shape[1:] == (size, size, channels):
+        return images
+    return np.stack([_network_view(image, size, channels) for image in images])
+
+
+def _network_view(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
+    picture = as_picture(image)
+    return model_view(picture, size=size, channels=channels, crop=Crop.NONE, source_frame=None)

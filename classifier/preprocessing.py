@@ -1,0 +1,145 @@
+"""From an image as uploaded to exactly the pixels that a network sees.
+
+Inference, the result page and training share this module, so that what is shown is what was
+classified and what was learnt from.
+
+MedMNIST cut the central 200 x 200 pixels out of blood micrographs of 360 x 363, took the centred
+square of breast ultrasounds, and resized both with Pillow's bilinear filter. (Its blood images
+then went through JPEG at quality 75, whose traces an upload does not have.) An upload may be such
+a source image, or one already cut; ``Crop`` says which, and ``Crop.AUTO`` judges by its size.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+# Micrographs of the blood dataset differ from its nominal frame by up to 6 pixels.
+NATIVE_SIZE_TOLERANCE: Final = 0.02
+
+Box = tuple[int, int, int, int]
+
+
+class Crop(StrEnum):
+    """How much of the upload the network sees.
+
+    AUTO: what MedMNIST would have cut, judged by the image's size.
+    CENTER: always the central share, which for datasets without a source frame is the centred
+        square.
+    NONE: the whole image, squeezed into a square if it is none.
+    """
+
+    AUTO = "auto"
+    CENTER = "center"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """Images as laboratories have them, and the side of the central square kept; pixels."""
+
+    width: int
+    height: int
+    crop: int
+
+
+def model_view(
+    image: Image.Image,
+    *,
+    size: int,
+    channels: int,
+    crop: Crop,
+    source_frame: SourceFrame | None,
+) -> npt.NDArray[np.uint8]:
+    """The pixels that the network sees.
+
+    Args:
+        image: mode "L" or "RGB", any size.
+        size: side of the network's input in pixels.
+        channels: 1 for grey, 3 for RGB.
+        source_frame: the dataset's native frame, None if its images were not cut from a frame.
+
+    Returns:
+        array (size, size, channels), values 0 to 255.
+    """
+    box = crop_box(image.width, image.height, crop=crop, source_frame=source_frame)
+    converted = image.crop(box).convert("L" if channels == 1 else "RGB")
+    resized = converted.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.uint8).reshape(size, size, channels)
+
+
+def as_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Pixels (height, width, 1 or 3) as an image of mode "L" or "RGB"."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> Box:
+    """(left, upper, right, lower) of what is cut from an image of ``width`` x ``height`` pixels.
+
+    ``Crop.AUTO`` takes an image for a whole micrograph, upright or on its side, when both sides
+    are within 2 % of the source frame, or when it is that frame scaled in proportion and still
+    larger than the crop. Of everything else it takes the centred square: a square image whole,
+    and of an oblong cut-out as much as keeps the cell's shape.
+    """
+    if crop is Crop.NONE:
+        return (0, 0, width, height)
+    side = min(width, height)
+    if source_frame is not None:
+        side = _framed_side(width, height, crop, source_frame)
+    return _centred_square(width, height, side)
+
+
+def describe_crop(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> str:
+    """What ``crop_box`` takes, in words, as part of a sentence without a full stop."""
+    left, upper, right, lower = crop_box(width, height, crop=crop, source_frame=source_frame)
+    taken = f"{right - left} × {lower - upper}"
+    if (right - left, lower - upper) != (width, height):
+        return f"the central {taken} of {width} × {height} pixels"
+    if width == height:
+        return f"the whole image, {taken} pixels"
+    return f"the whole image, {taken} pixels squeezed into a square"
+
+
+def _framed_side(width: int, height: int, crop: Crop, frame: SourceFrame) -> int:
+    shorter = min(width, height)
+    share = frame.crop / min(frame.width, frame.height)
+    if _is_native(width, height, frame):
+        return min(frame.crop, shorter)
+    if crop is Crop.CENTER or _is_scaled(width, height, frame):
+        return max(1, round(shorter * share))
+    return shorter
+
+
+def _is_native(width: int, height: int, frame: SourceFrame) -> bool:
+    return any(
+        abs(width - across) <= across * NATIVE_SIZE_TOLERANCE
+        and abs(height - down) <= down * NATIVE_SIZE_TOLERANCE
+        for across, down in _orientations(frame)
+    )
+
+
+def _is_scaled(width: int, height: int, frame: SourceFrame) -> bool:
+    """Whether the image is the frame at another scale, to the rounding of one side.
+
+    At the size of the crop and below, an image is far more likely a cut-out whose proportions
+    happen to fit; and a square image fits the nearly square frame only by rounding.
+    """
+    if width == height or min(width, height) <= frame.crop:
+        return False
+    return any(
+        height == round(width * down / across) or width == round(height * across / down)
+        for across, down in _orientations(frame)
+    )
+
+
+def _orientations(frame: SourceFrame) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (frame.width, frame.height), (frame.height, frame.width)
+
+
+def _centred_square(width: int, height: int, side: int) -> Box:
+    """Rounds halves to even, as torchvision's CenterCrop does, which MedMNIST used."""
+    left, upper = round((width - side) / 2), round((height - side) / 2)
+    return (left, upper, left + side, upper + side)

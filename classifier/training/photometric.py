@@ -1,0 +1,70 @@
+"""Random changes of how training images were stained, lit and recorded.
+
+Each function gives changed copies of images (N, side, side, channels) uint8. How strongly an image
+is changed is drawn for each anew. Of stain and light most change little: a network then learns what
+varies between laboratories and stays as good on its own.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from classifier.evaluation.corruptions import Corruption, Pixels, blur, jpeg, rounded, thumbnail
+
+_CHUNK = 256
+# Optical density of each pixel value. Light is absorbed in proportion to the amount of stain in
+# these terms (Beer and Lambert; Ruifrok and Johnston 2001).
+_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
+BLUR, QUALITY, SIDES = 0.03, (10, 75), (20, 48)
+
+
+def adjusted(
+    images: Pixels, brightness: float, contrast: float, generator: np.random.Generator
+) -> Pixels:
+    """Add up to a share `brightness` of the full range, and stretch values around their mean.
+
+    The stretch is by up to a share `contrast`, around the mean of each channel of each image.
+    """
+    shape = (len(images), 1, 1, 1)
+    mean = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    added = 255 * generator.uniform(-brightness, brightness, shape).astype(np.float32)
+    factor = generator.uniform(1 - contrast, 1 + contrast, shape).astype(np.float32)
+    return rounded((images - mean) * factor + mean + added)
+
+
+def restained(images: Pixels, stain: float, light: float, generator: np.random.Generator) -> Pixels:
+    """Mix the optical densities of red, green and blue anew, and change the colour of the light.
+
+    `stain` is the standard deviation of the entries of the mixing matrix around those of the
+    identity, `light` that of the logarithm of each channel's brightness, both at full strength.
+    """
+    count, channels = len(images), images.shape[-1]
+    strength = generator.uniform(size=(count, 1, 1)).astype(np.float32) ** 2
+    noise = generator.standard_normal((count, channels, channels), np.float32)
+    mixing = np.eye(channels, dtype=np.float32) + stain * strength * noise
+    lamp = light * strength * generator.standard_normal((count, 1, channels), np.float32)
+    result = np.empty_like(images)
+    for start in range(0, count, _CHUNK):
+        some = slice(start, start + _CHUNK)
+        density = _DENSITY[images[some]].reshape(len(images[some]), -1, channels)
+        values = 256 * np.exp(lamp[some] - density @ mixing[some]) - 1
+        result[some] = rounded(values).reshape(images[some].shape)
+    return result
+
+
+def recorded(images: Pixels, share: float, generator: np.random.Generator) -> Pixels:
+    """Blur, compress or coarsen a `share` of the images."""
+    result = images.copy()
+    for index in np.flatnonzero(generator.uniform(size=len(images)) < share):
+        result[index] = _recording(generator)(images[index])
+    return result
+
+
+def _recording(generator: np.random.Generator) -> Corruption:
+    """One of the three, at a random strength."""
+    recordings: list[Corruption] = [
+        partial(blur, float(generator.uniform(0, BLUR))),
+        partial(jpeg, int(generator.integers(*QUALITY))),
+        partial(thumbnail, int(generator.integers(*SIDES))),
+    ]
+    return recordings[generator.integers(len(recordings))]

@@ -1,0 +1,203 @@
+"""From a trained network to a bundle that knows its limits, and what evaluation says of it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from pytest_django import Settings
+
+from classifier.bundles.registry import Bundle, load_bundle
+from classifier.datasets import datasets
+from classifier.evaluation import calibration
+from classifier.evaluation import selective as abstention
+from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.corruptions import corruptions
+from classifier.evaluation.curves import Scores
+from classifier.networks.checks import network_problems
+from classifier.networks.contract import fold_temperature
+from classifier.synthetic.ood_images import KINDS, foreign_pictures
+from classifier.training import export
+from classifier.training.fit_limits import FittedUncertainty, calibrate_and_fit
+from classifier.training.recipe import UncertaintySettings
+from classifier.training.trainer import TrainedNetwork, train
+from tests.training import synthetic
+
+BREAST = datasets()["breastmnist"]
+DATA = {"file": "breastmnist.npz", "sha256": "0" * 64, "is_medmnist_file": False}
+COUNTS = {"train": 200, "validation": 100}
+
+
+def logits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a calibrated model, which says as much as it knows."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(0, 2, (count, 4))
+    labels = [generator.choice(4, p=row) for row in calibration.softmax(values)]
+    return values, np.array(labels)
+
+
+@pytest.mark.parametrize("boast", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_what_a_model_boasts(boast: float) -> None:
+    values, labels = logits(4000, 0)
+    assert calibration.fit_temperature(boast * values, labels) == pytest.approx(boast, rel=0.1)
+
+
+def test_probabilities_can_be_taken_back_to_another_temperature() -> None:
+    values, _ = logits(20, 1)
+    cooled = calibration.softmax(values / 3)
+    np.testing.assert_allclose(
+        calibration.at_temperature(cooled, 1 / 3), calibration.softmax(values), atol=1e-6
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    parts = synthetic.split(200, 0), synthetic.split(100, 1)
+    return train(synthetic.recipe(2), 2, *parts, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def fitted(trained: TrainedNetwork) -> FittedUncertainty:
+    parts = synthetic.split(200, 0), synthetic.split(100, 1)
+    return calibrate_and_fit(trained.network, *parts, BREAST)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, trained: TrainedNetwork, fitted: FittedUncertainty) -> Bundle:
+    models_dir = tmp_path / "models"
+    return export.export_bundle(
+        models_dir, synthetic.recipe(2), BREAST, trained, DATA | COUNTS, fitted
+    )
+
+
+def test_folding_the_temperature_changes_confidence_only(trained: TrainedNetwork) -> None:
+    images = synthetic.split(20, 5).images
+    network = keras.models.clone_model(trained.network)
+    network.set_weights(trained.network.get_weights())
+    before = predict(network, images)
+    fold_temperature(network, 2.0)
+    expected = calibration.at_temperature(before, 2.0)
+    np.testing.assert_allclose(predict(network, images), expected, atol=1e-5)
+    assert network.count_params() == trained.network.count_params()
+
+
+def test_the_bundle_names_and_holds_its_uncertainty(bundle: Bundle) -> None:
+    facts = bundle.metadata["uncertainty"]
+    assert (facts["coverage"], facts["acceptance"]) == (0.95, 0.98)
+    assert facts["class_conditional"]
+    assert facts["held_out"]["log_loss"] <= facts["held_out"]["log_loss_before"]
+    assert network_problems(bundle) == []
+    with np.load(bundle.path / facts["file"], allow_pickle=False) as stored:
+        assert stored["thresholds"].shape == (2,)
+
+
+def test_layers_that_the_network_lacks_are_named(bundle: Bundle) -> None:
+    facts = bundle.metadata["uncertainty"] | {"layers": ["absent"]}
+    claimed = Bundle(bundle.path, {**bundle.metadata, "uncertainty": facts}, None)
+    assert "absent" in network_problems(claimed)[0]
+    facts["layers"] = []
+    assert "features" in network_problems(claimed)[0]
+
+
+def test_scores_of_a_cross_validation_make_the_sets(trained: TrainedNetwork) -> None:
+    network = keras.models.clone_model(trained.network)
+    network.set_weights(trained.network.get_weights())
+    unsure = Scores(np.full((60, 2), 0.5), np.repeat([0, 1], 30))
+    parts = synthetic.split(200, 0), synthetic.split(100, 1)
+    fitted = calibrate_and_fit(network, *parts, BREAST, held_out=unsure)
+    assert fitted.uncertainty.prediction_sets(np.array([[0.5, 0.5]])).all()
+    assert fitted.facts["n"]["scores"] == 60
+
+
+def test_evaluation_says_how_well_the_model_knows_its_limits(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abstention, "PICTURES_OF_A_KIND", 5)
+    figures = export.evaluate_bundle(bundle, synthetic.write_data_file(bundle.path / "data"))
+    section = figures["uncertainty"]
+    assert section["coverage"]["n"] == section["set_size"]["n"] == 48
+    assert [row["label"] for row in section["per_class"]] == list(BREAST.labels)
+    assert [row["images"] for row in section["rejection"]] == list(KINDS)
+    assert {row["n"] for row in section["rejection"]} == {5}
+    assert {row["corruption"] for row in section["corruptions"]} == set(corruptions(1))
+    assert set(section["calibration"]) == {"temperature", "n", "before", "after"}
+    # The threshold was chosen on the images of the calibration, not on those of the file.
+    assert figures["operating_point"]["validation"]["n"] == 100
+    json.dumps(section, allow_nan=False)
+
+
+def test_drawings_and_corruptions_are_the_same_every_time() -> None:
+    for kind in KINDS:
+        first, second = (list(foreign_pictures(kind, 3)) for _ in range(2))
+        assert [np.asarray(a).tobytes() for a in first] == [np.asarray(b).tobytes() for b in second]
+        assert len({np.asarray(picture).tobytes() for picture in first}) == 3
+        assert all(picture.mode == "RGB" for picture in first)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_corruption_changes_an_image_and_keeps_its_shape(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, channels)).astype(np.uint8)
+    for name, spoil in corruptions(channels).items():
+        spoilt = spoil(image)
+        assert (spoilt.shape, spoilt.dtype) == (image.shape, np.uint8), name
+        assert (spoilt != image).any(), name
+        np.testing.assert_array_equal(spoil(image), spoilt, name)
+
+
+def test_the_command_gives_a_bundle_its_next_version(
+    tmp_path: Path, settings: Settings, trained: TrainedNetwork
+) -> None:
+    settings.MODELS_DIR, settings.MEDMNIST_ROOT = tmp_path / "models", tmp_path / "data"
+    synthetic.write_data_file(tmp_path / "data")
+    export.export_bundle(settings.MODELS_DIR, synthetic.recipe(2), BREAST, trained, DATA | COUNTS)
+    call_command("fit_uncertainty", "breast-synthetic", "--coverage=0.9", "--acceptance=0.9")
+    bundle = load_bundle(settings.MODELS_DIR / "breast-synthetic", require_evaluation=False)
+    assert bundle.version == 2
+    assert bundle.metadata["uncertainty"]["coverage"] == 0.9
+    assert bundle.metadata["uncertainty"]["acceptance"] == 0.9
+    assert network_problems(bundle) == []
+
+
+def test_fitting_again_undoes_what_was_fitted_before(
+    tmp_path: Path, settings: Settings, trained: TrainedNetwork
+) -> None:
+    settings.MODELS_DIR, settings.MEDMNIST_ROOT = tmp_path / "models", tmp_path / "data"
+    synthetic.write_data_file(tmp_path / "data")
+    network = keras.models.clone_model(trained.network)
+    network.set_weights(trained.network.get_weights())
+    unsure = Scores(np.array([[0.6, 0.4], [0.6, 0.4], [0.7, 0.3]]), np.array([0, 0, 1]))
+    parts = synthetic.split(200, 0), synthetic.split(100, 1)
+    fitted = calibrate_and_fit(network, *parts, BREAST, held_out=unsure)
+    calibrated = replace(trained, network=network)
+    recipe = replace(synthetic.recipe(2), uncertainty=UncertaintySettings())
+    export.export_bundle(settings.MODELS_DIR, recipe, BREAST, calibrated, DATA | COUNTS, fitted)
+    call_command("fit_uncertainty", "breast-synthetic", "--coverage=0.9", "--acceptance=0.9")
+    bundle = load_bundle(settings.MODELS_DIR / "breast-synthetic", require_evaluation=False)
+    facts = bundle.metadata["uncertainty"]
+    assert facts["temperature"] == pytest.approx(fitted.facts["temperature"], rel=1e-4)
+    assert facts["n"]["scores"] == 3
+    assert bundle.metadata["training"]["uncertainty"] == {
+        "coverage": 0.9,
+        "acceptance": 0.9,
+        "folds": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["unheard-of"], "metadata.json is missing"),
+        (["x", "--coverage=1.5"], "coverage lies between 0 and 1"),
+        (["x", "--acceptance=0"], "acceptance lies between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_plainly(
+    tmp_path: Path, settings: Settings, arguments: list[str], message: str
+) -> None:
+    settings.MODELS_DIR = tmp_path
+    with pytest.raises(CommandError, match=message):
+        call_command("fit_uncertainty", *arguments)
