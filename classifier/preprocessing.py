@@ -11,14 +11,9 @@ a source image, or one already cut; ``Crop`` says which, and ``Crop.AUTO`` judge
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-
-# Micrographs of the blood dataset differ from its nominal frame by up to 6 pixels.
-NATIVE_SIZE_TOLERANCE: Final = 0.02
 
 Box = tuple[int, int, int, int]
 
@@ -39,11 +34,17 @@ class Crop(StrEnum):
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """Images as laboratories have them, and the side of the central square kept; pixels."""
+    """Images as laboratories have them, and the side of the central square kept; pixels.
+
+    An image counts as a whole frame when each side is within `tolerance`, a share of it, of the
+    frame's. `name` is what people call such an image.
+    """
 
     width: int
     height: int
     crop: int
+    tolerance: float
+    name: str
 
 
 def model_view(
@@ -79,8 +80,8 @@ def as_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
 def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> Box:
     """(left, upper, right, lower) of what is cut from an image of ``width`` x ``height`` pixels.
 
-    ``Crop.AUTO`` takes an image for a whole micrograph, upright or on its side, when both sides
-    are within 2 % of the source frame, or when it is that frame scaled in proportion and still
+    ``Crop.AUTO`` takes an image for a whole frame, upright or on its side, when both sides are
+    within the tolerance of the source frame, or when it is that frame scaled in proportion and still
     larger than the crop. Of everything else it takes the centred square: a square image whole,
     and of an oblong cut-out as much as keeps the cell's shape.
     """
@@ -115,8 +116,8 @@ def _framed_side(width: int, height: int, crop: Crop, frame: SourceFrame) -> int
 
 def _is_native(width: int, height: int, frame: SourceFrame) -> bool:
     return any(
-        abs(width - across) <= across * NATIVE_SIZE_TOLERANCE
-        and abs(height - down) <= down * NATIVE_SIZE_TOLERANCE
+        abs(width - across) <= across * frame.tolerance
+        and abs(height - down) <= down * frame.tolerance
         for across, down in _orientations(frame)
     )
 
