@@ -4,7 +4,6 @@ Whatever is about one dataset and not about all stands in its file, so that a ne
 code.
 """
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -57,18 +56,18 @@ class Dataset(BaseModel):
     image_kind: str
     image_noun: str
     channels: Literal[1, 3]
-    classes: Annotated[tuple[DatasetClass, ...], Field(strict=False, min_length=2)]
+    classes: Annotated[tuple[DatasetClass, ...], Field(min_length=2)]
     positive_class: str | None
     source_frame: SourceFrame | None
     crop_help: str
-    corruptions: Annotated[tuple[CorruptionGroup, ...], Field(strict=False)]
+    corruptions: tuple[CorruptionGroup, ...]
     near_duplicate_correlation: Annotated[float, Field(gt=0, le=1)]
     licence: str
     citation: str
     source_name: str
     source_note: str
     intended_use: str
-    limitations: Annotated[tuple[str, ...], Field(strict=False)]
+    limitations: tuple[str, ...]
 
     @model_validator(mode="after")
     def positive_class_is_a_class(self) -> Self:
@@ -118,14 +117,14 @@ def _read_or_error(path: Path) -> Dataset | DatasetError:
 def read_dataset(path: Path) -> Dataset:
     """Read one file. Raises DatasetError that names the file and its fields."""
     try:
-        dataset = Dataset.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        dataset = Dataset.model_validate_json(path.read_bytes())
     except ValidationError as error:
         faults = (
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'][:1].lower()}{each['msg'][1:]}"
+            ": ".join(filter(None, [".".join(map(str, each["loc"])), each["msg"]]))
             for each in error.errors(include_url=False)
         )
         raise DatasetError(f"{path.name}: {'; '.join(faults)}.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise DatasetError(f"{path.name} cannot be read: {error}.") from error
     if dataset.slug != path.stem:
         raise DatasetError(f"{path.name}: the slug {dataset.slug!r} is not the file's name.")
