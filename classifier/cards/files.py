@@ -4,18 +4,12 @@ from pathlib import Path
 
 from classifier.bundles import registry
 from classifier.bundles.registry import Bundle, Discovery
+from classifier.bundles.writing import replace_file
 from classifier.cards.card import MATRIX_FILE, render_card
 from classifier.cards.matrix_picture import render_matrix
 from classifier.cards.model_index import render_index
 
 CARD_FILE = "README.md"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file in one step, so that nobody reads half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def write_card(bundle: Bundle) -> None:
