@@ -521,6 +521,18 @@ class Evaluation(Section):
         return tuple(row.label for row in self.per_class)
 
     @model_validator(mode="after")
+    def is_about_the_model(self, info: ValidationInfo) -> Self:
+        """The classes are the model's, and the weights those that it has now."""
+        metadata = info.context
+        if not isinstance(metadata, Metadata):
+            return self
+        if self.labels != metadata.classes:
+            raise problem("The class labels in evaluation.json are not the model's")
+        if self.weights_sha256 != metadata.weights.sha256:
+            raise problem("evaluation.json is about other weights; run evaluate_model again")
+        return self
+
+    @model_validator(mode="after")
     def matrix_is_square(self) -> Self:
         """As many rows and columns as there are classes."""
         width = len(self.per_class)
@@ -540,18 +552,6 @@ class Evaluation(Section):
         covered = self.uncertainty.per_class if self.uncertainty else None
         if covered is not None and tuple(row.label for row in covered) != self.labels:
             raise problem("uncertainty.per_class in evaluation.json is not about the classes")
-        return self
-
-    @model_validator(mode="after")
-    def is_about_the_model(self, info: ValidationInfo) -> Self:
-        """The classes are the model's, and the weights those that it has now."""
-        metadata = info.context
-        if not isinstance(metadata, Metadata):
-            return self
-        if self.labels != metadata.classes:
-            raise problem("The class labels in evaluation.json are not the model's")
-        if self.weights_sha256 != metadata.weights.sha256:
-            raise problem("evaluation.json is about other weights; run evaluate_model again")
         return self
 
 
