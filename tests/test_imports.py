@@ -14,17 +14,18 @@ from django.conf import settings
 PACKAGE = Path(settings.BASE_DIR) / "classifier"
 
 # What each room may import of the others, besides itself. It grows from the bottom up.
-BUNDLES = {"preprocessing", "datasets", "bundles"}
+BUNDLES = {"errors", "preprocessing", "datasets", "bundles"}
 MODELS = {"models", "uploads", *BUNDLES}
 REQUEST_SIDE = {"services", "catalogue", "quotas", "idempotency", "synthetic", "cards", *MODELS}
 # Of inference only what needs no TensorFlow.
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
 MAY_IMPORT = {
+    "errors": set(),
     "preprocessing": set(),
     "uploads": set(),
     "synthetic": set(),
-    "datasets": {"preprocessing"},
-    "bundles": {"datasets"},
+    "datasets": {"errors", "preprocessing"},
+    "bundles": {"errors", "datasets"},
     "cards": BUNDLES,
     "networks": BUNDLES,
     "evaluation": {"networks", "synthetic", *BUNDLES},
