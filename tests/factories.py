@@ -12,7 +12,7 @@ from django.utils import timezone
 from PIL import Image
 
 from classifier.datasets import datasets
-from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
+from classifier.models import Batch, ImageUpload, Prediction, Project, Status, TrainedModel
 
 
 def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
@@ -188,6 +188,14 @@ class ImageUploadFactory(factory.django.DjangoModelFactory[ImageUpload]):
     height = 28
 
 
+class ProjectFactory(factory.django.DjangoModelFactory[Project]):
+    class Meta:
+        model = Project
+
+    owner = factory.SubFactory(UserFactory)
+    name = factory.Sequence(lambda number: f"Project {number}")
+
+
 class BatchFactory(factory.django.DjangoModelFactory[Batch]):
     class Meta:
         model = Batch
@@ -237,4 +245,9 @@ class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
         )
 
     image = factory.SubFactory(ImageUploadFactory)
+    owner = factory.SelfAttribute("image.owner")
+    project = factory.LazyAttribute(
+        lambda prediction: prediction.batch and prediction.batch.project
+    )
+    batch = None
     trained_model = factory.SubFactory(TrainedModelFactory)

@@ -59,7 +59,7 @@ def stored(picture: Image.Image) -> ImageUpload:
 def answered(trained_model: TrainedModel, pictures: list[Image.Image]) -> list[Prediction]:
     for picture in pictures:
         PredictionFactory.create(trained_model=trained_model, image=stored(picture))
-    runner.run_waiting(trained_model.slug, claim="task")
+    runner.run_waiting(claim="task")
     return list(Prediction.objects.in_order())
 
 
