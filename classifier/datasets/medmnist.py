@@ -8,6 +8,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -80,16 +81,16 @@ def fetch(source: Source, root: Path, on_progress: Callable[[int, int], None]) -
             "Put it there, in MedMNIST's layout, or set MEDMNIST_ROOT to the folder that has it."
         )
     root.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    incomplete = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        digest = _download(source.url, partial, on_progress)
+        digest = _download(source.url, incomplete, on_progress)
         if digest != source.md5:
             raise DataError(f"{source.url} gave a file with MD5 {digest} instead of {source.md5}.")
-        partial.replace(path)
+        incomplete.replace(path)
     except OSError as error:
         raise DataError(_unreachable(source, root, error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        incomplete.unlink(missing_ok=True)
     return path
 
 
@@ -136,15 +137,7 @@ def load_split(path: Path, name: SplitName, *, size: int, channels: int, classes
         raise DataError(f"{path.name} has labels beyond the {classes} classes.")
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    return Split(_fitted(images, size, channels), labels)
-
-
-def _fitted(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
-    if images.shape[1:] == (size, size, channels):
-        return images
-    return np.stack([_network_view(image, size, channels) for image in images])
-
-
-def _network_view(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
-    picture = as_picture(image)
-    return model_view(picture, size=size, channels=channels, crop=Crop.NONE, source_frame=None)
+    if images.shape[1:] != (size, size, channels):
+        view = partial(model_view, size=size, channels=channels, crop=Crop.NONE, source_frame=None)
+        images = np.stack([view(as_picture(image)) for image in images])
+    return Split(images, labels)

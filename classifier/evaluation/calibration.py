@@ -18,22 +18,19 @@ LOWEST, HIGHEST, HALVINGS = -4.0, 4.0, 60
 def fit_temperature(logits: Floats, labels: Labels) -> float:
     """The temperature at which logits (N, classes) / temperature have the least log loss.
 
-    The loss is convex in the inverse temperature, so its slope has one zero, found by bisection.
+    The loss is convex in the inverse temperature, so its slope, the mean of expected minus true
+    logit, has one zero, found by bisection.
     """
     low, high = LOWEST, HIGHEST
+    true = logits[np.arange(len(labels)), labels]
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if _slope(logits, labels, np.exp(-middle)) > 0:
+        expected = (softmax(np.exp(-middle) * logits, axis=1) * logits).sum(axis=1)
+        if (expected - true).mean() > 0:
             low = middle
         else:
             high = middle
     return float(np.exp((low + high) / 2))
-
-
-def _slope(logits: Floats, labels: Labels, inverse: float) -> float:
-    """Of the mean log loss in the inverse temperature: expected minus true logit."""
-    expected = (softmax(inverse * logits, axis=1) * logits).sum(axis=1)
-    return float((expected - logits[np.arange(len(labels)), labels]).mean())
 
 
 def logits_of(probabilities: Floats) -> NDArray[np.float64]:

@@ -126,18 +126,22 @@ def measured_limits(
     )
 
 
+def _damaged(corrupt: Callable[[Images], Images], images: Images) -> Images:
+    return np.stack([corrupt(image) for image in images])
+
+
 def limits_at_home(
     home: Answers, labels: Labels, fitted: LimitsDescription, classes: tuple[str, ...]
 ) -> LimitsAtHome:
     """What is named, refused and flagged of test images, from the answers to them."""
-    covered = home.sets[np.arange(len(labels)), labels]
+    covered, sizes = home.sets[np.arange(len(labels)), labels], home.sets.sum(axis=1)
     return LimitsAtHome(
         coverage=_aimed(covered, fitted.coverage),
         per_class=tuple(
             ClassProportion(label=label, **proportion(covered[labels == index]).as_json())
             for index, label in enumerate(classes)
         ),
-        set_size=_set_size(home.sets),
+        set_size=SetSize(mean=float(sizes.mean()), n=len(sizes), single=proportion(sizes == 1)),
         acceptance=_aimed(home.accepted, fitted.acceptance),
         flagged=proportion(home.flagged),
         errors_flagged=proportion(home.flagged[~home.right(labels)]),
@@ -146,11 +150,6 @@ def limits_at_home(
 
 def _aimed(flags: Flags, target: float) -> AimedProportion:
     return AimedProportion(**proportion(flags).as_json(), target=target)
-
-
-def _set_size(sets: Flags) -> SetSize:
-    sizes = sets.sum(axis=1)
-    return SetSize(mean=float(sizes.mean()), n=len(sizes), single=proportion(sizes == 1))
 
 
 def measured_corruption(name: str, answers: Answers, labels: Labels) -> Corruption:
@@ -164,10 +163,6 @@ def measured_corruption(name: str, answers: Answers, labels: Labels) -> Corrupti
         flagged=proportion(answers.flagged),
         errors_flagged=proportion(answers.flagged[~right]),
     )
-
-
-def _damaged(corrupt: Callable[[Images], Images], images: Images) -> Images:
-    return np.stack([corrupt(image) for image in images])
 
 
 def ood_makers(bundle: Bundle, data_root: Path) -> dict[str, ImageMaker]:

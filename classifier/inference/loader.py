@@ -36,7 +36,10 @@ class ModelUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one image; the last two only where its bundle has uncertainty.npz."""
+    """What a model says of one image; the last two only where its bundle has uncertainty.npz.
+
+    The prediction set names its classes, the most probable first.
+    """
 
     probabilities: npt.NDArray[np.float32]
     in_distribution: bool | None = None
@@ -58,14 +61,11 @@ class LoadedModel:
             return [Answer(row) for row in probabilities]
         accepted = self.limits.in_distribution(*features)
         sets = self.limits.prediction_sets(probabilities)
-        return [
-            Answer(row, bool(known), self._labels(row, members))
-            for row, known, members in zip(probabilities, accepted, sets, strict=True)
-        ]
-
-    def _labels(self, row: npt.NDArray[np.float32], members: npt.NDArray[np.bool_]) -> list[str]:
-        """Names of the members of a set, the most probable first."""
-        return [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
+        answers = []
+        for row, known, members in zip(probabilities, accepted, sets, strict=True):
+            labels = [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
+            answers.append(Answer(row, bool(known), labels))
+        return answers
 
 
 def load(trained_model: TrainedModel) -> LoadedModel:

@@ -163,20 +163,17 @@ def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _refuse_foreign(config: Any) -> None:
-    named = [each for each in _dictionaries(config) if "class_name" in each]
-    if foreign := sorted({_name(each) for each in named if not _is_known(each)}):
+    foreign = set()
+    for each in _dictionaries(config):
+        name, module = each.get("class_name"), str(each.get("module") or "")
+        is_operation = module.startswith(_OPERATIONS) and name not in _CODE
+        if name == "function" and not module.startswith(_FUNCTIONS):
+            foreign.add(str(each.get("config")))
+        elif name not in {None, "function", *_KNOWN} and not is_operation:
+            foreign.add(str(name))
+    if foreign:
         raise NetworkError(
-            f"The network needs {', '.join(foreign)}. Only Keras's own layers are taken, and of "
-            "these none that holds code, as Lambda does. Build the network without, and save it."
+            f"The network needs {', '.join(sorted(foreign))}. Only Keras's own layers are taken, "
+            "and of these none that holds code, as Lambda does. Build the network without, and "
+            "save it."
         )
-
-
-def _name(each: dict[str, Any]) -> str:
-    return str(each.get("config") if each["class_name"] == "function" else each["class_name"])
-
-
-def _is_known(each: dict[str, Any]) -> bool:
-    name, module = each["class_name"], str(each.get("module") or "")
-    if name == "function":
-        return module.startswith(_FUNCTIONS)
-    return name in _KNOWN or (name not in _CODE and module.startswith(_OPERATIONS))

@@ -85,7 +85,10 @@ def add_model(
         "intended_use": dataset.intended_use,
         "limitations": (UNKNOWN_TRAINING, UNKNOWN_ORDER, *dataset.limitations),
     }
-    return write_bundle(models_dir, _with_softmax(network, preparation), values)
+    if preparation.logits:
+        softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
+        network = keras.Sequential([network, softmax])
+    return write_bundle(models_dir, network, values)
 
 
 def evaluate_if_data_is_there(bundle: Bundle, data_root: Path) -> Evaluation | None:
@@ -152,12 +155,6 @@ def _per_channel(name: str, values: Sequence[float], channels: int) -> list[floa
             "value, or one for each channel."
         )
     return [*values]
-
-
-def _with_softmax(network: Any, preparation: Preparation) -> Any:
-    if not preparation.logits:
-        return network
-    return keras.Sequential([network, keras.layers.Softmax(dtype="float32", name="probabilities")])
 
 
 def _check_outputs(network: Any, preparation: Preparation, size: int, channels: int) -> None:

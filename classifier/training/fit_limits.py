@@ -140,7 +140,9 @@ def fit_limits(
     wide they are. With `by_class` each class has its own threshold, and so its own coverage.
     """
     centre, scale = training.mean(axis=0), _scale(training, groups)
-    axes = _principal_axes((training - centre) / scale)
+    scaled = (training - centre) / scale
+    # The eigenvectors (D, K) of the covariance with the K largest eigenvalues.
+    axes = np.linalg.eigh(scaled.T @ scaled).eigenvectors[:, ::-1][:, :AXES]
     # As exact as the file keeps them, so that the limit is that of the file.
     known = coordinates(training, centre, scale, axes).astype(REFERENCE_TYPE)
     reference = known.astype(np.float32)
@@ -165,23 +167,15 @@ def _scale(features: Floats, groups: Sequence[int]) -> Floats:
     )
 
 
-def _principal_axes(scaled: Floats) -> Floats:
-    """Eigenvectors (D, K) of the covariance with the K largest eigenvalues."""
-    _, axes = np.linalg.eigh(scaled.T @ scaled)
-    return np.asarray(axes[:, ::-1][:, :AXES])
-
-
 def _spread(reference: Floats) -> Floats:
     """Mean distance (M,) float32 of each of M points to its nearest others, of mean one."""
     count = min(NEIGHBOURS, len(reference) - 1)
-    chunks = (reference[start : start + _CHUNK] for start in range(0, len(reference), _CHUNK))
-    distances = np.concatenate([_mean_distance(some, reference, count) for some in chunks])
+    means = []
+    for start in range(0, len(reference), _CHUNK):
+        squares = squared_distances(reference[start : start + _CHUNK], reference)
+        # The nearest of all is the point itself, at a distance of zero.
+        closest = np.partition(np.maximum(squares, 0), count, axis=1)[:, : count + 1]
+        means.append(np.sqrt(closest).sum(axis=1) / count)
+    distances = np.concatenate(means)
     relative = distances / max(distances.mean(), np.finfo(np.float32).tiny)
     return np.asarray(np.maximum(relative, LEAST_SPREAD), np.float32)
-
-
-def _mean_distance(points: Floats, reference: Floats, count: int) -> Floats:
-    """Mean distance (N,) of each point to the `count` nearest besides itself."""
-    squares = np.maximum(squared_distances(points, reference), 0)
-    closest = np.partition(squares, count, axis=1)[:, : count + 1]
-    return np.asarray(np.sqrt(closest).sum(axis=1) / count)

@@ -114,7 +114,11 @@ class TrainingRun:
         training: Split,
         validation: Split,
     ) -> None:
-        _be_deterministic(recipe.seed)
+        keras.utils.set_random_seed(recipe.seed)
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.experimental.enable_op_determinism()
         self.recipe = recipe
         self.training, self.validation = training, validation
         self.targets = keras.utils.to_categorical(training.labels, classes)
@@ -172,7 +176,9 @@ class TrainingRun:
             seconds=round(time.monotonic() - started, 1),
         )
         self.checkpoint.history.append(record)
-        self._select(epoch)
+        if best_epoch(self.checkpoint.history, self.recipe.selection) == epoch:
+            self.checkpoint.selected = self.candidate.get_weights()
+            self.checkpoint.selected_epoch = epoch
         return record
 
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
@@ -197,11 +203,6 @@ class TrainingRun:
             callbacks=callbacks + ([self.average] if self.average else []),
         )
         return {name: float(values[-1]) for name, values in history.history.items()}
-
-    def _select(self, epoch: int) -> None:
-        if best_epoch(self.checkpoint.history, self.recipe.selection) == epoch:
-            self.checkpoint.selected = self.candidate.get_weights()
-            self.checkpoint.selected_epoch = epoch
 
     def state(self) -> Checkpoint:
         """The checkpoint, brought up to date with all variables."""
@@ -266,14 +267,6 @@ def best_epoch(history: list[EpochRecord], selection: Selection) -> int:
             -history[index].val_loss,
         ),
     )
-
-
-def _be_deterministic(seed: int) -> None:
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 def _build_network(
