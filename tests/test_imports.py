@@ -16,7 +16,9 @@ PACKAGE = Path(settings.BASE_DIR) / "classifier"
 # What each room may import of the others, besides itself. It grows from the bottom up.
 BUNDLES = {"preprocessing", "datasets", "bundles"}
 MODELS = {"models", "uploads", *BUNDLES}
-REQUEST_SIDE = {"services", "catalogue", "quotas", "idempotency", "synthetic", "cards", *MODELS}
+REQUEST_SIDE = {
+    "services", "catalogue", "quotas", "idempotency", "synthetic", "cards", "notice", *MODELS
+}  # fmt: skip
 # Of inference only what needs no TensorFlow.
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
 MAY_IMPORT = {
@@ -25,7 +27,8 @@ MAY_IMPORT = {
     "synthetic": set(),
     "datasets": {"preprocessing"},
     "bundles": {"datasets"},
-    "cards": BUNDLES,
+    "notice": set(),
+    "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,
     "evaluation": {"networks", "synthetic", *BUNDLES},
     "training": {"evaluation", "networks", "cards", *BUNDLES},

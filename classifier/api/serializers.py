@@ -15,8 +15,7 @@ from classifier.models import (
     Status,
     TrainedModel,
 )
-
-NOTICE = "Research use only, not for diagnosis."
+from classifier.notice import NOTICE
 
 COUNTS = {
     "type": "object",

@@ -18,7 +18,7 @@ from classifier.models.images import ImageUpload
 from classifier.models.trained import TrainedModel
 from classifier.preprocessing import Crop
 
-CROP_CHOICES: Final = [(crop.value, crop.value.title()) for crop in Crop]
+CROP_CHOICES: Final = [(crop.value, crop.label) for crop in Crop]
 
 
 class Status(models.TextChoices):

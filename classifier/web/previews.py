@@ -33,18 +33,18 @@ class Preview:
 
 
 def build_preview(
-    facts: UploadedPicture | ImageUpload,
+    image: UploadedPicture | ImageUpload,
     pixels: Image.Image,
     trained_model: TrainedModel | None,
     crop: Crop,
 ) -> Preview:
     """The preview of an image; without a model, it has no model's view."""
     preview = Preview(
-        filename=facts.original_filename if isinstance(facts, ImageUpload) else facts.filename,
-        format=facts.format,
-        byte_size=facts.byte_size,
-        width=facts.width,
-        height=facts.height,
+        filename=image.original_filename if isinstance(image, ImageUpload) else image.filename,
+        format=image.format,
+        byte_size=image.byte_size,
+        width=image.width,
+        height=image.height,
         picture_uri=_data_uri(_reduced_png(pixels)),
     )
     if trained_model is None:
@@ -52,7 +52,7 @@ def build_preview(
     return replace(
         preview,
         model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, crop))),
-        crop_words=crop_words((facts.width, facts.height), trained_model, crop),
+        crop_words=crop_words((image.width, image.height), trained_model, crop),
     )
 
 
