@@ -87,9 +87,9 @@ def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame |
     """(left, upper, right, lower) of what is cut from an image of ``width`` x ``height`` pixels.
 
     ``Crop.AUTO`` takes an image for a whole frame, upright or on its side, when both sides are
-    within the tolerance of the source frame, or when it is that frame scaled in proportion and still
-    larger than the crop. Of everything else it takes the centred square: a square image whole,
-    and of an oblong cut-out as much as keeps the cell's shape.
+    within the tolerance of the source frame, or when it is that frame scaled in proportion and
+    still larger than the crop. Of everything else it takes the centred square: a square image
+    whole, and of an oblong cut-out as much as keeps the shape of what it shows.
     """
     if crop is Crop.NONE:
         return (0, 0, width, height)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import ValidationError
@@ -34,7 +34,7 @@ def parse(text: str, section: type[Parsed], file_name: str, context: object = No
 
 
 def validated(
-    values: dict[str, Any], section: type[Parsed], file_name: str, context: object = None
+    values: Mapping[str, Any], section: type[Parsed], file_name: str, context: object = None
 ) -> Parsed:
     """Give values of JSON as their type. Raises Unsound with every problem found."""
     try:

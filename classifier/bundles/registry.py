@@ -12,12 +12,13 @@ from classifier.bundles.files import read_history as read_history_file
 from classifier.bundles.parsing import Parsed, Unsound, parse
 from classifier.bundles.schema import EpochRecord, Evaluation, Metadata
 from classifier.datasets import Dataset, datasets
+from classifier.errors import PlainError
 
 METADATA_FILE = "metadata.json"
 EVALUATION_FILE = "evaluation.json"
 
 
-class BundleError(Exception):
+class BundleError(PlainError):
     """A bundle that cannot be served; `problems` says why, one plain sentence each."""
 
     def __init__(self, slug: str, problems: list[str]) -> None:

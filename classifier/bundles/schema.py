@@ -25,6 +25,8 @@ from pydantic_core import PydanticCustomError
 from classifier.datasets import datasets
 
 SCHEMA_VERSION: Final = 1
+# The `source` of a network that was trained elsewhere.
+FROM_A_FILE: Final = "added"
 # What the columns of TrainedModel hold.
 LONGEST_SLUG, LONGEST_TITLE, LONGEST_ARCHITECTURE = 80, 120, 80
 LARGEST_VERSION: Final = 2**31 - 1
@@ -32,7 +34,7 @@ LARGEST_VERSION: Final = 2**31 - 1
 
 def problem(sentence: str, **values: Any) -> PydanticCustomError:
     """What a validator raises, as the whole of what there is to say."""
-    return PydanticCustomError("problem", sentence, values)  # type: ignore[arg-type]
+    return PydanticCustomError("problem", sentence, values)
 
 
 def _given(value: object) -> object:
@@ -41,7 +43,8 @@ def _given(value: object) -> object:
     return value
 
 
-def _number(value: object) -> int | float:
+def number(value: object) -> int | float:
+    """A finite number as it is; a bool is none. Raises PydanticCustomError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise problem("is not a number")
     return value
@@ -59,7 +62,7 @@ Many = Annotated[tuple[Item, ...], Field(strict=False)]
 # A file may leave it out, but says no null.
 May = Annotated[Item | None, BeforeValidator(_given)]
 # A whole number stays one when it is written again.
-Number = Annotated[int | float, PlainValidator(_number)]
+Number = Annotated[int | float, PlainValidator(number)]
 Count = Annotated[int, Field(ge=0)]
 Proportion = Annotated[float, Field(ge=0, le=1)]
 Interval = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ascending)]
@@ -202,9 +205,9 @@ class Training(Section):
     software: May[dict[str, str]] = None
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_unknown(self) -> bool:
         """Whether the network came as a file, so that its training images are not known."""
-        return self.source == "added"
+        return self.source == FROM_A_FILE
 
 
 class Reported(Section):
@@ -486,7 +489,9 @@ class CrossValidation(Section):
 class Evaluation(Section):
     """evaluation.json: what was measured of a model. `confusion_matrix` has true classes in rows.
 
-    Validated with a model's Metadata as context, it is also checked to be about that model.
+    `without_twins` is the accuracy on test images of which training and validation have no
+    near-duplicate; it is left out where none has any. Validated with a model's Metadata as context,
+    the evaluation is also checked to be about that model.
     """
 
     split: str
@@ -504,6 +509,7 @@ class Evaluation(Section):
     reliability: Many[ReliabilityBin] = ()
     roc: Many[RocCurve] = ()
     operating_point: May[OperatingPoint] = None
+    without_twins: May[MeasuredProportion] = None
     uncertainty: May[MeasuredLimits] = None
     weights_sha256: str
     data: DataFile
@@ -513,6 +519,18 @@ class Evaluation(Section):
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in index order."""
         return tuple(row.label for row in self.per_class)
+
+    @model_validator(mode="after")
+    def is_about_the_model(self, info: ValidationInfo) -> Self:
+        """The classes are the model's, and the weights those that it has now."""
+        metadata = info.context
+        if not isinstance(metadata, Metadata):
+            return self
+        if self.labels != metadata.classes:
+            raise problem("The class labels in evaluation.json are not the model's")
+        if self.weights_sha256 != metadata.weights.sha256:
+            raise problem("evaluation.json is about other weights; run evaluate_model again")
+        return self
 
     @model_validator(mode="after")
     def matrix_is_square(self) -> Self:
@@ -534,18 +552,6 @@ class Evaluation(Section):
         covered = self.uncertainty.per_class if self.uncertainty else None
         if covered is not None and tuple(row.label for row in covered) != self.labels:
             raise problem("uncertainty.per_class in evaluation.json is not about the classes")
-        return self
-
-    @model_validator(mode="after")
-    def is_about_the_model(self, info: ValidationInfo) -> Self:
-        """The classes are the model's, and the weights those that it has now."""
-        metadata = info.context
-        if not isinstance(metadata, Metadata):
-            return self
-        if self.labels != metadata.classes:
-            raise problem("The class labels in evaluation.json are not the model's")
-        if self.weights_sha256 != metadata.weights.sha256:
-            raise problem("evaluation.json is about other weights; run evaluate_model again")
         return self
 
 

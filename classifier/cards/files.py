@@ -4,19 +4,13 @@ from pathlib import Path
 
 from classifier.bundles import registry
 from classifier.bundles.registry import Bundle, Discovery
+from classifier.bundles.writing import replace_file
 from classifier.cards.matrix_picture import render_matrix
 from classifier.cards.render import render_card, render_index
 from classifier.cards.view import Measured
 
 CARD_FILE = "README.md"
 MATRIX_FILE = "confusion.svg"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file in one step, so that no reader finds half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def write_card(bundle: Bundle) -> None:

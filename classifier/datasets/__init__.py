@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from classifier.errors import PlainError
 from classifier.preprocessing import SourceFrame
 
 DATASETS_DIR = Path(__file__).parent
@@ -20,7 +21,7 @@ DATASETS_DIR = Path(__file__).parent
 CorruptionGroup = Literal["common", "stain", "scanner"]
 
 
-class DatasetError(Exception):
+class DatasetError(PlainError):
     """A dataset file that cannot be used; says which and why."""
 
 

@@ -5,9 +5,11 @@ Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
+
+from classifier.evaluation.scores import Labels
 
 Floats = NDArray[np.floating]
-Labels = NDArray[np.int64]
 
 # Logarithms of the temperatures between which the best one is looked for, and in how many halvings.
 LOWEST, HIGHEST, HALVINGS = -4.0, 4.0, 60
@@ -30,14 +32,8 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
 
 def _slope(logits: Floats, labels: Labels, inverse: float) -> float:
     """Of the mean log loss in the inverse temperature: expected minus true logit."""
-    expected = (softmax(inverse * logits) * logits).sum(axis=1)
+    expected = (softmax(inverse * logits, axis=1) * logits).sum(axis=1)
     return float((expected - logits[np.arange(len(labels)), labels]).mean())
-
-
-def softmax(logits: Floats) -> NDArray[np.float64]:
-    """Probabilities (N, classes) of logits."""
-    powers = np.exp(np.asarray(logits, np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def logits_of(probabilities: Floats) -> NDArray[np.float64]:
@@ -47,10 +43,13 @@ def logits_of(probabilities: Floats) -> NDArray[np.float64]:
 
 def at_temperature(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
     """What probabilities (N, classes) would be if their logits were divided by a temperature."""
-    return softmax(logits_of(probabilities) / temperature)
+    return np.asarray(softmax(logits_of(probabilities) / temperature, axis=1), np.float64)
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> float:
-    """Mean negative logarithm of the true class's probability."""
+    """Mean negative logarithm of the true class's probability.
+
+    scikit-learn's warns of float32 probabilities, whose sum differs from one in the last digit.
+    """
     likelihood = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())

@@ -17,6 +17,8 @@ from typing import Any, Final
 import h5py
 import keras
 
+from classifier.errors import PlainError
+
 LARGEST_FILE: Final = 2 << 30
 
 _MODULES: Final = (
@@ -49,7 +51,7 @@ _OPERATIONS: Final = "keras.src.ops."
 _FUNCTIONS: Final = ("builtins", "keras.activations", "keras.ops", "keras.src.ops")
 
 
-class NetworkError(Exception):
+class NetworkError(PlainError):
     """A file that holds no network which can be used; says why in one sentence or two."""
 
 

@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from classifier.bundles.schema import EpochRecord
 from classifier.evaluation.batch_predict import Listener as ImagesListener
-from classifier.training.checkpoint import Record
 from classifier.training.trainer import Listener
 from classifier.training.trainer import Progress as TrainingProgress
 
@@ -45,11 +45,11 @@ def training_progress(title: str, epochs: int) -> Iterator[Listener]:
         yield listen
 
 
-def _epoch_line(record: Record) -> str:
+def _epoch_line(record: EpochRecord) -> str:
     return (
-        f"epoch {record['epoch']:.0f}: loss {record['loss']:.4f}, accuracy "
-        f"{record['accuracy']:.4f}; validation: loss {record['val_loss']:.4f}, accuracy "
-        f"{record['val_accuracy']:.4f}, AUC {record['val_auc']:.4f}; {record['seconds']:.0f} s"
+        f"epoch {record.epoch}: loss {record.loss:.4f}, accuracy {record.accuracy:.4f}; "
+        f"validation: loss {record.val_loss:.4f}, accuracy {record.val_accuracy:.4f}, AUC "
+        f"{record.val_auc:.4f}; {record.seconds:.0f} s"
     )
 
 
