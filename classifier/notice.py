@@ -1,4 +1,4 @@
-"""What every result, export and answer says of its use; pages have it in `partials/research.html`."""
+"""What every result, export and answer says of its use; for pages see `partials/research.html`."""
 
 from typing import Final
 

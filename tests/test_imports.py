@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "client": set(),
     "web": VIEWS,
     "api": VIEWS,
-    "admin": {"services", "models"},
+    "admin": {"services", "models", "cards"},
     "management": {
         "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES
     },

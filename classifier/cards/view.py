@@ -132,6 +132,18 @@ class Measured:
         return Metric(evaluation.balanced_accuracy, evaluation.intervals.balanced_accuracy)
 
     @property
+    def without_twins(self) -> Metric | None:
+        """Accuracy on test images that have no near-duplicate in training or validation."""
+        found = self.evaluation.without_twins
+        return Metric.of(found) if found else None
+
+    @property
+    def twins(self) -> int:
+        """The number of test images with such a near-duplicate."""
+        without = self.without_twins
+        return self.evaluation.n - without.n if without else 0
+
+    @property
     def brier(self) -> Metric:
         """The Brier score."""
         return Metric(self.evaluation.brier, self.evaluation.intervals.brier)

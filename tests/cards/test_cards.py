@@ -140,6 +140,14 @@ def test_sensitivity_and_specificity_stand_where_accuracy_stands(tmp_path: Path)
     assert "<br>reported – | 0.9000 | 0.9500 | **" in index
 
 
+def test_near_duplicates_in_the_training_part_are_told(tmp_path: Path) -> None:
+    assert "near-duplicate in training" not in render_card(bundle_in(tmp_path / "breast"))
+    measured = {"without_twins": {"share": 0.85, "n": 60, "interval": [0.75, 0.91]}}
+    card = render_card(bundle_in(tmp_path / "twins", measured))
+    assert "Of the test images 40 have a near-duplicate in training or validation" in card
+    assert "on the 60 without one the accuracy is 0.8500 (0.7500–0.9100)." in card
+
+
 def test_cross_validation_is_told_with_its_spread(tmp_path: Path) -> None:
     card = render_card(bundle_in(tmp_path / "breast"))
     assert "5-fold cross-validation of the recipe over all 780 images" in card

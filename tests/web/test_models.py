@@ -4,11 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
 from classifier.models import TrainedModel
-from tests.factories import TrainedModelFactory, curves_of, uncertainty_of
+from tests.factories import (
+    ImageUploadFactory,
+    PredictionFactory,
+    TrainedModelFactory,
+    curves_of,
+    uncertainty_of,
+)
 
 
 def test_models_are_grouped_by_what_they_look_at(page: Client, model: TrainedModel) -> None:
@@ -40,7 +47,15 @@ def test_reported_figures_stand_beside_measured_ones(page: Client, model: Traine
     text = page.get("/models/").content.decode()
     assert text.index("Of the report") < text.index("Blood model"), "the report comes first"
     first, second = (each.split("</tr>")[0] for each in text.split('<th scope="row">')[1:3])
-    for shown in ("85\xa0%", "86\xa0%", "84.6\xa0%", "90.0\xa0%", "83.0–94.0\xa0%", ">100<", "0.40 M"):
+    for shown in (
+        "85\xa0%",
+        "86\xa0%",
+        "84.6\xa0%",
+        "90.0\xa0%",
+        "83.0–94.0\xa0%",
+        ">100<",
+        "0.40 M",
+    ):
         assert shown in first
     assert second.count(">–<") == 4
 
@@ -102,7 +117,14 @@ def test_curves_are_pictures_with_words_and_numbers(page: Client) -> None:
     assert "style=" not in text
 
     operating = text.split('id="operating-title"')[1].split("</table>")[0]
-    for shown in ("0.310", "88.1\xa0%", "80.0–95.0\xa0%", "78 held out", "100 test", "42 are malignant"):
+    for shown in (
+        "0.310",
+        "88.1\xa0%",
+        "80.0–95.0\xa0%",
+        "78 held out",
+        "100 test",
+        "42 are malignant",
+    ):
         assert shown in operating
 
 
@@ -122,6 +144,42 @@ def test_the_calibration_error_stands_beside_that_of_chance(page: Client) -> Non
     assert "Brier score<dd>0.100 0.050–0.200" in text
 
 
+def test_near_duplicates_in_the_training_part_are_told(page: Client) -> None:
+    breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    assert "near-duplicate" not in page.get("/models/breast/").content.decode()
+    breast.evaluation["without_twins"] = {"share": 0.85, "n": 60, "interval": [0.75, 0.91]}
+    breast.save()
+    text = page.get("/models/breast/").content.decode()
+    assert "40 of them have a near-duplicate in training or validation" in text
+    assert "on the 60 without one the accuracy is 85.0\xa0% (75.0–91.0\xa0%)" in text
+
+
+def test_sensitivity_and_specificity_stand_where_accuracy_stands(page: Client, user: User) -> None:
+    breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    image = ImageUploadFactory.create(owner=user)
+    prediction = PredictionFactory.create(
+        image=image, trained_model=breast, succeeded=True, predicted_label="malignant"
+    )
+    for path in ("/classify/", "/models/", "/models/breast/", prediction.get_absolute_url()):
+        text = page.get(path).content.decode()
+        for shown in ("90.0\xa0%", "95.0\xa0%", "ensitivity", "pecificity", "malignant"):
+            assert shown in text, path
+        assert "larger probability" in text, path
+
+
+def test_of_models_without_a_positive_class_neither_is_shown(
+    page: Client, model: TrainedModel
+) -> None:
+    for path in ("/classify/", "/models/", "/models/blood/"):
+        assert "ensitivity" not in page.get(path).content.decode()
+
+
+def test_the_original_report_is_explained_where_it_is_met_first(
+    page: Client, model: TrainedModel
+) -> None:
+    assert "a student report that trained six networks" in page.get("/models/").content.decode()
+
+
 def test_limits_stand_with_their_targets_and_numbers_of_images(page: Client) -> None:
     breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
     breast.evaluation["uncertainty"] = uncertainty_of(breast.metadata["classes"])
@@ -137,7 +195,13 @@ def test_limits_stand_with_their_targets_and_numbers_of_images(page: Client) -> 
     assert rows["malignant"] == ["90.0\xa0%85.0–93.0\xa0%", "10"]
     assert rows["BloodMNIST, test images"] == ["99.0\xa0%94.0–100.0\xa0%", "3,421"]
     assert rows["Screenshot, drawn"] == ["94.0\xa0%89.0–97.0\xa0%", "300"]
-    refused = ["40.0\xa0%35.0–43.0\xa0%", "0.0\xa0%0.0–3.0\xa0%", "–", "100.0\xa0%95.0–100.0\xa0%", "100"]
+    refused = [
+        "40.0\xa0%35.0–43.0\xa0%",
+        "0.0\xa0%0.0–3.0\xa0%",
+        "–",
+        "100.0\xa0%95.0–100.0\xa0%",
+        "100",
+    ]
     assert rows["JPEG, quality 10"] == refused
     assert "flatter it" in limits
 

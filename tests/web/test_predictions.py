@@ -231,6 +231,37 @@ def test_several_classes_are_named_with_how_to_read_them(page: Client, image: Im
     assert "cannot tell these classes apart" in text
 
 
+@pytest.mark.parametrize(
+    ("state", "chip"), [("out_of_distribution", "Refused"), ("succeeded", "Succeeded")]
+)
+def test_a_refusal_has_not_succeeded(
+    page: Client, image: ImageUpload, state: str, chip: str
+) -> None:
+    prediction = PredictionFactory.create(image=image, **{state: True})
+    for text in (content(page, prediction), page.get("/predictions/").content.decode()):
+        assert f"{chip}</span>" in text
+        assert ("Succeeded" in text) is (chip == "Succeeded")
+
+
+def test_no_confidence_stands_beside_an_undecided_answer(page: Client, image: ImageUpload) -> None:
+    decided, undecided = (
+        PredictionFactory.create(image=image, **{state: True})
+        for state in ("succeeded", "doubtful")
+    )
+    assert 'class="answer-number"' in content(page, decided)
+    assert 'class="answer-number"' not in content(page, undecided)
+
+
+def test_confidence_is_said_to_be_as_good_as_it_was_measured(
+    page: Client, image: ImageUpload
+) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    assert "it was off by 2.0 percentage points on average" in content(page, prediction)
+    prediction.trained_model.evaluation = None
+    prediction.trained_model.save()
+    assert "How far it is off was not measured." in content(page, prediction)
+
+
 def test_a_class_with_a_comma_in_its_name_is_told_apart(page: Client, image: ImageUpload) -> None:
     labels = ["malignant", "normal, benign"]
     prediction = PredictionFactory.create(image=image, doubtful=True, prediction_set=labels)
