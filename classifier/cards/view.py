@@ -273,6 +273,11 @@ class ModelView:
         return datasets()[self.metadata.dataset]
 
     @property
+    def architecture(self) -> str:
+        """The name of its builder as words."""
+        return self.metadata.architecture.replace("_", " ")
+
+    @property
     def colours(self) -> str:
         """What the network sees of an image's colours."""
         return "grey" if self.metadata.input.channels == 1 else "RGB"

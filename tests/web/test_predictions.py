@@ -232,9 +232,14 @@ def test_several_classes_are_named_with_how_to_read_them(page: Client, image: Im
 
 
 @pytest.mark.parametrize(
-    ("state", "chip"), [("out_of_distribution", "Refused"), ("succeeded", "Succeeded")]
+    ("state", "chip"),
+    [
+        ("out_of_distribution", "Refused"),
+        ("doubtful", "Undecided"),
+        ("succeeded", "Succeeded"),
+    ],
 )
-def test_a_refusal_has_not_succeeded(
+def test_only_a_plain_answer_has_succeeded(
     page: Client, image: ImageUpload, state: str, chip: str
 ) -> None:
     prediction = PredictionFactory.create(image=image, **{state: True})
