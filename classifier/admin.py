@@ -12,10 +12,17 @@ from classifier.cards.numbers import NOTHING
 from classifier.cards.view import Measured, ModelView
 from classifier.models import (
     ApiToken,
+    Assignment,
     Batch,
+    BatchFile,
     IdempotencyKey,
     ImageUpload,
+    Membership,
     Prediction,
+    Project,
+    Review,
+    SavedView,
+    SignOff,
     TrainedModel,
     Usage,
 )
@@ -111,8 +118,8 @@ class PredictionAdmin(ReadOnlyAdmin):
     list_filter = (
         "status", "in_distribution", "trained_model", "predicted_label", "created_at",
     )  # fmt: skip
-    list_select_related = ("trained_model", "image__owner")
-    search_fields = ("id", "image__owner__username", "image__original_filename", "predicted_label")
+    list_select_related = ("trained_model", "owner")
+    search_fields = ("id", "owner__username", "image__original_filename", "predicted_label")
     date_hierarchy = "created_at"
     actions = ("run_again",)
 
@@ -124,10 +131,6 @@ class PredictionAdmin(ReadOnlyAdmin):
     @admin.display(description="confidence", ordering="confidence")
     def rounded_confidence(self, prediction: Prediction) -> str:
         return "–" if prediction.confidence is None else f"{prediction.confidence:.4f}"
-
-    @admin.display(ordering="image__owner__username")
-    def owner(self, prediction: Prediction) -> str:
-        return str(prediction.image.owner)
 
     @admin.action(description="Run failed predictions again", permissions=["delete"])
     def run_again(self, request: HttpRequest, queryset: QuerySet[Prediction]) -> None:
@@ -144,10 +147,62 @@ class PredictionAdmin(ReadOnlyAdmin):
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin):
-    list_display = ("id", "owner", "created_at")
-    list_select_related = ("owner",)
-    search_fields = ("id", "owner__username")
+    list_display = ("id", "name", "owner", "project", "created_at", "closed_at", "signed_at")
+    list_select_related = ("owner", "project")
+    search_fields = ("id", "name", "owner__username")
     date_hierarchy = "created_at"
+
+
+@admin.register(BatchFile)
+class BatchFileAdmin(ReadOnlyAdmin):
+    list_display = ("key", "batch", "image", "reason")
+    list_select_related = ("batch", "image")
+    search_fields = ("key", "image__original_filename")
+
+
+@admin.register(SignOff)
+class SignOffAdmin(ReadOnlyAdmin):
+    list_display = ("batch", "action", "person", "reason", "made_at")
+    list_select_related = ("batch", "person")
+    search_fields = ("batch__name", "person__username", "reason")
+    date_hierarchy = "made_at"
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    list_display = ("id", "prediction", "reader", "label", "note", "withdraws", "created_at")
+    list_select_related = ("prediction", "reader", "withdraws")
+    search_fields = ("prediction__id", "reader__username", "label")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ReadOnlyAdmin):
+    list_display = ("batch", "reader", "given_at", "ended_at")
+    list_select_related = ("batch", "reader")
+    search_fields = ("batch__name", "reader__username")
+
+
+@admin.register(Project)
+class ProjectAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username")
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin):
+    list_display = ("project", "user", "role")
+    list_select_related = ("project", "user")
+    list_filter = ("role",)
+    search_fields = ("project__name", "user__username")
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "query", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username")
 
 
 @admin.register(ApiToken)

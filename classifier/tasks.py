@@ -12,8 +12,8 @@ logger = logging.getLogger(__name__)
 
 @shared_task(bind=True)
 def run_predictions(self: "Task[[str], None]", slug: str) -> None:
-    """Run waiting predictions of one model."""
-    runner.run_waiting(slug, claim=str(self.request.id))
+    """Run what is next in line; the model for which it was queued says where to route it."""
+    runner.run_waiting(claim=str(self.request.id))
 
 
 @shared_task

@@ -40,7 +40,7 @@ from classifier.bundles.schema import (
     Weights,
 )
 from classifier.datasets import datasets
-from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
+from classifier.models import Batch, ImageUpload, Prediction, Project, Status, TrainedModel
 
 
 def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
@@ -238,6 +238,14 @@ class ImageUploadFactory(factory.django.DjangoModelFactory[ImageUpload]):
     height = 28
 
 
+class ProjectFactory(factory.django.DjangoModelFactory[Project]):
+    class Meta:
+        model = Project
+
+    owner = factory.SubFactory(UserFactory)
+    name = factory.Sequence(lambda number: f"Project {number}")
+
+
 class BatchFactory(factory.django.DjangoModelFactory[Batch]):
     class Meta:
         model = Batch
@@ -287,4 +295,9 @@ class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
         )
 
     image = factory.SubFactory(ImageUploadFactory)
+    owner = factory.SelfAttribute("image.owner")
+    project = factory.LazyAttribute(
+        lambda prediction: prediction.batch and prediction.batch.project
+    )
+    batch = None
     trained_model = factory.SubFactory(TrainedModelFactory)

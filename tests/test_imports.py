@@ -14,7 +14,7 @@ from django.conf import settings
 PACKAGE = Path(settings.BASE_DIR) / "classifier"
 
 # What each room may import of the others, besides itself. It grows from the bottom up.
-BUNDLES = {"preprocessing", "datasets", "bundles"}
+BUNDLES = {"errors", "preprocessing", "datasets", "bundles"}
 MODELS = {"models", "uploads", *BUNDLES}
 REQUEST_SIDE = {
     "services", "catalogue", "quotas", "idempotency", "synthetic", "cards", "notice", *MODELS
@@ -22,11 +22,12 @@ REQUEST_SIDE = {
 # Of inference only what needs no TensorFlow.
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
 MAY_IMPORT = {
+    "errors": set(),
     "preprocessing": set(),
     "uploads": set(),
     "synthetic": set(),
-    "datasets": {"preprocessing"},
-    "bundles": {"datasets"},
+    "datasets": {"errors", "preprocessing"},
+    "bundles": {"errors", "datasets"},
     "notice": set(),
     "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,

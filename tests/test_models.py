@@ -1,11 +1,13 @@
 """What the database guarantees, and how predictions are claimed."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
@@ -127,13 +129,24 @@ def test_finding_work_does_not_look_through_what_has_ended(
     user: User, trained_model: TrainedModel
 ) -> None:
     predictions = Prediction.objects.order_by()
-    for unfinished in (
-        predictions.claimable("task").filter(trained_model=trained_model),
-        predictions.claimable(),
+    waiting = PredictionFactory.create(trained_model=trained_model)
+    found = [
+        predictions.claimable("task").filter(trained_model=trained_model).in_line(),
+        predictions.claimable().in_line(),
         predictions.exhausted(),
         predictions.unfinished_of(user),
-    ):
-        assert "prediction_unfinished" in unfinished.explain()
+    ]
+    plans = [queryset.explain() for queryset in found]
+    with CaptureQueriesContext(connection) as queries:
+        assert waiting.queue_position == 1
+        assert predictions.next_turn(user) == 0
+    with connection.cursor() as cursor:
+        for query in list(queries):
+            cursor.execute(f"{connection.ops.explain_query_prefix()} {query['sql']}")
+            plans.append(str(cursor.fetchall()))
+    for plan in plans:
+        assert re.search("prediction_((own_)?unfinished|in_line)", plan)
+        assert "TEMP B-TREE" not in plan
 
 
 def test_what_waits_has_no_end() -> None:
@@ -151,6 +164,92 @@ def test_attempts_are_capped(trained_model: TrainedModel, settings: Settings) ->
     )
     assert Prediction.objects.claim_batch(trained_model, "claim") == []
     assert list(Prediction.objects.exhausted()) == [hopeless]
+
+
+def test_everyone_has_one_prediction_in_each_round(
+    trained_model: TrainedModel, settings: Settings, user: User, other_user: User
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 3
+    for person in (user, other_user):
+        image = ImageUploadFactory.create(owner=person)
+        for turn in range(3):
+            PredictionFactory.create(image=image, trained_model=trained_model, turn=turn)
+    first = Prediction.objects.claim_batch(trained_model, "first")
+    assert [(each.owner, each.turn) for each in first] == [
+        (user, 0),
+        (other_user, 0),
+        (user, 1),
+    ]
+
+
+def test_turns_go_on_from_what_is_running(user: User, other_user: User) -> None:
+    assert Prediction.objects.next_turn(user) == 0
+    PredictionFactory.create(image__owner=user, turn=7)
+    PredictionFactory.create(image__owner=user, turn=9)
+    PredictionFactory.create(image__owner=user, turn=30, succeeded=True)
+    assert Prediction.objects.next_turn(user) == 10
+    assert Prediction.objects.next_turn(other_user) == 7
+
+
+def test_whoever_is_next_in_line_decides_which_model_runs(trained_model: TrainedModel) -> None:
+    PredictionFactory.create(trained_model=trained_model, turn=5)
+    assert Prediction.objects.next_model("task") == trained_model
+    other = PredictionFactory.create(turn=4).trained_model
+    assert Prediction.objects.next_model("task") == other
+    tried_before = PredictionFactory.create(turn=6, attempts=1).trained_model
+    assert Prediction.objects.next_model("task") == tried_before
+
+
+def test_what_lies_in_the_trash_is_not_run(trained_model: TrainedModel) -> None:
+    PredictionFactory.create(trained_model=trained_model, deleted_at=timezone.now())
+    assert Prediction.objects.next_model("task") is None
+    assert Prediction.objects.claim_batch(trained_model, "task") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "constraint"),
+    [
+        ({"box_left": 3}, "prediction_box_is_whole"),
+        ({"box_left": 3, "box_upper": 3, "box_side": 0}, "prediction_box_is_whole"),
+        ({"reviewed_label": "monocyte"}, "prediction_is_answered_before_it_is_reviewed"),
+        ({"succeeded": True, "reviewed_label": "monocyte"}, "prediction_review_has_a_time"),
+    ],
+)
+def test_boxes_are_whole_and_answers_reviewed(wrong: dict[str, object], constraint: str) -> None:
+    with pytest.raises(IntegrityError, match=constraint):
+        PredictionFactory.create(**wrong)
+
+
+def test_a_cell_of_a_field_has_its_box() -> None:
+    field = PredictionFactory.create()
+    with pytest.raises(IntegrityError, match="prediction_of_a_field_has_its_box"):
+        PredictionFactory.create(parent=field)
+
+
+@pytest.mark.parametrize(
+    ("state", "reviewed_label", "certainty", "review_state", "group"),
+    [
+        ({}, "", "", "unreviewed", ""),
+        ({"succeeded": True}, "", "", "unreviewed", "neutrophil"),
+        ({"succeeded": True}, "neutrophil", "", "confirmed", "neutrophil"),
+        ({"succeeded": True}, "monocyte", "", "corrected", "monocyte"),
+        ({"succeeded": True}, "none of these", "", "corrected", "none of these"),
+        ({"succeeded": True}, "cannot tell", "", "unclear", "cannot tell"),
+        ({"foreign": True}, "", "unlike", "unreviewed", "unlike the training data"),
+        ({"doubtful": True}, "", "undecided", "unreviewed", "undecided"),
+        ({"doubtful": True}, "neutrophil", "undecided", "confirmed", "neutrophil"),
+        ({"doubtful": True, "prediction_set": ["neutrophil"]}, "", "accepted", "unreviewed",
+         "neutrophil"),
+    ],
+)  # fmt: skip
+def test_the_database_sorts_what_it_keeps(
+    state: dict[str, object], reviewed_label: str, certainty: str, review_state: str, group: str
+) -> None:
+    reviewed_at = timezone.now() if reviewed_label else None
+    kept = PredictionFactory.create(reviewed_label=reviewed_label, reviewed_at=reviewed_at, **state)
+    kept.refresh_from_db()
+    found = (kept.certainty, kept.review_state, kept.gallery_group)
+    assert found == (certainty, review_state, group)
 
 
 def test_queue_position_counts_what_waits_ahead(trained_model: TrainedModel) -> None:

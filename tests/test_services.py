@@ -15,6 +15,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from classifier import services, tasks
 from classifier.models import ImageUpload, Prediction, Status, TrainedModel
 from classifier.preprocessing import Crop
+from classifier.services import queueing
 from classifier.uploads.images import UploadedPicture, read_image
 from tests.factories import PredictionFactory, TrainedModelFactory, png
 
@@ -216,8 +217,41 @@ def test_deleting_twice_is_deleting_once() -> None:
     assert not Prediction.objects.exists()
 
 
+def test_a_single_image_passes_five_thousand_of_another_person(
+    user: User, other_user: User, trained_model: TrainedModel, settings: Settings
+) -> None:
+    many = PredictionFactory.create(image__owner=user, succeeded=True).image
+    single = PredictionFactory.create(image__owner=other_user, succeeded=True).image
+    slow_model = TrainedModelFactory.create()
+    for model in [trained_model] * 3 + [slow_model] * 2:
+        queueing.queue(owner=user, images=[many] * 1_000, trained_models=[model], crop=Crop.AUTO)
+    assert Prediction.objects.claim_batch(trained_model, "first")
+    [waiting] = services.queue_predictions(
+        owner=other_user, image=single, trained_models=[trained_model]
+    )
+    assert waiting.queue_position <= 2
+    assert Prediction.objects.next_model("second") == trained_model
+    claimed = Prediction.objects.claim_batch(trained_model, "second")
+    assert waiting in claimed
+    assert len(claimed) == settings.PREDICTION_BATCH_SIZE
+
+
+def test_of_two_people_with_many_images_neither_waits_for_the_other(
+    user: User, other_user: User, trained_model: TrainedModel, settings: Settings
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 10
+    for person in (user, other_user):
+        image = PredictionFactory.create(image__owner=person, succeeded=True).image
+        queueing.queue(
+            owner=person, images=[image] * 50, trained_models=[trained_model], crop=Crop.AUTO
+        )
+    for claim in ("first", "second", "third"):
+        claimed = Prediction.objects.claim_batch(trained_model, claim)
+        assert sum(each.owner == user for each in claimed) == 5
+
+
 def test_an_image_that_was_deleted_meanwhile_is_not_queued(trained_model: TrainedModel) -> None:
     image = PredictionFactory.create().image
     ImageUpload.objects.all().delete()
     with pytest.raises(ImageUpload.DoesNotExist):
-        services.predict_image(image=image, trained_models=[trained_model])
+        services.queue_predictions(owner=image.owner, image=image, trained_models=[trained_model])

@@ -42,17 +42,19 @@ ANSWER = (
 )
 
 
-def run_waiting(slug: str, *, claim: str) -> int:
-    """Run batches of a model's waiting predictions, after whatever has to be tried again.
+def run_waiting(*, claim: str) -> int:
+    """Run batches of waiting predictions, each of the model of whoever is next in line.
 
     `claim` is the id of the Celery task, so that a task which is delivered again takes up its own
-    rows. Stops after the first batch once `TURN` has passed, since tasks of other models wait.
+    rows. Stops after the first batch once `TURN` has passed, since other tasks wait.
     Returns how many predictions were run; 0 when nothing waits.
     """
-    trained_model = TrainedModel.objects.get(slug=slug)
     turn_ends = time.monotonic() + TURN.total_seconds()
     done = 0
-    while batch := Prediction.objects.claim_batch(trained_model, claim):
+    while trained_model := Prediction.objects.next_model(claim):
+        batch = Prediction.objects.claim_batch(trained_model, claim)
+        if not batch:
+            break
         _run_claimed(trained_model, batch)
         done += len(batch)
         if batch[0].attempts == 1 and time.monotonic() > turn_ends:

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.files.storage import default_storage
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
+
+from classifier.models.access import sees_all
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +35,22 @@ def upload_path(image: "ImageUpload", filename: str) -> str:
 
 
 class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.all() if getattr(user, "is_staff", False) else self.filter(owner_id=user.pk)
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """One's own, and those of one's projects and of what one has been given to read."""
+        if sees_all(user, self.model):
+            return self.all()
+        if user.is_anonymous:
+            return self.none()
+        used = self.model.objects.filter(pk=OuterRef("pk"), predictions__deleted_at=None)
+        shared = used.filter(
+            Q(predictions__project__owner=user)
+            | Q(predictions__project__memberships__user=user)
+            | Q(
+                predictions__batch__assignments__reader=user,
+                predictions__batch__assignments__ended_at=None,
+            )
+        )
+        return self.filter(Q(owner=user) | Exists(shared))
 
 
 class ImageUpload(models.Model):
@@ -41,11 +58,19 @@ class ImageUpload(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="image_uploads"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="image_uploads",
+        db_index=False,
     )
     file = models.FileField(upload_to=upload_path)
     thumbnail = models.FileField(upload_to=upload_path)
     original_filename = models.CharField(max_length=255)
+    path = models.CharField(
+        max_length=1024,
+        blank=True,
+        help_text="Where it lay in the folder or archive that was sent, with the file's name.",
+    )
     format = models.CharField(max_length=8, help_text="The file format as it was sent.")
     byte_size = models.PositiveIntegerField("size in bytes")
     sha256 = models.CharField("SHA-256 of the file as it was sent", max_length=64)
@@ -60,9 +85,18 @@ class ImageUpload(models.Model):
 
     class Meta:
         ordering = ("-uploaded_at",)
+        indexes: ClassVar = [
+            # identical_to: the same file that a person sent before.
+            models.Index(fields=["owner", "sha256"], name="image_own_content"),
+        ]
 
     def __str__(self) -> str:
         return self.original_filename
+
+    @property
+    def shown_path(self) -> str:
+        """What tells apart files of the same name in several folders."""
+        return self.path or self.original_filename
 
     def remove_files(self) -> None:
         """Remove what is on the disk, whole or not; what cannot be removed is named in the log."""

@@ -1,215 +1,110 @@
-"""Predictions, from the queue to the result."""
+"""Predictions, from the queue to the result and to what people make of it."""
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import connection, models, transaction
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.lookups import GreaterThan
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models.batches import Batch
+from classifier.models.batches import CROP_CHOICES, Batch
 from classifier.models.images import ImageUpload
+from classifier.models.prediction_querysets import PredictionQuerySet
+from classifier.models.projects import Project
 from classifier.models.trained import TrainedModel
+from classifier.models.vocabulary import (
+    CANNOT_TELL,
+    UNDECIDED,
+    UNLIKE_TRAINING,
+    WORDS_BESIDE_CLASSES,
+    Certainty,
+    ReviewState,
+    Status,
+)
 from classifier.preprocessing import Crop
 
-CROP_CHOICES: Final = [(crop.value, crop.label) for crop in Crop]
+# Further back in the queue a number helps nobody, and counting to it costs.
+LAST_COUNTED_POSITION: Final = 1_000
 
 
-class Status(models.TextChoices):
-    """Celery's vocabulary with words for people."""
+class ArrayLength(models.Func):
+    """How many elements a JSON array has; null for null."""
 
-    PENDING = "PENDING", "Queued"
-    STARTED = "STARTED", "Running"
-    SUCCESS = "SUCCESS", "Succeeded"
-    FAILURE = "FAILURE", "Failed"
+    function = "json_array_length"
+    output_field = models.IntegerField()
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a batch has come."""
-
-    counts: dict[str, int]
-    ran: int = 0
-    first_started_at: datetime | None = None
-    last_finished_at: datetime | None = None
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def unfinished(self) -> int:
-        return self.counts[Status.PENDING] + self.counts[Status.STARTED]
-
-    @property
-    def finished_at(self) -> datetime | None:
-        return None if self.unfinished else self.last_finished_at
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the pace so far; None before the first result."""
-        if not self.unfinished:
-            return 0.0
-        if not self.ran or self.first_started_at is None:
-            return None
-        passed = (timezone.now() - self.first_started_at).total_seconds()
-        return round(self.unfinished * passed / self.ran, 1)
+    def as_postgresql(
+        self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, function="jsonb_array_length", **context)
 
 
-class PredictionQuerySet(models.QuerySet["Prediction"]):
-    def owned_by(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.filter(image__owner_id=user.pk)
-
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Everyone sees their own, staff see all."""
-        return self.all() if getattr(user, "is_staff", False) else self.owned_by(user)
-
-    def with_relations(self) -> Self:
-        return self.select_related("image", "trained_model")
-
-    def out_of_distribution(self) -> Self:
-        """Of images that do not look like what their model was trained on."""
-        return self.filter(in_distribution=False)
-
-    def unfinished(self) -> Self:
-        """Waiting or running, by the one condition that SQLite finds in the index of these rows.
-
-        It cannot see that a status sent as a parameter is among those of the index, and would look
-        through everything that a model ever answered.
-        """
-        return self.filter(finished_at__isnull=True)
-
-    def unfinished_of(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Asks of each unfinished row whose it is; a join would start from all of their images."""
-        own = ImageUpload.objects.filter(pk=OuterRef("image_id"), owner_id=user.pk)
-        return self.unfinished().filter(Exists(own))
-
-    def overdue(self) -> Self:
-        """Started so long ago that the process which claimed them cannot be alive."""
-        limit = timezone.now() - timedelta(seconds=settings.PREDICTION_TIME_LIMIT)
-        return self.unfinished().filter(status=Status.STARTED, started_at__lt=limit)
-
-    def claimable(self, claim: str = "") -> Self:
-        """Waiting, left behind by a dead process, or already this claim's own."""
-        limit = timezone.now() - timedelta(seconds=settings.PREDICTION_TIME_LIMIT)
-        started = Q(started_at__lt=limit) | (Q(claim=claim) & ~Q(claim=""))
-        return self.unfinished().filter(
-            Q(status=Status.PENDING) | Q(Q(status=Status.STARTED) & started),
-            attempts__lt=settings.PREDICTION_MAX_ATTEMPTS,
-        )
-
-    def claim_batch(self, trained_model: TrainedModel, claim: str) -> list["Prediction"]:
-        """Take the oldest waiting predictions of a model, as many as fit into one batch.
-
-        A prediction that was tried before is taken alone: should its image be what kills the
-        process, it then takes no other with it. The UPDATE repeats the condition of the SELECT, so
-        of two workers that chose the same row one gets it.
-        """
-        waiting = self.claimable(claim).filter(trained_model=trained_model)
-        waiting = waiting.order_by("-attempts", "created_at")
-        oldest = list(waiting.values_list("pk", "attempts")[: settings.PREDICTION_BATCH_SIZE])
-        tried_before = bool(oldest and oldest[0][1])
-        keys = [key for key, _ in (oldest[:1] if tried_before else oldest)]
-        if not keys:
-            return []
-        self.claimable(claim).filter(pk__in=keys).update(
-            status=Status.STARTED,
-            claim=claim,
-            started_at=timezone.now(),
-            attempts=F("attempts") + 1,
-        )
-        taken = self.filter(pk__in=keys, status=Status.STARTED, claim=claim)
-        claimed = list(taken.select_related("image").order_by("created_at"))
-        for prediction in claimed:
-            # Reading the model anew for each row would take longer than a small network does.
-            prediction.trained_model = trained_model
-        return claimed
-
-    @transaction.atomic
-    def write_claimed(self, predictions: Iterable["Prediction"], fields: Sequence[str]) -> None:
-        """Write fields of predictions, each only where its claim still holds.
-
-        A row that was deleted, taken over or finished meanwhile stays as it is. One statement runs
-        for all rows: `update` in a loop composes its SQL anew for each, and takes six times as
-        long, `bulk_update` longer still.
-        """
-        known = {field.name: field for field in self.model._meta.concrete_fields}
-        columns = [known[name] for name in (*fields, "id", "claim")]
-        assignments = ", ".join(f"{column.column} = %s" for column in columns[:-2])
-        rows = [
-            [
-                column.get_db_prep_save(column.value_from_object(row), connection)
-                for column in columns
-            ]
-            for row in predictions
-        ]
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                f"UPDATE {self.model._meta.db_table} SET {assignments} "  # noqa: S608, names of ours
-                f"WHERE id = %s AND claim = %s AND status = '{Status.STARTED}'",
-                rows,
-            )
-
-    def in_order(self) -> Self:
-        """As they were sent."""
-        return self.order_by("created_at", "pk")
-
-    def progress(self, batches: Iterable[Batch]) -> dict[uuid.UUID, Progress]:
-        """How far each of the batches has come, in one query."""
-        keys = [batch.pk for batch in batches]
-        rows = (
-            self.filter(batch__in=keys)
-            .order_by()
-            .values("batch_id")
-            .annotate(
-                **{status: Count("pk", Q(status=status)) for status in Status.values},
-                # What was cancelled ended without having run, and says nothing about the pace.
-                ran=Count("pk", Q(finished_at__isnull=False, started_at__isnull=False)),
-                first_started_at=Min("started_at"),
-                last_finished_at=Max("finished_at"),
-            )
-        )
-        found = {row["batch_id"]: _progress({**row}) for row in rows}
-        return {key: found.get(key, Progress(dict.fromkeys(Status.values, 0))) for key in keys}
-
-    def exhausted(self) -> Self:
-        """Overdue, with every attempt used up."""
-        return self.overdue().filter(attempts__gte=settings.PREDICTION_MAX_ATTEMPTS)
-
-
-def _progress(row: dict[str, Any]) -> Progress:
-    return Progress(
-        counts={status: row[status] for status in Status.values},
-        ran=row["ran"],
-        first_started_at=row["first_started_at"],
-        last_finished_at=row["last_finished_at"],
-    )
+def _own(field: str, *, name: str) -> models.Index:
+    """One's own rows of one kind, newest first."""
+    return models.Index(fields=["owner", field, "-created_at", "-id"], name=name)
 
 
 class Prediction(models.Model):
-    """One model's answer about one image, from the queue to the result."""
+    """One model's answer about one image, from the queue to the result.
+
+    What people said of it stands in rows of `Review`; `reviewed_label`, `note` and `reviewed_at`
+    repeat the last of them, so that lists can be filtered without a join. The model's own answer is
+    never overwritten.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # The same as the image's: lists need no join to find whose a row is.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="predictions",
+        db_index=False,
+    )
+    # The same as the batch's.
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="predictions",
+        db_index=False,
+    )
     image = models.ForeignKey(ImageUpload, on_delete=models.CASCADE, related_name="predictions")
     trained_model = models.ForeignKey(
-        TrainedModel, on_delete=models.PROTECT, related_name="predictions"
+        TrainedModel, on_delete=models.PROTECT, related_name="predictions", db_index=False
     )
-    # Its index serves progress, the results of a batch and their cancelling.
     batch = models.ForeignKey(
-        Batch, on_delete=models.SET_NULL, null=True, blank=True, related_name="predictions"
+        Batch,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="predictions",
+        db_index=False,
     )
-    crop = models.CharField(
-        max_length=6,
-        choices=CROP_CHOICES,
-        default=Crop.AUTO.value,
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="cells",
+        help_text="The field of many cells that this one was cut from.",
+    )
+    crop = models.CharField(max_length=6, choices=CROP_CHOICES, default=Crop.AUTO.value)
+    # A square of the upright image in its pixels; all null where `crop` says what was cut.
+    box_left = models.PositiveIntegerField(null=True, blank=True)
+    box_upper = models.PositiveIntegerField(null=True, blank=True)
+    box_side = models.PositiveIntegerField(null=True, blank=True)
+    labels = models.JSONField(
+        null=True, blank=True, help_text="Classes that were possible; null for all of the model."
     )
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING)
+    turn = models.PositiveIntegerField(
+        default=0, help_text="Its round in the queue: each person has one prediction in a round."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     claim = models.CharField(
         max_length=64, blank=True, help_text="Id of the Celery task that took it up last."
@@ -217,6 +112,7 @@ class Prediction(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="When it went to the trash.")
     model_version = models.PositiveIntegerField(
         null=True, blank=True, help_text="Version of the model that answered."
     )
@@ -232,19 +128,107 @@ class Prediction(models.Model):
         null=True, blank=True, help_text="Labels that may be right, the most probable first."
     )
     error_message = models.CharField(max_length=300, blank=True)
+    reviewed_label = models.CharField(
+        max_length=80, blank=True, help_text="What the last reader said it is."
+    )
+    note = models.CharField(max_length=1000, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    # The database works these out itself, so that they cannot contradict what they come from.
+    certainty = models.GeneratedField(
+        expression=Case(
+            When(in_distribution=False, then=Value(Certainty.UNLIKE.value)),
+            When(
+                GreaterThan(ArrayLength("prediction_set"), 1),
+                then=Value(Certainty.UNDECIDED.value),
+            ),
+            When(in_distribution=True, then=Value(Certainty.ACCEPTED.value)),
+            default=Value(Certainty.UNKNOWN.value),
+        ),
+        output_field=models.CharField(max_length=10, choices=Certainty),
+        db_persist=True,
+    )
+    review_state = models.GeneratedField(
+        expression=Case(
+            When(reviewed_label="", then=Value(ReviewState.UNREVIEWED.value)),
+            When(reviewed_label=CANNOT_TELL, then=Value(ReviewState.UNCLEAR.value)),
+            When(reviewed_label=F("predicted_label"), then=Value(ReviewState.CONFIRMED.value)),
+            default=Value(ReviewState.CORRECTED.value),
+        ),
+        output_field=models.CharField(max_length=10, choices=ReviewState),
+        db_persist=True,
+    )
+    gallery_group = models.GeneratedField(
+        expression=Case(
+            When(~Q(reviewed_label=""), then=F("reviewed_label")),
+            When(in_distribution=False, then=Value(UNLIKE_TRAINING)),
+            When(
+                GreaterThan(ArrayLength("prediction_set"), 1),
+                then=Value(UNDECIDED),
+            ),
+            default=F("predicted_label"),
+        ),
+        output_field=models.CharField(max_length=80),
+        db_persist=True,
+    )
 
     objects = PredictionQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
         indexes: ClassVar = [
-            # History and the API's list: newest first.
-            models.Index(fields=["-created_at"], name="prediction_newest"),
-            # claim_batch, claimable, exhausted, unfinished_of: it stays small.
+            # The list of everyone's for who looks after them, newest first.
+            models.Index(fields=["-created_at", "-id"], name="prediction_newest"),
+            # History and the API's list: one's own, newest first.
+            models.Index(fields=["owner", "-created_at", "-id"], name="prediction_own_newest"),
+            # The same by each of the filters.
+            _own("predicted_label", name="prediction_own_label"),
+            _own("trained_model", name="prediction_own_model"),
+            _own("status", name="prediction_own_status"),
+            _own("certainty", name="prediction_own_certainty"),
+            _own("review_state", name="prediction_own_review"),
+            # History by confidence, the least certain first.
+            models.Index(fields=["owner", "confidence", "id"], name="prediction_own_confidence"),
+            # The groups of a search, each with the least certain first.
             models.Index(
-                fields=["trained_model", "-attempts", "created_at"],
+                fields=["owner", "gallery_group", "confidence", "id"], name="prediction_own_group"
+            ),
+            # A project's list, newest first.
+            models.Index(
+                fields=["project", "-created_at", "-id"],
+                condition=Q(project__isnull=False),
+                name="prediction_project_newest",
+            ),
+            # Progress, the results of a batch in order, and their cancelling.
+            models.Index(fields=["batch", "created_at", "id"], name="prediction_of_batch"),
+            # The groups of a batch, each with the least certain first.
+            models.Index(
+                fields=["batch", "gallery_group", "confidence", "id"],
+                condition=Q(batch__isnull=False),
+                name="prediction_batch_group",
+            ),
+            # The trash of a person, and what has lain there for too long.
+            models.Index(
+                fields=["owner", "-deleted_at"],
+                condition=Q(deleted_at__isnull=False),
+                name="prediction_trash",
+            ),
+            # claim_batch and exhausted; this one and the next two stay small.
+            models.Index(
+                fields=["trained_model", "-attempts", "turn", "created_at"],
                 condition=Q(finished_at__isnull=True),
                 name="prediction_unfinished",
+            ),
+            # next_model, queue_position, and the turn that is running.
+            models.Index(
+                fields=["-attempts", "turn", "created_at"],
+                condition=Q(finished_at__isnull=True),
+                name="prediction_in_line",
+            ),
+            # unfinished_of, and the last turn that a person has.
+            models.Index(
+                fields=["owner", "turn"],
+                condition=Q(finished_at__isnull=True),
+                name="prediction_own_unfinished",
             ),
         ]
         constraints: ClassVar = [
@@ -283,6 +267,23 @@ class Prediction(models.Model):
                     prediction_set__isnull=False,
                 ),
             ),
+            models.CheckConstraint(
+                name="prediction_box_is_whole",
+                condition=Q(box_left__isnull=True, box_upper__isnull=True, box_side__isnull=True)
+                | Q(box_left__isnull=False, box_upper__isnull=False, box_side__gt=0),
+            ),
+            models.CheckConstraint(
+                name="prediction_of_a_field_has_its_box",
+                condition=Q(parent__isnull=True) | (Q(box_side__isnull=False) & ~Q(parent=F("id"))),
+            ),
+            models.CheckConstraint(
+                name="prediction_is_answered_before_it_is_reviewed",
+                condition=Q(status="SUCCESS") | Q(reviewed_label=""),
+            ),
+            models.CheckConstraint(
+                name="prediction_review_has_a_time",
+                condition=Q(reviewed_label="", note="") | Q(reviewed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -297,11 +298,24 @@ class Prediction(models.Model):
 
     @property
     def queue_position(self) -> int:
-        """1 for the next in line; the whole queue counts, since models share the workers."""
-        ahead = Prediction.objects.filter(status=Status.PENDING, created_at__lt=self.created_at)
-        return int(ahead.count()) + 1
+        """1 for the next in line, at most `LAST_COUNTED_POSITION`.
+
+        The whole queue counts, since models share the workers. What was tried before stands first.
+        """
+        if self.attempts:
+            return 1
+        before = Q(turn__lt=self.turn) | Q(turn=self.turn, created_at__lt=self.created_at)
+        fresh = Prediction.objects.unfinished().filter(status=Status.PENDING, attempts=0)
+        # Said once more without the "or", which no index is searched by.
+        ahead = fresh.filter(before, turn__lte=self.turn).order_by()
+        return int(ahead[: LAST_COUNTED_POSITION - 1].count()) + 1
 
     @property
     def ranked_probabilities(self) -> list[tuple[str, float]]:
         """Classes with their probabilities, in the order of the model's classes."""
         return [(label, probability) for label, probability in self.probabilities or ()]
+
+    @property
+    def possible_labels(self) -> list[str]:
+        """What a reader may say: the classes that were possible, and the words beside them."""
+        return [*(label for label, _ in self.ranked_probabilities), *WORDS_BESIDE_CLASSES]

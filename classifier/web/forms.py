@@ -123,7 +123,7 @@ class ClassifyForm(forms.Form):
     def _queue(self) -> Prediction:
         chosen = {"trained_models": [self.cleaned_data["model"]], "crop": self.cleaned_data["crop"]}
         if isinstance(self.source, ImageUpload):
-            return services.predict_image(image=self.source, **chosen)[0]
+            return services.queue_predictions(owner=self.user, image=self.source, **chosen)[0]
         return services.submit_predictions(
             owner=self.user,
             picture=cast(uploads.UploadedPicture, self.source),

@@ -42,7 +42,7 @@ def test_a_prediction_gets_a_probability_for_every_class(
     trained_model: TrainedModel, sample_image: ImageUpload
 ) -> None:
     prediction = PredictionFactory.create(trained_model=trained_model, image=sample_image)
-    assert runner.run_waiting(BLOOD, claim="task") == 1
+    assert runner.run_waiting(claim="task") == 1
     prediction.refresh_from_db()
     assert prediction.status == Status.SUCCESS
     assert [label for label, _ in prediction.probabilities] == trained_model.metadata["classes"]
@@ -56,7 +56,7 @@ def test_the_first_sample_is_drawn_well_enough_to_be_taken_for_a_cell(
     trained_model: TrainedModel, sample_image: ImageUpload
 ) -> None:
     prediction = PredictionFactory.create(trained_model=trained_model, image=sample_image)
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     prediction.refresh_from_db()
     assert prediction.in_distribution
     assert prediction.prediction_set == ["neutrophil"]
@@ -68,7 +68,7 @@ def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
     drawn = [known.slug for known in samples.samples() if known.dataset == "bloodmnist"]
     images = [ImageUploadFactory.create(file=ContentFile(samples.draw(s), "a.png")) for s in drawn]
     alone = [PredictionFactory.create(trained_model=trained_model, image=each) for each in images]
-    runner.run_waiting(BLOOD, claim="together")
+    runner.run_waiting(claim="together")
     together = [Prediction.objects.get(pk=prediction.pk).confidence for prediction in alone]
     loaded = loader.load(trained_model)
     for prediction, confidence in zip(alone, together, strict=True):
@@ -79,7 +79,7 @@ def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
 
 
 def test_nothing_waiting_is_nothing_done(trained_model: TrainedModel) -> None:
-    assert runner.run_waiting(BLOOD, claim="task") == 0
+    assert runner.run_waiting(claim="task") == 0
 
 
 def test_the_network_is_loaded_once(trained_model: TrainedModel) -> None:
@@ -92,7 +92,7 @@ def test_an_unreadable_image_fails_alone(
     good = PredictionFactory.create(trained_model=trained_model, image=sample_image)
     bad = PredictionFactory.create(trained_model=trained_model)
     Path(bad.image.file.path).unlink()
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     good.refresh_from_db()
     bad.refresh_from_db()
     assert (good.status, bad.status) == (Status.SUCCESS, Status.FAILURE)
@@ -105,7 +105,7 @@ def test_a_bundle_that_is_gone_fails_in_plain_words(
     prediction = PredictionFactory.create(trained_model=trained_model)
     TrainedModel.objects.update(sha256="0" * 64)
     settings.MODELS_DIR = tmp_path
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     prediction.refresh_from_db()
     assert prediction.error_message == runner.UNAVAILABLE
 
@@ -125,7 +125,7 @@ def test_failures_end_in_safe_words(
 ) -> None:
     prediction = PredictionFactory.create(trained_model=trained_model)
     monkeypatch.setattr(loader, "load", raiser(error))
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     prediction.refresh_from_db()
     assert (prediction.status, prediction.error_message) == (Status.FAILURE, message)
 
@@ -148,7 +148,7 @@ def test_a_late_result_does_not_overwrite_another_claim(
         return read(claimed)
 
     monkeypatch.setattr(runner, "stored_input", overtaken)
-    runner.run_waiting(BLOOD, claim="slow worker")
+    runner.run_waiting(claim="slow worker")
     prediction.refresh_from_db()
     assert (prediction.status, prediction.claim) == (Status.STARTED, "another worker")
 
@@ -165,7 +165,7 @@ def test_a_prediction_deleted_while_it_runs_stays_deleted(
         return pixels
 
     monkeypatch.setattr(runner, "stored_input", deleted)
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     assert not Prediction.objects.exists()
 
 
@@ -181,7 +181,7 @@ def test_what_one_claim_lost_costs_the_rest_of_its_batch_nothing(
         return answer(*args)
 
     monkeypatch.setattr(loader.LoadedModel, "answer", meanwhile)
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     assert set(Prediction.objects.values_list("pk", "status")) == {
         (kept.pk, Status.SUCCESS),
         (taken_over.pk, Status.STARTED),
@@ -196,7 +196,7 @@ def test_an_answer_of_no_numbers_fails_alone(
     rows[1, 3] = np.nan
     answers = [loader.Answer(row) for row in rows]
     monkeypatch.setattr(loader.LoadedModel, "answer", lambda *args: answers)
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     good, bad = Prediction.objects.order_by("created_at")
     assert (good.status, good.confidence) == (Status.SUCCESS, 0.125)
     assert (bad.status, bad.error_message) == (Status.FAILURE, runner.NO_ANSWER)
@@ -210,7 +210,7 @@ def test_a_batch_asks_the_database_as_often_as_a_single_image(
     loader.load(trained_model)
     # The model, the claim with its savepoints, one statement for all results, and a look for more.
     with django_assert_max_num_queries(8):
-        runner.run_waiting(BLOOD, claim="task")
+        runner.run_waiting(claim="task")
 
 
 @pytest.mark.parametrize(("turn", "done"), [(timedelta(hours=1), 5), (timedelta(), 2)])
@@ -224,7 +224,7 @@ def test_a_task_runs_batches_until_its_turn_is_over(
     settings.PREDICTION_BATCH_SIZE = 2
     monkeypatch.setattr(runner, "TURN", turn)
     PredictionFactory.create_batch(5, trained_model=trained_model)
-    assert runner.run_waiting(BLOOD, claim="task") == done
+    assert runner.run_waiting(claim="task") == done
     assert Prediction.objects.filter(status=Status.PENDING).count() == 5 - done
 
 
@@ -284,6 +284,6 @@ def test_a_network_unlike_its_description_fails_alone(
 
     trained_model = TrainedModel.objects.get(slug=BLOOD)
     prediction = PredictionFactory.create(trained_model=trained_model, image=sample_image)
-    runner.run_waiting(BLOOD, claim="task")
+    runner.run_waiting(claim="task")
     prediction.refresh_from_db()
     assert (prediction.status, prediction.error_message) == (Status.FAILURE, runner.UNAVAILABLE)

@@ -34,7 +34,7 @@ def queue_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_ringing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The slugs that were rung for, instead of messages to a broker."""
     rung: list[str] = []
-    monkeypatch.setattr("classifier.services.ring", lambda slug, times=1: rung.append(slug))
+    monkeypatch.setattr("classifier.tasks.ring", lambda slug, times=1: rung.append(slug))
     return rung
 
 

@@ -289,7 +289,7 @@ def test_failure_while_storing_leaves_no_file(
     def fail(**kwargs: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("classifier.services.predict_image", fail)
+    monkeypatch.setattr("classifier.services.submission.queue", fail)
     page.raise_request_exception = False
     assert page.post(URL, entered(pictures.cell())).status_code == 500
     assert not stored_files()
@@ -304,13 +304,13 @@ def test_stored_image_that_is_deleted_meanwhile(
     headers: dict[str, str],
 ) -> None:
     image = ImageUploadFactory.create(owner=user)
-    predict = services.predict_image
+    predict = services.queue_predictions
 
     def delete_first(**chosen: Any) -> list[Prediction]:
         ImageUpload.objects.get(pk=image.pk).delete()
         return predict(**chosen)
 
-    monkeypatch.setattr(services, "predict_image", delete_first)
+    monkeypatch.setattr(services, "queue_predictions", delete_first)
     response = page.post(URL, entered(stored_image=str(image.pk)), headers=headers)
     assert response.status_code == 400
     assert response.content.decode().count(IMAGE_GONE) == 1

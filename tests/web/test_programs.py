@@ -71,7 +71,7 @@ def quick_worker(monkeypatch: pytest.MonkeyPatch) -> None:
             finished_at=timezone.now(),
         )
 
-    monkeypatch.setattr("classifier.services.ring", answer)
+    monkeypatch.setattr("classifier.tasks.ring", answer)
 
 
 @pytest.fixture

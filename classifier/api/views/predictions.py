@@ -42,7 +42,10 @@ class PredictionViewSet(
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Prediction]:
-        return Prediction.objects.with_relations().visible_to(self.request.user)
+        predictions = Prediction.objects.with_relations()
+        if self.action == "list":
+            return predictions.listed_for(self.request.user)
+        return predictions.visible_to(self.request.user)
 
     def max_body_bytes(self) -> int:
         """With room for the other fields: what is wrong with the image is said of the image."""

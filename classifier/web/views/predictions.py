@@ -50,7 +50,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @require_safe
 def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
-    context = {**_context(found), "is_own": found.image.owner == request.user}
+    context = {**_context(found), "is_own": found.owner_id == request.user.pk}
     return render(request, "web/prediction.html", context)
 
 

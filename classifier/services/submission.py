@@ -1,30 +1,21 @@
-"""The request side: everything that a page, the API or the admin does to images and predictions.
-
-Each function is one transaction. Work is queued only when that has been committed, so that a worker
-never looks for a row which is not there yet.
-"""
+"""Bringing images: one at a time, or many as a batch."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.utils import timezone
 
 from classifier import quotas
 from classifier.idempotency import RepeatableRequest
-from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
+from classifier.models import Batch, ImageUpload, Prediction, TrainedModel
 from classifier.models.images import IMAGE, THUMBNAIL
 from classifier.preprocessing import Crop
-from classifier.tasks import ring
+from classifier.services.queueing import queue
 from classifier.uploads import images as uploads
-
-CANCELLED = "Cancelled before it ran."
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,9 @@ def submit_predictions(
         with transaction.atomic():
             images[0].save()
             quotas.count_bytes(owner, picture.byte_size)
-            predictions = predict_image(image=images[0], trained_models=trained_models, crop=crop)
+            predictions = queue(
+                owner=owner, images=images, trained_models=trained_models, crop=crop
+            )
             if repeatable:
                 repeatable.remember(predictions=predictions)
     return predictions
@@ -98,10 +91,17 @@ def submit_batch(
             byte_size = sum(image.byte_size for image in images)
             waiting = len(images) * len(trained_models)
             quotas.check_again(owner, predictions=waiting, byte_size=byte_size)
-            batch = Batch.objects.create(owner=owner, rejected=rejected)
+            batch = Batch.objects.create(owner=owner, crop=crop, rejected=rejected)
+            batch.trained_models.set(trained_models)
             ImageUpload.objects.bulk_create(images)
             quotas.count_bytes(owner, byte_size)
-            _queue(images, trained_models, crop, batch)
+            queue(
+                owner=owner,
+                images=images,
+                trained_models=trained_models,
+                crop=crop,
+                batch=batch,
+            )
             if repeatable:
                 repeatable.remember(batch=batch)
     return batch
@@ -158,70 +158,3 @@ def _add_thumbnail(image: ImageUpload, picture: uploads.UploadedPicture) -> None
         image.thumbnail.save(THUMBNAIL, ContentFile(uploads.thumbnail(picture)), save=False)
     else:
         image.thumbnail.name = image.file.name
-
-
-@transaction.atomic
-def predict_image(
-    *, image: ImageUpload, trained_models: Sequence[TrainedModel], crop: Crop = Crop.AUTO
-) -> list[Prediction]:
-    """Queue one prediction per model for an image that is already stored.
-
-    Raises ImageUpload.DoesNotExist when it was deleted meanwhile.
-    """
-    ImageUpload.objects.select_for_update().get(pk=image.pk)
-    return _queue([image], trained_models, crop)
-
-
-def _queue(
-    images: Sequence[ImageUpload],
-    trained_models: Sequence[TrainedModel],
-    crop: Crop,
-    batch: Batch | None = None,
-) -> list[Prediction]:
-    predictions = [
-        Prediction(image=image, trained_model=trained_model, crop=crop, batch=batch)
-        for image in images
-        for trained_model in trained_models
-    ]
-    Prediction.objects.bulk_create(predictions)
-    forward_passes = -(-len(images) // settings.PREDICTION_BATCH_SIZE)
-    for trained_model in trained_models:
-        transaction.on_commit(partial(ring, trained_model.slug, times=forward_passes), robust=True)
-    return predictions
-
-
-@transaction.atomic
-def requeue(*, prediction: Prediction) -> bool:
-    """Run a failed prediction again; False when it has not failed (any more)."""
-    reset = Prediction.objects.filter(pk=prediction.pk, status=Status.FAILURE).update(
-        status=Status.PENDING,
-        attempts=0,
-        claim="",
-        error_message="",
-        started_at=None,
-        finished_at=None,
-    )
-    if reset:
-        transaction.on_commit(partial(ring, prediction.trained_model.slug), robust=True)
-    return bool(reset)
-
-
-def cancel_waiting(*, batch: Batch) -> int:
-    """End what no worker has taken up yet; what runs goes on. Returns how many were ended."""
-    waiting = batch.predictions.filter(status=Status.PENDING)
-    ended = waiting.update(
-        status=Status.FAILURE, error_message=CANCELLED, finished_at=timezone.now()
-    )
-    return int(ended)
-
-
-@transaction.atomic
-def delete_prediction(*, prediction: Prediction) -> None:
-    """Delete a prediction, and its image with the files once no other prediction uses it."""
-    image = ImageUpload.objects.select_for_update().filter(pk=prediction.image_id).first()
-    if image is None:
-        # Another tab was faster, and the prediction went with the image.
-        return
-    prediction.delete()
-    if not image.predictions.exists():
-        image.delete()

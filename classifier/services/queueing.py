@@ -1,0 +1,94 @@
+"""What is done to waiting work: queued, queued again, cancelled."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from classifier import tasks
+from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
+from classifier.preprocessing import Crop
+
+CANCELLED = "Cancelled before it ran."
+
+
+@transaction.atomic
+def queue_predictions(
+    *,
+    owner: User,
+    image: ImageUpload,
+    trained_models: Sequence[TrainedModel],
+    crop: Crop = Crop.AUTO,
+) -> list[Prediction]:
+    """Queue one prediction per model for an image that is already stored.
+
+    Raises ImageUpload.DoesNotExist when it was deleted meanwhile.
+    """
+    ImageUpload.objects.select_for_update(no_key=True).get(pk=image.pk)
+    return queue(owner=owner, images=[image], trained_models=trained_models, crop=crop)
+
+
+def queue(
+    *,
+    owner: User,
+    images: Sequence[ImageUpload],
+    trained_models: Sequence[TrainedModel],
+    crop: Crop,
+    batch: Batch | None = None,
+) -> list[Prediction]:
+    """Add a prediction for each image and model behind what the person has waiting.
+
+    Belongs into the transaction that stores the images.
+    """
+    turn = Prediction.objects.next_turn(owner)
+    pairs = [(image, model) for image in images for model in trained_models]
+    predictions = [
+        Prediction(
+            owner=owner,
+            project_id=batch.project_id if batch else None,
+            image=image,
+            trained_model=model,
+            crop=crop,
+            batch=batch,
+            turn=turn + number,
+        )
+        for number, (image, model) in enumerate(pairs)
+    ]
+    Prediction.objects.bulk_create(predictions)
+    forward_passes = -(-len(images) // settings.PREDICTION_BATCH_SIZE)
+    for model in trained_models:
+        ring_on_commit(model, times=forward_passes)
+    return predictions
+
+
+def ring_on_commit(trained_model: TrainedModel, *, times: int = 1) -> None:
+    transaction.on_commit(partial(tasks.ring, trained_model.slug, times=times), robust=True)
+
+
+@transaction.atomic
+def requeue(*, prediction: Prediction) -> bool:
+    """Run a failed prediction again; False when it has not failed (any more)."""
+    reset = Prediction.objects.filter(pk=prediction.pk, status=Status.FAILURE).update(
+        status=Status.PENDING,
+        turn=Prediction.objects.next_turn(prediction.owner),
+        attempts=0,
+        claim="",
+        error_message="",
+        started_at=None,
+        finished_at=None,
+    )
+    if reset:
+        ring_on_commit(prediction.trained_model)
+    return bool(reset)
+
+
+def cancel_waiting(*, batch: Batch) -> int:
+    """End what no worker has taken up yet; what runs goes on. Returns how many were ended."""
+    waiting = batch.predictions.filter(status=Status.PENDING)
+    ended = waiting.update(
+        status=Status.FAILURE, error_message=CANCELLED, finished_at=timezone.now()
+    )
+    return int(ended)
