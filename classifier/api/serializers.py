@@ -106,7 +106,8 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         help_text=(
             "Classes that may be right, the most probable first: for images like the training data "
             "the true class is among them in the proportion of cases that is in the model's "
-            "metadata, `uncertainty.coverage`. Null without a result, and for models that cannot tell."
+            "metadata, `uncertainty.coverage`. Null without a result, and for models that cannot "
+            "tell."
         ),
     )
     notice = serializers.CharField(read_only=True, default=NOTICE)
