@@ -452,8 +452,8 @@ class Calibration(Section):
     after: CalibrationStage
 
 
-class MeasuredLimits(Section):
-    """How well a model knows what it does not know."""
+class LimitsAtHome(Section):
+    """What a model names, refuses and flags of its own test images."""
 
     coverage: AimedProportion
     per_class: Many[ClassProportion]
@@ -461,6 +461,11 @@ class MeasuredLimits(Section):
     acceptance: AimedProportion
     flagged: MeasuredProportion
     errors_flagged: MeasuredProportion
+
+
+class MeasuredLimits(LimitsAtHome):
+    """The same, and what it makes of images of other kinds and after damage."""
+
     rejection: Many[Rejection]
     corruptions: Many[Corruption]
     calibration: Calibration

@@ -15,7 +15,7 @@ from classifier.evaluation import metrics
 from classifier.evaluation.batch_predict import Listener, ignore, predict
 from classifier.evaluation.curves import operating_point, reliability, roc
 from classifier.evaluation.intervals import proportion
-from classifier.evaluation.scores import Flags, Scores
+from classifier.evaluation.scores import Floats, Scores
 from classifier.evaluation.selective import SelectiveClassifier, measured_limits
 
 
@@ -60,9 +60,7 @@ def evaluate(
     return evaluation.model_copy(update={"operating_point": point} if point else {})
 
 
-def evaluate_bundle(
-    bundle: Bundle, path: Path, *, with_limits: bool = True, listener: Listener = ignore
-) -> Evaluation:
+def evaluate_bundle(bundle: Bundle, path: Path, *, listener: Listener = ignore) -> Evaluation:
     """Measure a bundle on the test split of a data file in MedMNIST's layout.
 
     Where the dataset has a positive class, the scores that the bundle was calibrated with fix the
@@ -71,9 +69,22 @@ def evaluate_bundle(
     how far that is. Raises DataError when the file cannot be read.
     """
     network = keras.models.load_model(bundle.weights_path, compile=False)
-    positive = bundle.dataset.positive_class
     test = _split(bundle, path, "test")
-    probabilities = predict(network, test.images, which="test images", listener=listener)
+    if bundle.limits_path is None:
+        probabilities = predict(network, test.images, which="test images", listener=listener)
+        return evaluate_scores(bundle, network, path, test, probabilities)
+    classifier = SelectiveClassifier(bundle, network, listener)
+    home = classifier.answers(test.images, "test images")
+    limits = measured_limits(classifier, home, test, path.parent)
+    evaluation = evaluate_scores(bundle, network, path, test, home.probabilities)
+    return evaluation.model_copy(update={"uncertainty": limits})
+
+
+def evaluate_scores(
+    bundle: Bundle, network: keras.Model, path: Path, test: Split, probabilities: Floats
+) -> Evaluation:
+    """Everything but the limits, from the bundle's probabilities for the test split of a file."""
+    positive = bundle.dataset.positive_class
     evaluation = evaluate(
         Scores(probabilities, test.labels),
         bundle.classes,
@@ -82,15 +93,12 @@ def evaluate_bundle(
         positive=positive,
         validation=_held_out(bundle, network, path) if positive else None,
     )
-    further: dict[str, object] = {}
-    has_twin = _has_twin(bundle, path, test)
-    if has_twin.any():
-        right = probabilities.argmax(axis=1) == test.labels
-        further["without_twins"] = proportion(right[~has_twin])
-    if bundle.limits_path and with_limits:
-        classifier = SelectiveClassifier(bundle, network, listener)
-        further["uncertainty"] = measured_limits(classifier, test, path.parent)
-    return evaluation.model_copy(update=further)
+    seen = np.concatenate([_split(bundle, path, name).images for name in ("train", "val")])
+    has_twin = has_near_duplicate(test.images, seen, bundle.dataset.near_duplicate_correlation)
+    if not has_twin.any():
+        return evaluation
+    right = probabilities.argmax(axis=1) == test.labels
+    return evaluation.model_copy(update={"without_twins": proportion(right[~has_twin])})
 
 
 def _split(bundle: Bundle, path: Path, name: SplitName) -> Split:
@@ -109,9 +117,3 @@ def _held_out(bundle: Bundle, network: keras.Model, path: Path) -> Scores:
         return Scores.read(bundle.limits_path)
     split = _split(bundle, path, "val")
     return Scores(predict(network, split.images), split.labels)
-
-
-def _has_twin(bundle: Bundle, path: Path, test: Split) -> Flags:
-    """Which test images show something that training or validation images show too."""
-    seen = np.concatenate([_split(bundle, path, name).images for name in ("train", "val")])
-    return has_near_duplicate(test.images, seen, bundle.dataset.near_duplicate_correlation)

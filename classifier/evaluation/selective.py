@@ -22,6 +22,8 @@ from classifier.bundles.schema import (
     CalibrationStage,
     ClassProportion,
     Corruption,
+    LimitsAtHome,
+    LimitsDescription,
     MeasuredLimits,
     Rejection,
     SetSize,
@@ -45,7 +47,6 @@ Images = NDArray[np.uint8]
 ImageMaker = Callable[[], Images]
 
 IMAGES_OF_A_KIND: Final = 300
-TEST_IMAGES: Final = "test images"
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ class SelectiveClassifier:
 
 
 def measured_limits(
-    classifier: SelectiveClassifier, split: Split, data_root: Path
+    classifier: SelectiveClassifier, home: Answers, split: Split, data_root: Path
 ) -> MeasuredLimits:
-    """Measure a bundle's limits on the images of a split.
+    """Measure a bundle's limits on the images of a split; `home` are its answers to them.
 
     Other datasets' test images count where their files lie under `data_root`.
     """
@@ -113,25 +114,33 @@ def measured_limits(
         name: partial(_damaged, corrupt, split.images)
         for name, corrupt in corruptions(bundle.dataset.corruptions).items()
     }
-    answers = classifier.answers_to_all({TEST_IMAGES: lambda: split.images, **others, **damaged})
-    home = answers[TEST_IMAGES]
-    covered = home.sets[np.arange(len(labels)), labels]
+    answers = classifier.answers_to_all(others | damaged)
     return MeasuredLimits(
-        coverage=_aimed(covered, classifier.description.coverage),
-        per_class=tuple(
-            ClassProportion(label=label, **proportion(covered[labels == index]).as_json())
-            for index, label in enumerate(bundle.classes)
-        ),
-        set_size=_set_size(home.sets),
-        acceptance=_aimed(home.accepted, classifier.description.acceptance),
-        flagged=proportion(home.flagged),
-        errors_flagged=proportion(home.flagged[~home.right(labels)]),
+        **dict(limits_at_home(home, labels, classifier.description, bundle.classes)),
         rejection=tuple(
             Rejection(images=name, **proportion(~answers[name].accepted).as_json())
             for name in others
         ),
         corruptions=tuple(measured_corruption(name, answers[name], labels) for name in damaged),
         calibration=_calibration(home.probabilities, labels, classifier.description.temperature),
+    )
+
+
+def limits_at_home(
+    home: Answers, labels: Labels, fitted: LimitsDescription, classes: tuple[str, ...]
+) -> LimitsAtHome:
+    """What is named, refused and flagged of test images, from the answers to them."""
+    covered = home.sets[np.arange(len(labels)), labels]
+    return LimitsAtHome(
+        coverage=_aimed(covered, fitted.coverage),
+        per_class=tuple(
+            ClassProportion(label=label, **proportion(covered[labels == index]).as_json())
+            for index, label in enumerate(classes)
+        ),
+        set_size=_set_size(home.sets),
+        acceptance=_aimed(home.accepted, fitted.acceptance),
+        flagged=proportion(home.flagged),
+        errors_flagged=proportion(home.flagged[~home.right(labels)]),
     )
 
 
