@@ -1,4 +1,4 @@
-"""What an administrator can see and do, and what nobody can change."""
+"""What an administrator can see and do, and what stays as it is."""
 
 import pytest
 from django.apps import apps

@@ -71,7 +71,7 @@ def test_the_command_writes_all_cards_and_names_what_it_leaves_out(
     assert "Left out: broken" in capsys.readouterr().err
 
 
-def test_reported_figures_stand_beside_measured_ones(tmp_path: Path) -> None:
+def test_reported_metrics_stand_beside_measured_ones(tmp_path: Path) -> None:
     card = render_card(bundle_in(tmp_path / "breast", reported=REPORTED))
     assert "| metric | reported | measured |" in card
     assert "| accuracy | 0.83 | 0.9000 (0.8300–0.9400) |" in card
@@ -99,7 +99,7 @@ def test_the_index_lists_the_report_first_and_dashes_for_the_others(tmp_path: Pa
 
 
 @pytest.mark.parametrize("slug", datasets())
-def test_no_figure_stands_without_the_name_of_its_data(slug: str) -> None:
+def test_no_metric_stands_without_the_name_of_its_data(slug: str) -> None:
     bundles = [bundle for bundle in SHIPPED if bundle.dataset.slug == slug]
     cards = [render_card(bundle) for bundle in bundles]
     assert cards

@@ -40,7 +40,7 @@ def test_models_out_of_use_are_not_listed(page: Client, state: dict[str, bool]) 
 REPORTED = {"accuracy": 0.85, "precision": 0.86, "recall": 0.85, "f1": 0.846}
 
 
-def test_reported_figures_stand_beside_measured_ones(page: Client, model: TrainedModel) -> None:
+def test_reported_metrics_stand_beside_measured_ones(page: Client, model: TrainedModel) -> None:
     report = TrainedModelFactory.create(slug="reported", title="Of the report")
     report.metadata["reported"] = REPORTED
     report.save()
@@ -81,7 +81,7 @@ def test_cross_validation_is_on_the_page_where_it_was_recorded(
     assert "Accuracy 85.3\xa0% ± 2.1\xa0%, AUC 0.911 ± 0.012 (5 folds, all 780 images)" in text
 
 
-def test_model_page_has_figures_matrix_and_limits(page: Client, model: TrainedModel) -> None:
+def test_model_page_has_metrics_matrix_and_limits(page: Client, model: TrainedModel) -> None:
     text = page.get("/models/blood/").content.decode()
     assert "Confusion matrix" in text
     assert text.count("is-right") == 8
