@@ -39,13 +39,15 @@ def build_preview(
     crop: Crop,
 ) -> Preview:
     """The preview of an image; without a model, it has no model's view."""
+    picture = pixels.copy()
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     preview = Preview(
         filename=image.original_filename if isinstance(image, ImageUpload) else image.filename,
         format=image.format,
         byte_size=image.byte_size,
         width=image.width,
         height=image.height,
-        picture_uri=_data_uri(_reduced_png(pixels)),
+        picture_uri=_data_uri(_png(picture)),
     )
     if trained_model is None:
         return preview
@@ -67,12 +69,6 @@ def square_thumbnail(png: bytes) -> bytes:
     """The centred square of a sample, small; there are few samples, so each is reduced once."""
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         return _png(ImageOps.fit(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
-
-
-def _reduced_png(pixels: Image.Image) -> bytes:
-    reduced = pixels.copy()
-    reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    return _png(reduced)
 
 
 def _png(image: Image.Image) -> bytes:
