@@ -23,7 +23,7 @@ class Crop(StrEnum):
     """How much of the upload the network sees.
 
     AUTO: what MedMNIST would have cut, judged by the image's size.
-    CENTER: always the central share, which for datasets without a source frame is the centred
+    CENTER: always the central part, which for datasets without a source frame is the centred
         square.
     NONE: the whole image, squeezed into a square if it is none.
     """
@@ -32,13 +32,18 @@ class Crop(StrEnum):
     CENTER = "center"
     NONE = "none"
 
+    @property
+    def label(self) -> str:
+        """The choice as people read it."""
+        return {"auto": "Auto", "center": "Centre", "none": "None"}[self]
+
 
 @dataclass(frozen=True)
 class SourceFrame:
     """Images as laboratories have them, and the side of the central square kept; pixels.
 
-    An image counts as a whole frame when each side is within `tolerance`, a share of it, of the
-    frame's. `name` is what people call such an image.
+    An image counts as a whole frame when each side is within `tolerance`, a proportion of it,
+    of the frame's. `name` is what people call such an image.
     """
 
     width: int
@@ -107,11 +112,11 @@ def describe_crop(width: int, height: int, *, crop: Crop, source_frame: SourceFr
 
 def _framed_side(width: int, height: int, crop: Crop, frame: SourceFrame) -> int:
     shorter = min(width, height)
-    share = frame.crop / min(frame.width, frame.height)
+    proportion = frame.crop / min(frame.width, frame.height)
     if _is_native(width, height, frame):
         return min(frame.crop, shorter)
     if crop is Crop.CENTER or _is_scaled(width, height, frame):
-        return max(1, round(shorter * share))
+        return max(1, round(shorter * proportion))
     return shorter
 
 
