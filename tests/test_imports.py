@@ -16,7 +16,9 @@ PACKAGE = Path(settings.BASE_DIR) / "classifier"
 # What each room may import of the others, besides itself. It grows from the bottom up.
 BUNDLES = {"errors", "preprocessing", "datasets", "bundles"}
 MODELS = {"models", "uploads", *BUNDLES}
-REQUEST_SIDE = {"services", "catalogue", "quotas", "idempotency", "synthetic", "cards", *MODELS}
+REQUEST_SIDE = {
+    "services", "catalogue", "quotas", "idempotency", "synthetic", "statistics", "cards", *MODELS
+}  # fmt: skip
 # Of inference only what needs no TensorFlow.
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
 MAY_IMPORT = {
@@ -24,17 +26,20 @@ MAY_IMPORT = {
     "preprocessing": set(),
     "uploads": set(),
     "synthetic": set(),
+    "statistics": set(),
     "datasets": {"errors", "preprocessing"},
     "bundles": {"errors", "datasets"},
     "cards": BUNDLES,
     "networks": BUNDLES,
-    "evaluation": {"networks", "synthetic", *BUNDLES},
-    "training": {"evaluation", "networks", "cards", *BUNDLES},
+    "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
+    "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},
     "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
     "tasks": {"inference"},
-    "services": {"tasks", "quotas", "idempotency", "models", "uploads", "preprocessing"},
+    "services": {
+        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"
+    },
     "quotas": {"models"},
     "idempotency": {"models"},
     "catalogue": {"models", *BUNDLES},
