@@ -17,7 +17,8 @@ PACKAGE = Path(settings.BASE_DIR) / "classifier"
 BUNDLES = {"errors", "preprocessing", "datasets", "bundles"}
 MODELS = {"models", "uploads", *BUNDLES}
 REQUEST_SIDE = {
-    "services", "catalogue", "quotas", "idempotency", "synthetic", "cards", "notice", *MODELS
+    "services", "catalogue", "quotas", "idempotency", "synthetic", "statistics", "cards", "notice",
+    *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
@@ -26,18 +27,21 @@ MAY_IMPORT = {
     "preprocessing": set(),
     "uploads": set(),
     "synthetic": set(),
+    "statistics": set(),
     "datasets": {"errors", "preprocessing"},
     "bundles": {"errors", "datasets"},
     "notice": set(),
     "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,
-    "evaluation": {"networks", "synthetic", *BUNDLES},
-    "training": {"evaluation", "networks", "cards", *BUNDLES},
+    "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
+    "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},
     "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
     "tasks": {"inference"},
-    "services": {"tasks", "quotas", "idempotency", "models", "uploads", "preprocessing"},
+    "services": {
+        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"
+    },
     "quotas": {"models"},
     "idempotency": {"models"},
     "catalogue": {"models", *BUNDLES},

@@ -34,6 +34,20 @@ class DatasetClass(BaseModel):
     gloss: str
 
 
+class Differential(BaseModel):
+    """What of a dataset's cells makes up a differential count.
+
+    Attributes:
+        denominator: labels of the cells whose proportions are given, which make 100 % together.
+        per_hundred: labels of the cells that are told as so many to 100 of these.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    denominator: Annotated[tuple[str, ...], Field(min_length=1)]
+    per_hundred: tuple[str, ...]
+
+
 class Dataset(BaseModel):
     """What kind of images a model is for.
 
@@ -47,6 +61,7 @@ class Dataset(BaseModel):
         crop_help: what the automatic crop does, for people who choose one.
         corruptions: the kinds of damage that a model is measured under.
         near_duplicate_correlation: that of two thumbnails above which they show the same.
+        differential: what a differential count counts; None where images show no such cells.
         source_name: names the images and their split, for our own split.
     """
 
@@ -69,12 +84,26 @@ class Dataset(BaseModel):
     source_note: str
     intended_use: str
     limitations: tuple[str, ...]
+    differential: Differential | None = None
 
     @model_validator(mode="after")
     def positive_class_is_a_class(self) -> Self:
         """Raise ValueError for a label that no class has."""
         if self.positive_class is not None and self.positive_class not in self.labels:
             raise ValueError(f"no class is named {self.positive_class!r}")
+        return self
+
+    @model_validator(mode="after")
+    def differential_counts_classes_once(self) -> Self:
+        """Raise ValueError for a label that no class has, and for one that stands there twice."""
+        if self.differential is None:
+            return self
+        counted = (*self.differential.denominator, *self.differential.per_hundred)
+        for label in counted:
+            if label not in self.labels:
+                raise ValueError(f"the differential counts {label!r}, which is no class")
+            if counted.count(label) > 1:
+                raise ValueError(f"the differential counts {label!r} twice")
         return self
 
     @property

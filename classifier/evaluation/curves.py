@@ -14,8 +14,8 @@ from classifier.bundles.schema import (
     ReliabilityBin,
     RocCurve,
 )
-from classifier.evaluation.intervals import wilson_interval
 from classifier.evaluation.scores import Flags, Floats, Labels, Scores
+from classifier.statistics.intervals import wilson_interval
 
 CALIBRATION_BINS = 15
 ROC_POINTS = 100

@@ -21,7 +21,8 @@ from classifier.bundles.schema import (
     RateIntervals,
 )
 from classifier.evaluation.curves import CALIBRATION_BINS, confidence_bins, resampled_auc
-from classifier.evaluation.intervals import (
+from classifier.evaluation.scores import Flags, Floats, Labels
+from classifier.statistics.intervals import (
     BOOTSTRAP_CHUNK,
     BOOTSTRAP_CHUNKS,
     Interval,
@@ -30,7 +31,6 @@ from classifier.evaluation.intervals import (
     percentiles,
     wilson_interval,
 )
-from classifier.evaluation.scores import Flags, Floats, Labels
 
 
 def confusion_matrix(labels: Labels, probabilities: Floats) -> Labels:

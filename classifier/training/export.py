@@ -31,9 +31,9 @@ from classifier.bundles.writing import (
 from classifier.cards.files import write_card
 from classifier.datasets import Dataset
 from classifier.evaluation import metrics
-from classifier.evaluation.intervals import wilson_interval
 from classifier.evaluation.scores import Scores
 from classifier.networks.half_precision import halve_precision
+from classifier.statistics.intervals import wilson_interval
 from classifier.training.fit_limits import FittedLimits
 from classifier.training.recipe import Recipe
 from classifier.training.trainer import TrainedNetwork

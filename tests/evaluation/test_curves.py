@@ -6,8 +6,8 @@ from sklearn import calibration, metrics
 
 from classifier.evaluation import curves
 from classifier.evaluation import metrics as evaluation
-from classifier.evaluation.intervals import wilson_interval
 from classifier.evaluation.scores import Scores
+from classifier.statistics.intervals import wilson_interval
 
 PAIR = ["malignant", "normal, benign"]
 

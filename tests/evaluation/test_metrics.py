@@ -14,7 +14,7 @@ from classifier.evaluation import metrics as evaluation
 from classifier.evaluation import scores as scores_module
 from classifier.evaluation.curves import roc
 from classifier.evaluation.evaluate import evaluate
-from classifier.evaluation.intervals import wilson_interval
+from classifier.statistics.intervals import wilson_interval
 
 Scores = tuple[NDArray[np.int64], NDArray[np.float64]]
 
