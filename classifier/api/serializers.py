@@ -228,6 +228,8 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     def get_finished_at(self, batch: Batch) -> Any:
         """When the last prediction ended; null until then."""
         progress = self.progress(batch)
+        if batch.is_open:
+            return None
         # Of a batch whose predictions were all deleted there is nothing to wait for.
         finished_at = progress.finished_at if progress.total else batch.created_at
         return finished_at and serializers.DateTimeField().to_representation(finished_at)

@@ -158,8 +158,8 @@ def groups(predictions: PredictionQuerySet) -> Groups:
     is_more = len(rows) > MOST_GROUPED
     by_status = Counter(status for _, status in rows)
     found = Counter(name for name, status in rows if status == Status.SUCCESS)
-    ordered = [Group(name, number) for name, number in found.most_common()]
-    ordered.sort(key=lambda group: not group.asks_for_a_look)
+    ordered = [Group(name, number) for name, number in found.items()]
+    ordered.sort(key=lambda group: (not group.asks_for_a_look, -group.count, group.name))
     return Groups(
         groups=ordered,
         counted=Count(found.total(), is_more),

@@ -76,7 +76,7 @@ def test_a_piece_sent_again_does_nothing(
 
 def test_the_same_name_in_two_folders_is_two_files(api: APIClient, opened: str) -> None:
     paths = ["patient1/001.png", "patient2/001.png"]
-    body = send(api, opened, images=[image("001.png")] * 2, paths=paths).json()
+    body = send(api, opened, images=[image("001.png"), image("001.png")], paths=paths).json()
     assert body["total"] == 2
     assert [file["path"] for file in body["files"]] == paths
     rows = api.get("/api/v1/predictions/", {"q": "patient2"}).json()["results"]
