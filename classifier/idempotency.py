@@ -61,13 +61,14 @@ def fingerprint(what: str, fields: dict[str, Any], files: Iterable[tuple[str, Bi
 
     Not of the body's bytes, whose multipart boundary is drawn anew for each request.
     """
-    sent = [(name, _digest(file)) for name, file in files]
+    sent = [(name, digest(file)) for name, file in files]
     return hashlib.sha256(json.dumps([what, fields, sent], sort_keys=True).encode()).hexdigest()
 
 
-def _digest(file: BinaryIO) -> str:
+def digest(file: BinaryIO) -> str:
+    """SHA-256 of a file's content, which is read from its start."""
     file.seek(0)
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     while block := file.read(2**20):
-        digest.update(block)
-    return digest.hexdigest()
+        found.update(block)
+    return found.hexdigest()

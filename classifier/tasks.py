@@ -18,8 +18,9 @@ def run_predictions(self: "Task[[str], None]", slug: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Ring again for what waits: a lost message loses nothing."""
+    """Ring again for what waits: a lost message loses nothing; and empty old trash."""
     runner.give_up_exhausted()
+    runner.purge_trash()
     for slug, count in runner.tasks_due().items():
         ring(slug, times=count)
 

@@ -287,6 +287,8 @@ SPECTACULAR_SETTINGS = {
 # What one person may use up
 API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 6_000)
 MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
+# How long what was deleted can be taken back.
+TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=0)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20
 
 # Inference and its queue -----------------------------------------------------------------------

@@ -18,6 +18,10 @@ from rest_framework.views import exception_handler
 from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
+from classifier.services.batches import BatchRefused
+from classifier.services.permissions import NotAllowed
+from classifier.services.projects import NoSuchPerson
+from classifier.services.reviews import Locked, ReviewRefused
 from classifier.uploads.images import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
@@ -81,6 +85,12 @@ def _as_api_exception(error: Exception) -> Exception:
         return Conflict()
     if isinstance(error, StorageFailed):
         return DiskFull(str(error))
+    if isinstance(error, Locked | BatchRefused):
+        return Conflict(str(error))
+    if isinstance(error, NotAllowed):
+        return exceptions.PermissionDenied(str(error))
+    if isinstance(error, ReviewRefused | NoSuchPerson):
+        return exceptions.ParseError(str(error))
     if isinstance(error, RequestDataTooBig):
         return RequestTooLarge()
     if isinstance(error, SuspiciousOperation):

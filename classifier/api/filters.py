@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import django_filters
 from django.core.exceptions import ValidationError
@@ -15,7 +15,8 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from classifier.models import Batch, Prediction, Status
+from classifier.models import Batch
+from classifier.services.search import PredictionSearch
 
 
 class PointInTimeField(IsoDateTimeField):
@@ -42,7 +43,12 @@ class TrueOrFalseFilter(django_filters.TypedChoiceFilter):
         super().__init__(*args, choices=choices, coerce="true".__eq__, **kwargs)
 
 
+PROJECT: Final = "The results of a project that you see; without it, your own."
+
+
 class BatchFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter("name", "icontains", label="Part of its name")
+    project = django_filters.UUIDFilter("project_id", label=PROJECT)
     created_after = PointInTimeFilter("created_at", "gte")
     created_before = PointInTimeFilter("created_at", "lt")
 
@@ -51,18 +57,13 @@ class BatchFilter(django_filters.FilterSet):
         fields: ClassVar[list[str]] = []
 
 
-class PredictionFilter(django_filters.FilterSet):
-    model = django_filters.CharFilter("trained_model__slug")
-    batch = django_filters.UUIDFilter("batch_id")
-    status = django_filters.ChoiceFilter(choices=Status.choices)
-    predicted_label = django_filters.CharFilter()
+class PredictionFilter(PredictionSearch):
+    """All of the search, with the API's own words for points in time and truth."""
+
+    project = django_filters.UUIDFilter("project_id", label=PROJECT)
     in_distribution = TrueOrFalseFilter()
     created_after = PointInTimeFilter("created_at", "gte")
     created_before = PointInTimeFilter("created_at", "lt")
-
-    class Meta:
-        model = Prediction
-        fields = ("model", "batch", "status", "predicted_label", "in_distribution")
 
 
 class StrictOrdering(OrderingFilter):
@@ -86,10 +87,15 @@ class StrictOrdering(OrderingFilter):
 
 
 class NewestFirst(CursorPagination):
-    ordering = "-created_at"
+    ordering: tuple[str, ...] = ("-created_at", "-pk")
     page_size = 50
     max_page_size = 500
     page_size_query_param = "page_size"
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        """With the key last, which decides between equals."""
+        first = super().get_ordering(request, queryset, view)[0]
+        return (first, "-pk" if first.startswith("-") else "pk")
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         """DRF lets a cursor through whose inside is no time."""
@@ -97,3 +103,11 @@ class NewestFirst(CursorPagination):
             return super().paginate_queryset(queryset, request, view)
         except (ValidationError, OverflowError) as error:
             raise exceptions.NotFound(self.invalid_cursor_message) from error
+
+
+class LastDeletedFirst(NewestFirst):
+    ordering = ("-deleted_at", "-pk")
+
+
+class InOrder(NewestFirst):
+    ordering = ("created_at", "pk")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
@@ -17,10 +19,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from classifier.idempotency import RepeatableRequest, fingerprint
+from classifier.idempotency import RepeatableRequest, digest, fingerprint
 from classifier.models import CROP_CHOICES, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile
+from classifier.services.reviews import MOST_AT_ONCE
 from classifier.uploads.archives import Archive, basename
 from classifier.uploads.handlers import sent_name
 from classifier.uploads.images import MAXIMUM_FILENAME_LENGTH, MESSAGES, UploadedPicture, read_image
@@ -132,7 +135,7 @@ class PredictionRequestSerializer(SubmissionSerializer):
     )
 
 
-class BatchRequestSerializer(SubmissionSerializer):
+class FilesSerializer(serializers.Serializer[Any]):
     """Either `images` or `archive`."""
 
     images = serializers.ListField(
@@ -149,6 +152,60 @@ class BatchRequestSerializer(SubmissionSerializer):
             limit = f"At most {settings.MAX_BATCH_IMAGES} images can be sent at once."
             raise serializers.ValidationError({"images": [limit]})
         return attrs
+
+
+class BatchRequestSerializer(SubmissionSerializer, FilesSerializer):
+    """Either `images` or `archive`, or neither where the batch is to be filled piece by piece."""
+
+    name = serializers.CharField(max_length=120, default="", allow_blank=True)
+    project = serializers.UUIDField(
+        required=False, help_text="A project that you own or read in; its members see the batch."
+    )
+    open = serializers.BooleanField(
+        default=False, help_text="Add the images afterwards, at `images/`, then `close/` it."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs["open"]:
+            return super().validate(attrs)
+        if attrs.get("images") or "archive" in attrs:
+            raise serializers.ValidationError({"open": ["Add the images once it is open."]})
+        return attrs
+
+
+class AddedFilesRequestSerializer(FilesSerializer):
+    """Either `images` or `archive`; `paths` and `keys` go with the images one by one."""
+
+    paths = serializers.ListField(
+        child=serializers.CharField(max_length=1024),
+        required=False,
+        help_text="Where each image lay in its folder, with its name; else its name alone.",
+    )
+    keys = serializers.ListField(
+        child=serializers.RegexField(r"^[!-~]{1,64}\Z"),
+        required=False,
+        help_text=(
+            "Names each image for when it is sent again; else its path and content do. "
+            "Up to 64 visible ASCII characters."
+        ),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        for field in ("paths", "keys"):
+            sent = attrs.get(field)
+            if sent and len(sent) != len(attrs.get("images", ())):
+                raise serializers.ValidationError({field: ["Send one for each of the images."]})
+        return attrs
+
+
+class RunAgainSerializer(serializers.Serializer[Any]):
+    predictions = serializers.ListField(
+        child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE
+    )
+    model: serializers.SlugRelatedField[TrainedModel] = serializers.SlugRelatedField(
+        "slug", queryset=TrainedModel.objects.active(), help_text="Slug of a model."
+    )
 
 
 class WaitSerializer(serializers.Serializer[Any]):
@@ -183,7 +240,10 @@ def valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str,
 
 
 def repeatable_request(
-    request: Request, fields: dict[str, Any], files: list[UploadedFile[Any]]
+    request: Request,
+    fields: dict[str, Any],
+    files: list[UploadedFile[Any]],
+    *names: str,
 ) -> RepeatableRequest | None:
     """The request by its Idempotency-Key; None where it has none."""
     sent = request.headers.get("Idempotency-Key")
@@ -191,12 +251,12 @@ def repeatable_request(
         return None
     key = valid(IdempotencyKeySerializer, {"key": sent})["key"]
     slugs = [model.slug for model in fields["model"]]
-    digest = fingerprint(
+    asked = fingerprint(
         request.path,
-        {"model": slugs, "crop": fields["crop"]},
+        {"model": slugs, "crop": fields["crop"], **{name: str(fields.get(name)) for name in names}},
         [(sent_name(file), cast(BinaryIO, file)) for file in files],
     )
-    return RepeatableRequest(cast(User, request.user), key, digest)
+    return RepeatableRequest(cast(User, request.user), key, asked)
 
 
 def read_sent(file: UploadedFile[Any]) -> UploadedPicture:
@@ -214,6 +274,33 @@ def sent_files(fields: dict[str, Any]) -> tuple[list[SentFile], int]:
     images = fields["images"]
     files = [SentFile(_presentable(sent_name(file)), partial(read_sent, file)) for file in images]
     return files, sum(file.size or 0 for file in images)
+
+
+def added_files(fields: dict[str, Any]) -> list[SentFile]:
+    """The files for an open batch, each by the key under which it can be sent again.
+
+    Raises UploadRejected where an archive cannot be taken as a whole.
+    """
+    files, _ = sent_files(fields)
+    if "archive" in fields:
+        whole = digest(cast(BinaryIO, fields["archive"]))
+        return [
+            replace(file, key=_key(whole, number, file.filename))
+            for number, file in enumerate(files)
+        ]
+    images = fields["images"]
+    paths = fields.get("paths") or [file.filename for file in files]
+    keys = fields.get("keys") or [
+        _key(path, digest(cast(BinaryIO, image))) for path, image in zip(paths, images, strict=True)
+    ]
+    return [
+        replace(file, filename=_presentable(path), key=key)
+        for file, path, key in zip(files, paths, keys, strict=True)
+    ]
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
 def _archived_files(file: UploadedFile[Any]) -> tuple[list[SentFile], int]:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:  # the module of ApiView imports this one, by its setting
 DESCRIPTIONS: Final = {
     "400": "Something that was sent is not valid; `errors` says what, by field.",
     "401": "The token is missing or not valid.",
-    "403": "Signed in by session cookie, but without a CSRF token.",
+    "403": "A session came without a CSRF token, or your role does not allow it.",
     "404": "There is nothing at this address, or it is not yours.",
-    "409": "The Idempotency-Key came with another request before.",
+    "409": "Its state does not allow it, or the Idempotency-Key came with another request before.",
     "411": "The length of the body is missing.",
     "412": "The record is no longer the one that If-Match asks for.",
     "413": "The request, or its image, is too large.",
@@ -69,7 +69,7 @@ class ProblemSchema(AutoSchema):
     def _problem_codes(self) -> list[str]:
         codes = ["429"]
         if self.get_auth():
-            codes += ["401"] if self.method == "GET" else ["401", "403"]
+            codes += ["401"] if self.method == "GET" else ["401", "403", "404", "409"]
         if self.method == "GET" and self._get_parameters_in("query"):
             codes.append("400")
         if self._has_etag():
@@ -78,7 +78,8 @@ class ProblemSchema(AutoSchema):
             codes.append("404")
         if self._get_request_body_types():
             codes += ["400", "411", "413", "415"]
-        return codes + (["404", "409", "507"] if self._creates() else [])
+        stores_images = self._creates() or cast("ApiView", self.view).stores_images
+        return [*codes, "507"] if stores_images else codes
 
     def _get_request_body_types(self) -> list[str]:
         body = self._get_request_body() or {}  # type: ignore[no-untyped-call]

@@ -9,9 +9,11 @@ from classifier.api import examples
 from classifier.models import (
     ApiToken,
     Batch,
+    Certainty,
     ImageUpload,
     Prediction,
     Progress,
+    ReviewState,
     Status,
     TrainedModel,
 )
@@ -78,10 +80,16 @@ class ImageSerializer(serializers.ModelSerializer[ImageUpload]):
     url = serializers.HyperlinkedIdentityField("api:image")
     model_view_url = serializers.HyperlinkedIdentityField("api:image-model-view")
     filename = serializers.CharField(source="original_filename")
+    path = serializers.CharField(
+        source="shown_path", help_text="With the folders that it lay in when it was sent."
+    )
 
     class Meta:
         model = ImageUpload
-        fields = ("id", "url", "model_view_url", "filename", "format", "width", "height", "sha256")
+        fields = (
+            "id", "url", "model_view_url", "filename", "path", "format", "width", "height",
+            "sha256",
+        )  # fmt: skip
 
 
 @extend_schema_serializer(examples=[examples.PREDICTION])
@@ -91,8 +99,24 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         "slug", source="trained_model", read_only=True
     )
     batch = serializers.UUIDField(source="batch_id", allow_null=True)
+    project = serializers.UUIDField(source="project_id", allow_null=True)
     image = ImageSerializer()
     probabilities = serializers.SerializerMethodField()
+    certainty = serializers.ChoiceField(
+        Certainty.choices,
+        help_text=(
+            "What the model's limits say: `accepted`, `undecided` where several classes may be "
+            "right, `unlike` the training data; empty without a result or without limits."
+        ),
+    )
+    reviewed_label = serializers.CharField(
+        help_text="What the last reader said it is; empty where nobody did."
+    )
+    review_state = serializers.ChoiceField(ReviewState.choices)
+    group = serializers.CharField(
+        source="gallery_group",
+        help_text="Where it lies in a gallery: what people said, else what the model said.",
+    )
     in_distribution = serializers.BooleanField(
         allow_null=True,
         help_text=(
@@ -115,9 +139,10 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     class Meta:
         model = Prediction
         fields = (
-            "id", "url", "status", "model", "model_version", "crop", "batch",
+            "id", "url", "status", "model", "model_version", "crop", "batch", "project",
             "predicted_label", "confidence", "probabilities", "in_distribution",
-            "prediction_set", "image", "created_at", "started_at", "finished_at",
+            "prediction_set", "certainty", "reviewed_label", "review_state", "group", "note",
+            "reviewed_at", "image", "created_at", "started_at", "finished_at",
             "error_message", "notice",
         )  # fmt: skip
 
@@ -134,9 +159,16 @@ class CreatedPredictionSerializer(PredictionSerializer):
     """The prediction by the first model that was named, and all of them in `predictions`."""
 
     predictions = serializers.SerializerMethodField()
+    identical = serializers.SerializerMethodField()
 
     class Meta(PredictionSerializer.Meta):
-        fields = (*PredictionSerializer.Meta.fields, "predictions")  # type: ignore[assignment]
+        fields = (*PredictionSerializer.Meta.fields, "predictions", "identical")  # type: ignore[assignment]
+
+    @extend_schema_field(PredictionSerializer(many=True))
+    def get_identical(self, first: Prediction) -> Any:
+        """Results that you have of the same file by the same models, versions and crop."""
+        known = self.context["identical"]
+        return PredictionSerializer(known, many=True, context=self.context).data
 
     @extend_schema_field(PredictionSerializer(many=True))
     def get_predictions(self, first: Prediction) -> Any:
@@ -154,6 +186,14 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     """Needs `progress` in its context: how far each batch has come, by its key."""
 
     url = serializers.HyperlinkedIdentityField("api:batch-detail")
+    project = serializers.UUIDField(source="project_id", allow_null=True)
+    models: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        "slug", source="trained_models", many=True, read_only=True
+    )
+    signed_by = serializers.CharField(
+        source="signed_by.username", default=None, allow_null=True, help_text="Null unless signed."
+    )
+    is_open = serializers.BooleanField(help_text="Whether images can still be added.")
     total = serializers.SerializerMethodField()
     counts = serializers.SerializerMethodField()
     finished_at = serializers.SerializerMethodField()
@@ -166,8 +206,9 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     class Meta:
         model = Batch
         fields = (
-            "id", "url", "created_at", "finished_at", "total", "counts", "seconds_left",
-            "rejected", "results_csv", "results_json", "notice",
+            "id", "url", "name", "project", "models", "crop", "created_at", "is_open",
+            "closed_at", "finished_at", "signed_by", "signed_at", "total", "counts",
+            "seconds_left", "rejected", "results_csv", "results_json", "notice",
         )  # fmt: skip
 
     def progress(self, batch: Batch) -> Progress:
@@ -187,6 +228,8 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     def get_finished_at(self, batch: Batch) -> Any:
         """When the last prediction ended; null until then."""
         progress = self.progress(batch)
+        if batch.is_open:
+            return None
         # Of a batch whose predictions were all deleted there is nothing to wait for.
         finished_at = progress.finished_at if progress.total else batch.created_at
         return finished_at and serializers.DateTimeField().to_representation(finished_at)

@@ -6,7 +6,19 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.routers import SimpleRouter
 
 from classifier.api import errors
-from classifier.api.views import accounts, batches, images, models, predictions
+from classifier.api.views import (
+    accounts,
+    batch_life,
+    batches,
+    images,
+    models,
+    predictions,
+    projects,
+    readings,
+    reviews,
+    searches,
+    trash,
+)
 
 app_name = "api"
 
@@ -30,6 +42,46 @@ version_1 = [
     path("me/", accounts.MeView.as_view(), name="me"),
     path("batches/<uuid:pk>/results.csv", results_csv, name="batch-results-csv"),
     path("batches/<uuid:pk>/results.json", results_json, name="batch-results-json"),
+    path("batches/<uuid:pk>/images/", batch_life.BatchImagesView.as_view(), name="batch-images"),
+    path("batches/<uuid:pk>/close/", batch_life.CloseView.as_view(), name="batch-close"),
+    path("batches/<uuid:pk>/groups/", batch_life.GroupsView.as_view(), name="batch-groups"),
+    path("batches/<uuid:pk>/changes/", batch_life.ChangesView.as_view(), name="batch-changes"),
+    path("batches/<uuid:pk>/sign/", batch_life.SignView.as_view(), name="batch-sign"),
+    path("batches/<uuid:pk>/reopen/", batch_life.ReopenView.as_view(), name="batch-reopen"),
+    path("batches/<uuid:pk>/sign-offs/", batch_life.SignOffsView.as_view(), name="batch-sign-offs"),
+    path(
+        "batches/<uuid:pk>/assignments/",
+        readings.AssignmentsView.as_view(),
+        name="batch-assignments",
+    ),
+    path("assignments/<uuid:pk>/", readings.AssignmentView.as_view(), name="assignment"),
+    path("readings/", readings.ReadingsView.as_view(), name="readings"),
+    path("readings/<uuid:pk>/", readings.ReadingView.as_view(), name="reading"),
+    path(
+        "predictions/<uuid:pk>/reviews/",
+        reviews.PredictionReviewsView.as_view(),
+        name="prediction-reviews",
+    ),
+    path("predictions/facets/", searches.FacetsView.as_view(), name="facets"),
+    path("predictions/groups/", searches.SearchGroupsView.as_view(), name="groups"),
+    path("predictions/export.csv", searches.CsvExportView.as_view(), name="export-csv"),
+    path("predictions/export.json", searches.JsonExportView.as_view(), name="export-json"),
+    path("predictions/export.zip", searches.ZipExportView.as_view(), name="export-zip"),
+    path("predictions/run-again/", searches.RunAgainView.as_view(), name="run-again"),
+    path("reviews/", reviews.ReviewsView.as_view(), name="reviews"),
+    path("reviews/undo/", reviews.UndoView.as_view(), name="undo"),
+    path("reviews/redo/", reviews.RedoView.as_view(), name="redo"),
+    path("trash/", trash.TrashView.as_view(), name="trash"),
+    path("trash/restore/", trash.RestoreView.as_view(), name="restore"),
+    path("views/", searches.SavedViewsView.as_view(), name="views"),
+    path("views/<int:pk>/", searches.SavedViewView.as_view(), name="view"),
+    path("projects/", projects.ProjectsView.as_view(), name="projects"),
+    path("projects/<uuid:pk>/", projects.OneProjectView.as_view(), name="project"),
+    path(
+        "projects/<uuid:pk>/members/<str:username>/",
+        projects.MemberView.as_view(),
+        name="project-member",
+    ),
     path("images/<uuid:pk>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:pk>/model-view/", images.ImageModelView.as_view(), name="image-model-view"),
     *models_router.urls,

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from classifier.inference import loader
 from classifier.inference.inputs import stored_input
-from classifier.models import Prediction, Status, TrainedModel
+from classifier.models import Batch, Prediction, Status, TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ EXHAUSTED = "The worker stopped each time it tried this prediction, so it was gi
 
 # Small networks run a batch in less time than a task takes to be delivered.
 TURN: Final = timedelta(seconds=0.5)
+PURGED_AT_ONCE: Final = 200
 
 # The fields of a prediction that are written when it ends.
 FAILURE = ("status", "error_message", "finished_at")
@@ -137,6 +138,17 @@ def give_up_exhausted() -> int:
     if ended:
         logger.error("%d predictions were given up after their last attempt", ended)
     return int(ended)
+
+
+def purge_trash() -> int:
+    """Delete for good what has lain in the trash for too long, some at a time; how many went."""
+    limit = timezone.now() - timedelta(days=settings.TRASH_DAYS)
+    too_long = list(Prediction.objects.filter(deleted_at__lt=limit).order_by()[:PURGED_AT_ONCE])
+    for prediction in too_long:
+        prediction.delete_with_image()
+    if len(too_long) < PURGED_AT_ONCE:
+        Batch.objects.filter(deleted_at__lt=limit, predictions=None).delete()
+    return len(too_long)
 
 
 def tasks_due() -> Counter[str]:

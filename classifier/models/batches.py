@@ -6,10 +6,10 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 
-from classifier.models.access import sees_all
+from classifier.models.access import may
 from classifier.models.images import ImageUpload
 from classifier.models.projects import Project
 from classifier.models.trained import TrainedModel
@@ -27,9 +27,19 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def owned_by(self, user: User | AnonymousUser) -> Self:
         return self.kept().filter(owner_id=user.pk)
 
+    def with_relations(self) -> Self:
+        slugs = Prefetch("trained_models", TrainedModel.objects.only("slug"))
+        return self.select_related("signed_by").prefetch_related(slugs)
+
+    def listed_for(self, user: User | AnonymousUser, project: Project | None = None) -> Self:
+        """One's own, or those of a project that one sees; staff who look after them see all."""
+        if project is not None:
+            return self.visible_to(user).filter(project=project)
+        return self.kept() if may(user, "view", self.model) else self.owned_by(user)
+
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """One's own and those of one's projects, but for what one is still to read blindly."""
-        if sees_all(user, self.model):
+        if may(user, "view", self.model):
             return self.kept()
         shared = Q(project__in=Project.objects.of(user).values("pk"))
         blind = Assignment.objects.hiding_from(user).values("batch")

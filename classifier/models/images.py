@@ -20,7 +20,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
-from classifier.models.access import sees_all
+from classifier.models.access import may
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def upload_path(image: "ImageUpload", filename: str) -> str:
 class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """One's own, and those of one's projects and of what one has been given to read."""
-        if sees_all(user, self.model):
+        if may(user, "view", self.model):
             return self.all()
         if user.is_anonymous:
             return self.none()

@@ -12,7 +12,7 @@ from django.db import connection, models, transaction
 from django.db.models import Count, F, Max, Min, Q
 from django.utils import timezone
 
-from classifier.models.access import sees_all
+from classifier.models.access import may
 from classifier.models.batches import Assignment, Batch
 from classifier.models.projects import Project
 from classifier.models.trained import TrainedModel
@@ -72,7 +72,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
         To look one up; a list asks for `listed_for`, whose rows lie side by side in an index.
         """
-        if sees_all(user, self.model):
+        if may(user, "view", self.model):
             return self.kept()
         shared = Q(project__in=Project.objects.of(user).values("pk"))
         return self.kept().filter(Q(owner_id=user.pk) | (shared & ~self._hidden_from(user)))
@@ -81,7 +81,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         """One's own, or those of a project that one sees; staff who look after them see all."""
         if project is not None:
             return self.kept().filter(~self._hidden_from(user), project=project)
-        return self.kept() if sees_all(user, self.model) else self.owned_by(user)
+        return self.kept() if may(user, "view", self.model) else self.owned_by(user)
 
     def _hidden_from(self, user: User | AnonymousUser) -> Q:
         blind = Assignment.objects.hiding_from(user).exclude(batch__owner_id=user.pk)
@@ -89,6 +89,11 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
     def with_relations(self) -> Self:
         return self.select_related("image", "trained_model")
+
+    def listed(self) -> Self:
+        """With relations, but without what a list does not show and would cost it most."""
+        heavy = ("trained_model__metadata", "trained_model__evaluation")
+        return self.with_relations().defer(*heavy)
 
     def out_of_distribution(self) -> Self:
         """Of images that do not look like what their model was trained on."""

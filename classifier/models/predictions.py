@@ -4,7 +4,7 @@ import uuid
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.lookups import GreaterThan
@@ -291,6 +291,17 @@ class Prediction(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("web:prediction", args=[self.pk])
+
+    @transaction.atomic
+    def delete_with_image(self) -> None:
+        """Delete it for good, and its image with the files once nothing else uses it."""
+        image = ImageUpload.objects.select_for_update().filter(pk=self.image_id).first()
+        if image is None:
+            # Another tab was faster, and the prediction went with the image.
+            return
+        self.delete()
+        if not image.predictions.exists():
+            image.delete()
 
     @property
     def is_finished(self) -> bool:

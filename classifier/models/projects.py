@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models.access import sees_all
+from classifier.models.access import may
 from classifier.models.vocabulary import Role
 
 
@@ -20,7 +20,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         return self.filter(Q(owner_id=user.pk) | Q(pk__in=member_of))
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        return self.all() if sees_all(user, self.model) else self.of(user)
+        return self.all() if may(user, "view", self.model) else self.of(user)
 
 
 class Project(models.Model):

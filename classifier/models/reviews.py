@@ -18,8 +18,9 @@ class ReviewQuerySet(models.QuerySet["Review"]):
         """The steps that everyone sees, as against answers of blind readings."""
         return self.filter(assignment__isnull=True)
 
-    def done_by(self, user: User) -> Self:
-        return self.open().filter(reader=user)
+    def standing_of(self, user: User) -> Self:
+        """A person's own steps that nothing withdrew, the last one first."""
+        return self.open().filter(reader=user, withdrawn_by__isnull=True).order_by("-pk")
 
 
 class Review(models.Model):
@@ -28,6 +29,11 @@ class Review(models.Model):
     Undoing is a step too: its row withdraws another one and says what holds again. The row of a
     redo withdraws the row of the undo. So the last row of a prediction always is what holds.
     """
+
+    class Action(models.TextChoices):
+        REVIEW = "review", "Reviewed"
+        UNDO = "undo", "Undone"
+        REDO = "redo", "Done again"
 
     prediction = models.ForeignKey(
         Prediction, on_delete=models.CASCADE, related_name="reviews", db_index=False
@@ -42,6 +48,7 @@ class Review(models.Model):
     step = models.UUIDField(
         default=uuid.uuid4, editable=False, help_text="The same for all rows of one step."
     )
+    action = models.CharField(max_length=6, choices=Action, default=Action.REVIEW)
     label = models.CharField(
         max_length=80, blank=True, help_text="A class, “none of these” or “cannot tell”."
     )
@@ -68,8 +75,9 @@ class Review(models.Model):
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
-                name="review_says_something",
-                condition=~Q(label="") | ~Q(note="") | Q(withdraws__isnull=False),
+                name="review_withdraws_by_undo_and_redo",
+                condition=Q(action="review", withdraws__isnull=True)
+                | Q(action__in=["undo", "redo"], withdraws__isnull=False),
             ),
         ]
 

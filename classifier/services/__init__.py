@@ -4,12 +4,26 @@ Each function is one transaction. Work is queued only when that has been committ
 never looks for a row which is not there yet.
 """
 
+from classifier.services.batches import (
+    BatchRefused,
+    add_files,
+    close_batch,
+    identical_results,
+    move_batch,
+    open_batch,
+    rename_batch,
+    reopen,
+    sign,
+)
+from classifier.services.permissions import NotAllowed
 from classifier.services.queueing import (
     CANCELLED,
     cancel_waiting,
     queue_predictions,
     requeue,
+    run_again,
 )
+from classifier.services.reviews import Locked, ReviewRefused, redo, review, undo
 from classifier.services.submission import (
     NothingAccepted,
     SentFile,
@@ -17,17 +31,41 @@ from classifier.services.submission import (
     submit_batch,
     submit_predictions,
 )
-from classifier.services.trash import delete_prediction
+from classifier.services.trash import (
+    delete_prediction,
+    restore,
+    trash_batch,
+    trash_predictions,
+)
 
 __all__ = [
     "CANCELLED",
+    "BatchRefused",
+    "Locked",
+    "NotAllowed",
     "NothingAccepted",
+    "ReviewRefused",
     "SentFile",
     "StorageFailed",
+    "add_files",
     "cancel_waiting",
+    "close_batch",
     "delete_prediction",
+    "identical_results",
+    "move_batch",
+    "open_batch",
     "queue_predictions",
+    "redo",
+    "rename_batch",
+    "reopen",
     "requeue",
+    "restore",
+    "review",
+    "run_again",
+    "sign",
     "submit_batch",
     "submit_predictions",
+    "trash_batch",
+    "trash_predictions",
+    "undo",
 ]

@@ -8,8 +8,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from classifier import tasks
-from classifier.models import Batch, ImageUpload, Prediction, Status, TrainedModel
+from classifier import quotas, tasks
+from classifier.models import (
+    Batch,
+    ImageUpload,
+    Prediction,
+    PredictionQuerySet,
+    Status,
+    TrainedModel,
+)
 from classifier.preprocessing import Crop
 
 CANCELLED = "Cancelled before it ran."
@@ -62,6 +69,34 @@ def queue(
     for model in trained_models:
         ring_on_commit(model, times=forward_passes)
     return predictions
+
+
+@transaction.atomic
+def run_again(*, owner: User, predictions: PredictionQuerySet, trained_model: TrainedModel) -> int:
+    """Queue the images of some results for a model, each in the crop and batch that it had.
+
+    Only images of the person's own; a batch that is signed is left as it is. Returns how many
+    predictions were queued. Raises quotas.QuotaExceeded and quotas.BeyondLimit.
+    """
+    own = predictions.kept().filter(image__owner=owner).select_related("image", "batch")
+    rows = {(row.image_id, row.crop): row for row in own.order_by("created_at")}
+    quotas.check_again(owner, predictions=len(rows), byte_size=0)
+    turn = Prediction.objects.next_turn(owner)
+    queued = [
+        Prediction(
+            owner=owner,
+            image=row.image,
+            trained_model=trained_model,
+            crop=row.crop,
+            batch=row.batch if row.batch and not row.batch.is_signed else None,
+            project_id=row.project_id if row.batch and not row.batch.is_signed else None,
+            turn=turn + number,
+        )
+        for number, row in enumerate(rows.values())
+    ]
+    Prediction.objects.bulk_create(queued)
+    ring_on_commit(trained_model, times=-(-len(queued) // settings.PREDICTION_BATCH_SIZE))
+    return len(queued)
 
 
 def ring_on_commit(trained_model: TrainedModel, *, times: int = 1) -> None:

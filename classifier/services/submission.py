@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
@@ -11,19 +12,26 @@ from django.db import transaction
 
 from classifier import quotas
 from classifier.idempotency import RepeatableRequest
-from classifier.models import Batch, ImageUpload, Prediction, TrainedModel
+from classifier.models import Batch, ImageUpload, Prediction, Project, TrainedModel
 from classifier.models.images import IMAGE, THUMBNAIL
 from classifier.preprocessing import Crop
+from classifier.services.permissions import check_reads_in
 from classifier.services.queueing import queue
 from classifier.uploads import images as uploads
 
 
 @dataclass(frozen=True)
 class SentFile:
-    """A file of a batch, read when its turn comes; `read` raises UploadRejected."""
+    """A file of a batch, read when its turn comes; `read` raises UploadRejected.
+
+    Attributes:
+        filename: with the folders before it, where it lay in some.
+        key: the same for the same file sent again; needed where it is added to an open batch.
+    """
 
     filename: str
     read: Callable[[], uploads.UploadedPicture]
+    key: str = ""
 
 
 class StorageFailed(Exception):
@@ -57,8 +65,8 @@ def submit_predictions(
 
     Raises StorageFailed, and idempotency.AlreadyDone when the same request was stored meanwhile.
     """
-    with _files_unless_stored() as images:
-        images.append(_build_image(owner, picture, is_synthetic))
+    with files_unless_stored() as images:
+        images.append(build_image(owner, picture, is_synthetic=is_synthetic))
         with transaction.atomic():
             images[0].save()
             quotas.count_bytes(owner, picture.byte_size)
@@ -76,14 +84,18 @@ def submit_batch(
     files: Iterable[SentFile],
     trained_models: Sequence[TrainedModel],
     crop: Crop = Crop.AUTO,
+    name: str = "",
+    project: Project | None = None,
     repeatable: RepeatableRequest | None = None,
 ) -> Batch:
     """Store what can be read and queue one prediction per image and model; all or nothing.
 
     One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed,
-    idempotency.AlreadyDone when the same request was stored meanwhile, and quotas.QuotaExceeded.
+    idempotency.AlreadyDone when the same request was stored meanwhile, quotas.QuotaExceeded and
+    permissions.NotAllowed.
     """
-    with _files_unless_stored() as images:
+    check_reads_in(owner, project)
+    with files_unless_stored() as images:
         rejected = _read_all(owner, files, images)
         if not images:
             raise NothingAccepted(rejected)
@@ -91,7 +103,9 @@ def submit_batch(
             byte_size = sum(image.byte_size for image in images)
             waiting = len(images) * len(trained_models)
             quotas.check_again(owner, predictions=waiting, byte_size=byte_size)
-            batch = Batch.objects.create(owner=owner, crop=crop, rejected=rejected)
+            batch = Batch.objects.create(
+                owner=owner, name=name, project=project, crop=crop, rejected=rejected
+            )
             batch.trained_models.set(trained_models)
             ImageUpload.objects.bulk_create(images)
             quotas.count_bytes(owner, byte_size)
@@ -108,7 +122,7 @@ def submit_batch(
 
 
 @contextmanager
-def _files_unless_stored() -> Iterator[list[ImageUpload]]:
+def files_unless_stored() -> Iterator[list[ImageUpload]]:
     """A list for images whose files are written; the files go again should the rest fail."""
     images: list[ImageUpload] = []
     try:
@@ -126,17 +140,26 @@ def _read_all(
     rejected = []
     for file in files:
         try:
-            images.append(_build_image(owner, file.read(), is_synthetic=False))
+            images.append(build_image(owner, file.read(), path=file.filename))
         except uploads.UploadRejected as refusal:
             rejected.append({"filename": file.filename, "reason": refusal.message})
     return rejected
 
 
-def _build_image(owner: User, picture: uploads.UploadedPicture, is_synthetic: bool) -> ImageUpload:
+def build_image(
+    owner: User, picture: uploads.UploadedPicture, *, path: str = "", is_synthetic: bool = False
+) -> ImageUpload:
+    """An image whose files are written, and whose row is not. Raises StorageFailed.
+
+    Args:
+        path: with the folders that the file lay in, where it lay in some.
+    """
+    path = path or picture.filename
     image = ImageUpload(
         id=uuid.uuid4(),
         owner=owner,
-        original_filename=picture.filename,
+        original_filename=PurePosixPath(picture.filename).name,
+        path=path if "/" in path else "",
         format=picture.format,
         byte_size=picture.byte_size,
         sha256=picture.sha256,

@@ -32,3 +32,8 @@ def api(user: User) -> APIClient:
 @pytest.fixture
 def trained_model(db: None) -> TrainedModel:
     return TrainedModelFactory.create(slug="blood")
+
+
+@pytest.fixture
+def client_of_staff(staff: User) -> APIClient:
+    return client_of(staff)

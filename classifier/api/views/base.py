@@ -59,6 +59,8 @@ class ApiView(APIView):
     """Bounds the body, and answers 304 to who has the answer already."""
 
     parser_classes: Sequence[type[BaseParser]] = (ShallowJSONParser, MultiPartParser, FormParser)
+    # Beside what has an Idempotency-Key.
+    stores_images = False
 
     def max_body_bytes(self) -> int:
         return 2**20

@@ -12,41 +12,52 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier import quotas, services
-from classifier.api import requests, results, serializers
+from classifier.api import batch_shapes, requests, results, serializers
 from classifier.api.filters import BatchFilter, NewestFirst, StrictOrdering
+from classifier.api.parsers import ShallowJSONParser
 from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
+from classifier.api.views.projects import listed_project, visible_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
+from classifier.services import batches, permissions
 
 
 class BatchViewSet(
     ApiView,
     mixins.RetrieveModelMixin,
     mixins.ListModelMixin,
+    mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Batch],
 ):
     """Your batches; for staff, everyone's."""
 
     queryset = Batch.objects.none()
     serializer_class = serializers.BatchSerializer
-    parser_classes = (MultiPartParser,)
     pagination_class = NewestFirst
     filter_backends = (DjangoFilterBackend, StrictOrdering)
     filterset_class = BatchFilter
     ordering_fields = ("created_at",)
     lookup_value_converter = "uuid"
+    http_method_names = ("get", "post", "patch", "delete", "head", "options")
 
     def get_queryset(self) -> QuerySet[Batch]:
-        return Batch.objects.visible_to(self.request.user)
+        batches = Batch.objects.with_relations()
+        if self.action != "list":
+            return batches.visible_to(self.request.user)
+        return batches.listed_for(self.request.user, listed_project(self.request))
 
     def has_etag(self) -> bool:
         return self.action not in {"results_csv", "results_json"}
+
+    def get_parsers(self) -> list[BaseParser]:
+        is_change = self.request is not None and self.request.method == "PATCH"
+        return [ShallowJSONParser()] if is_change else [MultiPartParser()]
 
     def max_body_bytes(self) -> int:
         return int(settings.MAX_BATCH_BYTES)
@@ -67,27 +78,34 @@ class BatchViewSet(
     def create(self, request: Request) -> Response:
         """Queue up to 1,000 images, sent one by one or in a zip file, for one or several models.
 
-        A file that cannot be read is listed under `rejected`, and the others run.
+        With `open` the batch is empty, and its images are sent piece by piece afterwards. A file that cannot be read is listed under `rejected`, and the others run.
         """
         requests.valid(requests.WaitSerializer, request.query_params)
         fields = requests.valid(requests.BatchRequestSerializer, request.data)
-        sent = fields.get("images") or [fields["archive"]]
-        repeatable = requests.repeatable_request(request, fields, sent)
+        archive = [fields["archive"]] if "archive" in fields else []
+        sent = fields.get("images") or archive
+        further = [name for name in ("name", "project", "open") if fields.get(name)]
+        repeatable = requests.repeatable_request(request, fields, sent, *further)
         batch = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
-        finished = wait_for(request, Prediction.objects.filter(batch=batch))
+        predictions = Prediction.objects.filter(batch=batch)
+        finished = not batch.is_open and wait_for(request, predictions)
         return accepted(self.get_serializer(batch).data, finished=finished)
 
     def submit(self, fields: dict[str, Any], repeatable: RepeatableRequest | None) -> Batch:
-        files, byte_size = requests.sent_files(fields)
         owner, models = current_user(self.request), fields["model"]
+        chosen: dict[str, Any] = {
+            "owner": owner,
+            "trained_models": models,
+            "crop": Crop(fields["crop"]),
+            "name": fields["name"],
+            "project": visible_project(self.request, fields.get("project")),
+            "repeatable": repeatable,
+        }
+        if fields["open"]:
+            return services.open_batch(**chosen)
+        files, byte_size = requests.sent_files(fields)
         quotas.check_submission(owner, predictions=len(files) * len(models), byte_size=byte_size)
-        return services.submit_batch(
-            owner=owner,
-            files=files,
-            trained_models=models,
-            crop=Crop(fields["crop"]),
-            repeatable=repeatable,
-        )
+        return services.submit_batch(files=files, **chosen)
 
     def found(self, known: IdempotencyKey) -> Batch:
         assert known.batch  # noqa: S101, the fingerprint holds the address, so it was a batch
@@ -103,8 +121,28 @@ class BatchViewSet(
     def cancel(self, request: Request, pk: str) -> Response:
         """End what still waits, as FAILURE with a message that says so. What runs goes on."""
         batch = self.get_object()
+        permissions.check_owns(current_user(request), batch)
         services.cancel_waiting(batch=batch)
         return Response(self.get_serializer(batch).data)
+
+    @extend_schema(
+        request=batch_shapes.BatchChangeSerializer,
+        responses=serializers.BatchSerializer,
+        filters=False,
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Rename a batch, or move it with its results into a project or, by null, out of one."""
+        batch, person = self.get_object(), current_user(request)
+        fields = requests.valid(batch_shapes.BatchChangeSerializer, request.data)
+        if "project" in fields:
+            project = visible_project(request, fields["project"])
+            batches.move_batch(person=person, batch=batch, project=project)
+        if "name" in fields:
+            batches.rename_batch(person=person, batch=batch, name=fields["name"])
+        return Response(self.get_serializer(self.get_object()).data)
+
+    def perform_destroy(self, instance: Batch) -> None:
+        services.trash_batch(person=current_user(self.request), batch=instance)
 
     @extend_schema(
         operation_id="batches_results_csv",

@@ -17,6 +17,7 @@ from classifier import quotas, services
 from classifier.api import requests, serializers
 from classifier.api.filters import NewestFirst, PredictionFilter, StrictOrdering
 from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
+from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
@@ -38,13 +39,13 @@ class PredictionViewSet(
     pagination_class = NewestFirst
     filter_backends = (DjangoFilterBackend, StrictOrdering)
     filterset_class = PredictionFilter
-    ordering_fields = ("created_at",)
+    ordering_fields = ("created_at", "confidence")
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Prediction]:
         predictions = Prediction.objects.with_relations()
         if self.action == "list":
-            return predictions.listed_for(self.request.user)
+            return predictions.listed_for(self.request.user, listed_project(self.request))
         return predictions.visible_to(self.request.user)
 
     def max_body_bytes(self) -> int:
@@ -90,9 +91,20 @@ class PredictionViewSet(
         current = list(predictions.with_relations().in_order())
         if not current:
             raise NotFound("What this request made was deleted before its answer.")
-        context = {**self.get_serializer_context(), "predictions": current}
+        identical = services.identical_results(
+            owner=current_user(self.request),
+            images=[current[0].image],
+            trained_models=[prediction.trained_model for prediction in current],
+            crop=Crop(current[0].crop),
+        )
+        context = {
+            **self.get_serializer_context(),
+            "predictions": current,
+            "identical": identical.get(current[0].image.sha256, ()),
+        }
         body = serializers.CreatedPredictionSerializer(current[0], context=context).data
         return accepted(body, finished=finished)
 
     def perform_destroy(self, instance: Prediction) -> None:
-        services.delete_prediction(prediction=instance)
+        chosen = Prediction.objects.filter(pk=instance.pk)
+        services.trash_predictions(person=current_user(self.request), predictions=chosen)

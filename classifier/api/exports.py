@@ -1,0 +1,155 @@
+"""What a search finds, to take along: a table, JSON, or the images sorted into folders."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rest_framework.renderers import JSONRenderer
+
+from classifier.api.serializers import NOTICE, PredictionSerializer
+from classifier.models import Prediction, PredictionQuerySet, TrainedModel
+
+ROWS_AT_ONCE: Final = 200
+COLUMNS: Final = (
+    "path", "status", "model", "model_version", "predicted_label", "confidence", "certainty",
+    "prediction_set", "reviewed_label", "review_state", "note", "reviewed_at", "batch",
+    "error_message", "id", "sha256", "width", "height", "created_at", "finished_at",
+)  # fmt: skip
+# A spreadsheet runs a cell as a formula that starts with one of these.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Excel takes a file without it for the encoding of its region.
+BYTE_ORDER_MARK: Final = "\ufeff"
+NO_CLASS: Final = "no class"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file."""
+
+    extension: str
+    content_type: str
+    pieces: Callable[[PredictionQuerySet, dict[str, Any]], Iterator[bytes]]
+
+
+def csv_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
+    """A header and a line for each result; the last columns are probabilities by class."""
+    labels = _labels(predictions)
+    columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
+    yield (BYTE_ORDER_MARK + _line(columns)).encode()
+    for row in _rows(predictions):
+        probabilities = dict(row.ranked_probabilities)
+        shares = [probabilities.get(label, "") for label in labels]
+        yield _line([*_cells(row), *shares, NOTICE]).encode()
+
+
+def json_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
+    """A list of results as the API gives them one by one."""
+    render = JSONRenderer().render
+    yield b"["
+    for number, row in enumerate(_rows(predictions)):
+        yield (b"," if number else b"") + render(PredictionSerializer(row, context=context).data)
+    yield b"]"
+
+
+def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
+    """The images in a folder for each group, as PNG, with a table of what is where.
+
+    An image that several models looked at lies in the folder of each answer.
+    """
+    target = _Pipe()
+    table = io.StringIO()
+    table.write(BYTE_ORDER_MARK + _line(["file", *COLUMNS, "notice"]))
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for row in _rows(predictions):
+            name = f"{_folder(row)}/{row.pk}.png"
+            try:
+                with row.image.file.open() as file:
+                    archive.writestr(name, file.read())
+            except OSError:
+                name = ""
+            table.write(_line([name, *_cells(row), NOTICE]))
+            yield target.taken()
+        archive.writestr("labels.csv", table.getvalue())
+    yield target.taken()
+
+
+CSV: Final = Kind("csv", "text/csv", csv_pieces)
+JSON: Final = Kind("json", "application/json", json_pieces)
+ZIP: Final = Kind("zip", "application/zip", zip_pieces)
+
+
+class _Pipe(io.RawIOBase):
+    """What zipfile writes, to be taken piece by piece; it cannot go back."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.written += data
+        return len(data)
+
+    def taken(self) -> bytes:
+        piece, self.written = bytes(self.written), bytearray()
+        return piece
+
+
+def _rows(predictions: PredictionQuerySet) -> Iterator[Prediction]:
+    rows = predictions.listed().order_by("-created_at", "-pk")
+    return rows.iterator(chunk_size=ROWS_AT_ONCE)
+
+
+def _labels(predictions: PredictionQuerySet) -> list[str]:
+    """The classes of all models of which there are results, in the order of each."""
+    models = TrainedModel.objects.filter(pk__in=predictions.order_by().values("trained_model"))
+    found = (predictions.filter(trained_model=m, status="SUCCESS").first() for m in models)
+    return list(
+        dict.fromkeys(label for row in found if row for label, _ in row.ranked_probabilities)
+    )
+
+
+def _cells(row: Prediction) -> list[object]:
+    image = row.image
+    return [
+        image.shown_path,
+        row.status,
+        row.trained_model.slug,
+        row.model_version,
+        row.predicted_label,
+        row.confidence,
+        row.certainty,
+        " | ".join(row.prediction_set or ()),
+        row.reviewed_label,
+        row.review_state,
+        row.note,
+        row.reviewed_at.isoformat() if row.reviewed_at else "",
+        row.batch_id or "",
+        row.error_message,
+        row.pk,
+        image.sha256,
+        image.width,
+        image.height,
+        row.created_at.isoformat(),
+        row.finished_at.isoformat() if row.finished_at else "",
+    ]
+
+
+def _folder(row: Prediction) -> str:
+    """A class by a name that every system takes for a folder."""
+    return re.sub(r"[^\w ,()-]+", "-", row.gallery_group).strip(" .-") or NO_CLASS
+
+
+def _line(cells: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([_inert(cell) for cell in cells])
+    return buffer.getvalue()
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
