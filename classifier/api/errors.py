@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -76,25 +76,30 @@ def _answer_in_json(request: Request) -> None:
     request.accepted_media_type = JSONRenderer.media_type
 
 
+# What each error of the services is to a program, where its own words are the detail.
+IN_ITS_OWN_WORDS: Final[
+    tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
+] = (
+    ((BeyondLimit, ReviewRefused, NoSuchPerson), exceptions.ParseError),
+    ((Locked, BatchRefused), Conflict),
+    ((NotAllowed,), exceptions.PermissionDenied),
+    ((StorageFailed,), DiskFull),
+)
+
+
 def _as_api_exception(error: Exception) -> Exception:
-    if isinstance(error, QuotaExceeded):
-        return exceptions.Throttled(error.retry_after, error.message)
-    if isinstance(error, BeyondLimit):
-        return exceptions.ParseError(str(error))
-    if isinstance(error, KeyReused):
-        return Conflict()
-    if isinstance(error, StorageFailed):
-        return DiskFull(str(error))
-    if isinstance(error, Locked | BatchRefused):
-        return Conflict(str(error))
-    if isinstance(error, NotAllowed):
-        return exceptions.PermissionDenied(str(error))
-    if isinstance(error, ReviewRefused | NoSuchPerson):
-        return exceptions.ParseError(str(error))
-    if isinstance(error, RequestDataTooBig):
-        return RequestTooLarge()
-    if isinstance(error, SuspiciousOperation):
-        return exceptions.ParseError(f"{error} Send fewer at once.")
+    for kinds, api_exception in IN_ITS_OWN_WORDS:
+        if isinstance(error, kinds):
+            return api_exception(str(error))
+    match error:
+        case QuotaExceeded():
+            return exceptions.Throttled(error.retry_after, error.message)
+        case KeyReused():
+            return Conflict()
+        case RequestDataTooBig():
+            return RequestTooLarge()
+        case SuspiciousOperation():
+            return exceptions.ParseError(f"{error} Send fewer at once.")
     return error
 
 
