@@ -78,7 +78,7 @@ def test_the_least_certain_of_a_group_come_first(page: Client, batch: Batch) -> 
         add(batch, confidence=confidence)
     first = [row["confidence"] for row in rows(data(page, url(batch)))]
     assert first == [0.5, 0.7, 0.9]
-    answer = page.get(url(batch, "rows/?group=neutrophil")).json()
+    answer = page.get(url(batch, "rows/")).json()
     assert [row["confidence"] for row in rows(answer)] == [0.5, 0.7, 0.9]
 
 
@@ -103,14 +103,14 @@ def test_a_page_of_many_asks_the_database_no_more_than_one_of_few(
     assert len(many) == len(few)
 
 
-def test_the_rest_of_a_group_comes_page_by_page(
+def test_the_rest_comes_page_by_page(
     page: Client, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("classifier.web.views.gallery.ROWS_AT_ONCE", 3)
     everything = {str(each.pk) for each in add(batch, 7)}
     found, after = [], ""
     for _ in range(3):
-        answer = page.get(url(batch, "rows/"), {"group": "neutrophil", "after": after}).json()
+        answer = page.get(url(batch, "rows/"), {"after": after}).json()
         found += [row["id"] for row in rows(answer)]
         after = answer["next"]
     assert not after
@@ -125,7 +125,7 @@ def test_pages_are_compressed(page: Client, batch: Batch) -> None:
 
 
 def test_a_wrong_cursor_or_moment_is_no_fault_of_the_server(page: Client, batch: Batch) -> None:
-    assert page.get(url(batch, "rows/?group=neutrophil&after=nonsense")).status_code == 404
+    assert page.get(url(batch, "rows/?after=nonsense")).status_code == 404
     assert page.get(url(batch, "changes/?since=yesterday")).status_code == 400
     assert page.get(url(batch, "changes/?since=2026-02-31T00:00:00Z")).status_code == 400
     assert page.get("/gallery/?batch=nonsense").status_code == 400
@@ -192,7 +192,7 @@ def test_any_search_is_a_gallery(page: Client, user: User, batch: Batch) -> None
     assert everything["changes_url"] is None
     found = data(page, "/gallery/?confidence_max=0.5")
     assert [row["id"] for row in rows(found)] == [str(wanted.pk)]
-    answer = page.get(found["rows_url"], {"group": "monocyte"}).json()
+    answer = page.get(found["rows_url"], {"after": ""}).json()
     assert len(answer["rows"]) == 1
     assert "Nothing matches" in page.get("/gallery/?q=nowhere").content.decode()
 

@@ -169,13 +169,12 @@ def _addresses(scope: Scope, until: datetime) -> dict[str, Any]:
 
 
 def _rows(request: HttpRequest, scope: Scope) -> HttpResponse:
-    """The images of one group behind a cursor."""
-    found = search.in_group(scope.found, request.GET.get("group", ""))
-    page = _group_page(request, found, ROWS_AT_ONCE)
+    """The images behind a cursor, the least certain first, whatever their group is."""
+    page = _least_certain(request, scope.found, ROWS_AT_ONCE)
     return JsonResponse({"rows": [row(each) for each in page.rows], "next": page.next})
 
 
-def _group_page(request: HttpRequest, found: PredictionQuerySet, size: int) -> pages.Page:
+def _least_certain(request: HttpRequest, found: PredictionQuerySet, size: int) -> pages.Page:
     try:
         rows = gallery.in_gallery(found)
         after, before = request.GET.get("after", ""), request.GET.get("before", "")
@@ -223,7 +222,7 @@ def _list(request: HttpRequest, scope: Scope) -> HttpResponse:
         return redirect(request.get_full_path())
     name = request.GET.get("group", "")
     found = search.in_group(scope.found, name) if name else scope.found
-    page = _group_page(request, found, LISTED)
+    page = _least_certain(request, found, LISTED)
     context = {
         "scope": scope,
         "batch": scope.batch,

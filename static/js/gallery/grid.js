@@ -89,6 +89,7 @@ export function put(row, { isCounted = false } = {}) {
     if (known || !isCounted) count(section, 1);
   }
   dress(tile.firstElementChild, row);
+  touch(section);
 }
 
 export function remove(id) {
@@ -126,6 +127,10 @@ const changed = new Set();
 
 function count(section, difference) {
   section.total += difference;
+  touch(section);
+}
+
+function touch(section) {
   if (!changed.size) requestAnimationFrame(settle);
   changed.add(section);
 }

@@ -10,32 +10,23 @@ const LONGEST = 30000;
 let since = page.until;
 let pause = SHORTEST;
 
+// The least certain come first, so that each group fills in its order.
 export async function loadAll() {
   for (const values of page.rows) put(rowOf(values), { isCounted: true });
   settleAll();
-  for (const section of allSections()) await loadSection(section);
+  if (allSections().some((section) => cellsOf(section).length < section.total)) await loadTheRest();
+  for (const section of allSections()) section.isComplete = true;
   settleAll();
   loadTheOthers();
 }
 
-async function loadSection(section) {
+async function loadTheRest() {
   let after = "";
-  while (cellsOf(section).length < section.total) {
-    let answer;
-    try {
-      answer = await get(page.rows_url, { group: section.name, after });
-    } catch {
-      // The room stays reserved, and the next look at the changes or a reload brings the rest.
-      return;
-    }
-    for (const values of answer.rows) {
-      const row = rowOf(values);
-      if (!rows.has(row.id)) put(row, { isCounted: true });
-    }
+  do {
+    const answer = await get(page.rows_url, { after });
+    for (const row of answer.rows.map(rowOf)) if (!rows.has(row.id)) put(row, { isCounted: true });
     after = answer.next;
-    if (!after) break;
-  }
-  section.isComplete = true;
+  } while (after);
 }
 
 export function watch() {

@@ -2,6 +2,7 @@
 
 import { gallery, settleAll } from "./grid.js";
 import { loadAll, watch } from "./live.js";
+import { say } from "./messages.js";
 import "./keys.js";
 import "./pointer.js";
 import "./tip.js";
@@ -23,6 +24,10 @@ for (const button of document.querySelectorAll("[data-size-choice]")) {
   });
 }
 
-resize(localStorage.getItem(SIZE) ?? "m");
-loadAll().then(() => gallery.setAttribute("aria-busy", "false"));
-watch();
+if (gallery) {
+  resize(localStorage.getItem(SIZE) ?? "m");
+  loadAll()
+    .catch((trouble) => say(`${trouble.message} Some images are missing here; load this page again.`, { isTrouble: true }))
+    .finally(() => gallery.setAttribute("aria-busy", "false"));
+  watch();
+}

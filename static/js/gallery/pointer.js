@@ -12,8 +12,10 @@ const ghost = document.getElementById("ghost");
 const lasso = document.getElementById("lasso");
 let press = null;
 
-gallery.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button, a"))) return;
+const NOT_GROUND = "button, a, input, label, summary, dialog, .label-bar, .card";
+
+document.getElementById("main").addEventListener("pointerdown", (event) => {
+  if (event.button !== 0 || (event.target instanceof Element && event.target.closest(NOT_GROUND))) return;
   const cell = cellAt(event.target);
   press = { x: event.clientX, y: event.clientY + window.scrollY, cell, event, mode: "", kept: [...chosen] };
   if (event.pointerType === "touch") press.timer = setTimeout(longPress, LONG_PRESS);
