@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -76,21 +76,25 @@ def _answer_in_json(request: Request) -> None:
     request.accepted_media_type = JSONRenderer.media_type
 
 
+# What services raise, each with a message for the person, and how the API answers it.
+ANSWERED_AS: Final[dict[type[Exception], type[exceptions.APIException]]] = {
+    BeyondLimit: exceptions.ParseError,
+    ReviewRefused: exceptions.ParseError,
+    NoSuchPerson: exceptions.ParseError,
+    NotAllowed: exceptions.PermissionDenied,
+    Locked: Conflict,
+    BatchRefused: Conflict,
+    StorageFailed: DiskFull,
+}
+
+
 def _as_api_exception(error: Exception) -> Exception:
+    if answer := ANSWERED_AS.get(type(error)):
+        return answer(str(error))
     if isinstance(error, QuotaExceeded):
         return exceptions.Throttled(error.retry_after, error.message)
-    if isinstance(error, BeyondLimit):
-        return exceptions.ParseError(str(error))
     if isinstance(error, KeyReused):
         return Conflict()
-    if isinstance(error, StorageFailed):
-        return DiskFull(str(error))
-    if isinstance(error, Locked | BatchRefused):
-        return Conflict(str(error))
-    if isinstance(error, NotAllowed):
-        return exceptions.PermissionDenied(str(error))
-    if isinstance(error, ReviewRefused | NoSuchPerson):
-        return exceptions.ParseError(str(error))
     if isinstance(error, RequestDataTooBig):
         return RequestTooLarge()
     if isinstance(error, SuspiciousOperation):
