@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from classifier import services
+from classifier.cards.numbers import NOTHING
+from classifier.cards.view import Measured, ModelView
 from classifier.models import (
     ApiToken,
     Assignment,
@@ -43,7 +45,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 @admin.register(TrainedModel)
 class TrainedModelAdmin(admin.ModelAdmin):
     list_display = (
-        "title", "dataset", "version", "architecture", "accuracy", "auc",
+        "title", "dataset", "version", "architecture", "accuracy", "rates", "auc",
         "is_recommended", "is_active", "is_installed",
     )  # fmt: skip
     list_filter = ("dataset", "is_active", "is_installed")
@@ -64,20 +66,28 @@ class TrainedModelAdmin(admin.ModelAdmin):
 
     @admin.display(description="test accuracy")
     def accuracy(self, trained_model: TrainedModel) -> str:
-        return measured(trained_model, "accuracy")
+        """With its 95 % interval and sample size."""
+        found = measured(trained_model)
+        return f"{found.accuracy}, n = {found.evaluation.n:,}" if found else NOTHING
+
+    @admin.display(description="sensitivity and specificity")
+    def rates(self, trained_model: TrainedModel) -> str:
+        """For the class that matters most, where the larger probability decides."""
+        found = measured(trained_model)
+        if not found or not found.rates:
+            return NOTHING
+        return f"{found.positive}: {found.rates.sensitivity}, {found.rates.specificity}"
 
     @admin.display(description="test AUC")
     def auc(self, trained_model: TrainedModel) -> str:
-        return measured(trained_model, "auc")
+        """With its 95 % interval."""
+        found = measured(trained_model)
+        return str(found.auc) if found else NOTHING
 
 
-def measured(trained_model: TrainedModel, metric: str) -> str:
-    """A metric of the bundle's evaluation with its 95 % interval and sample size."""
-    if not trained_model.evaluation:
-        return "–"
-    evaluation = trained_model.evaluation
-    low, high = evaluation["intervals"][metric]
-    return f"{evaluation[metric]:.4f} ({low:.4f}–{high:.4f}, n = {evaluation['n']})"
+def measured(trained_model: TrainedModel) -> Measured | None:
+    """What was measured of a model; None before its evaluation."""
+    return ModelView(trained_model.described, trained_model.measured).measured
 
 
 @admin.register(ImageUpload)

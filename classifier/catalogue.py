@@ -20,15 +20,15 @@ def load_bundles() -> registry.Discovery:
         TrainedModel.objects.update_or_create(
             slug=bundle.slug,
             defaults={
-                "title": bundle.title,
+                "title": bundle.metadata.title,
                 "version": bundle.version,
                 "dataset": bundle.dataset.slug,
-                "architecture": bundle.architecture,
+                "architecture": bundle.metadata.architecture,
                 "sha256": bundle.sha256,
-                "is_recommended": bundle.recommended,
+                "is_recommended": bundle.metadata.recommended,
                 "is_installed": True,
-                "metadata": bundle.metadata,
-                "evaluation": bundle.evaluation,
+                "metadata": bundle.metadata.as_json(),
+                "evaluation": bundle.evaluation.as_json() if bundle.evaluation else None,
             },
         )
     installed = [bundle.slug for bundle in found.bundles]

@@ -11,14 +11,10 @@ a source image, or one already cut; ``Crop`` says which, and ``Crop.AUTO`` judge
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-
-# Micrographs of the blood dataset differ from its nominal frame by up to 6 pixels.
-NATIVE_SIZE_TOLERANCE: Final = 0.02
 
 Box = tuple[int, int, int, int]
 
@@ -27,7 +23,7 @@ class Crop(StrEnum):
     """How much of the upload the network sees.
 
     AUTO: what MedMNIST would have cut, judged by the image's size.
-    CENTER: always the central share, which for datasets without a source frame is the centred
+    CENTER: always the central part, which for datasets without a source frame is the centred
         square.
     NONE: the whole image, squeezed into a square if it is none.
     """
@@ -36,14 +32,25 @@ class Crop(StrEnum):
     CENTER = "center"
     NONE = "none"
 
+    @property
+    def label(self) -> str:
+        """The choice as people read it."""
+        return {"auto": "Auto", "center": "Centre", "none": "None"}[self]
+
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """Images as laboratories have them, and the side of the central square kept; pixels."""
+    """Images as laboratories have them, and the side of the central square kept; pixels.
+
+    An image counts as a whole frame when each side is within `tolerance`, a proportion of it,
+    of the frame's. `name` is what people call such an image.
+    """
 
     width: int
     height: int
     crop: int
+    tolerance: float
+    name: str
 
 
 def model_view(
@@ -79,10 +86,10 @@ def as_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
 def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> Box:
     """(left, upper, right, lower) of what is cut from an image of ``width`` x ``height`` pixels.
 
-    ``Crop.AUTO`` takes an image for a whole micrograph, upright or on its side, when both sides
-    are within 2 % of the source frame, or when it is that frame scaled in proportion and still
-    larger than the crop. Of everything else it takes the centred square: a square image whole,
-    and of an oblong cut-out as much as keeps the cell's shape.
+    ``Crop.AUTO`` takes an image for a whole frame, upright or on its side, when both sides are
+    within the tolerance of the source frame, or when it is that frame scaled in proportion and
+    still larger than the crop. Of everything else it takes the centred square: a square image
+    whole, and of an oblong cut-out as much as keeps the shape of what it shows.
     """
     if crop is Crop.NONE:
         return (0, 0, width, height)
@@ -105,18 +112,18 @@ def describe_crop(width: int, height: int, *, crop: Crop, source_frame: SourceFr
 
 def _framed_side(width: int, height: int, crop: Crop, frame: SourceFrame) -> int:
     shorter = min(width, height)
-    share = frame.crop / min(frame.width, frame.height)
+    proportion = frame.crop / min(frame.width, frame.height)
     if _is_native(width, height, frame):
         return min(frame.crop, shorter)
     if crop is Crop.CENTER or _is_scaled(width, height, frame):
-        return max(1, round(shorter * share))
+        return max(1, round(shorter * proportion))
     return shorter
 
 
 def _is_native(width: int, height: int, frame: SourceFrame) -> bool:
     return any(
-        abs(width - across) <= across * NATIVE_SIZE_TOLERANCE
-        and abs(height - down) <= down * NATIVE_SIZE_TOLERANCE
+        abs(width - across) <= across * frame.tolerance
+        and abs(height - down) <= down * frame.tolerance
         for across, down in _orientations(frame)
     )
 

@@ -11,6 +11,34 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
+from classifier.bundles.schema import (
+    AimedProportion,
+    Averages,
+    Calibration,
+    CalibrationStage,
+    ChosenOn,
+    ClassMetrics,
+    ClassProportion,
+    Corruption,
+    CrossValidation,
+    DataFile,
+    Evaluation,
+    Input,
+    Intervals,
+    LimitsDescription,
+    MeasuredLimits,
+    MeasuredProportion,
+    Metadata,
+    OperatingIntervals,
+    OperatingPoint,
+    OverFolds,
+    Rejection,
+    ReliabilityBin,
+    RocCurve,
+    SetSize,
+    Training,
+    Weights,
+)
 from classifier.datasets import datasets
 from classifier.models import Batch, ImageUpload, Prediction, Project, Status, TrainedModel
 
@@ -31,119 +59,141 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
     password = factory.django.Password("correct horse battery")
 
 
-def evaluation_of(classes: list[str]) -> dict[str, Any]:
-    """The shape of an evaluation.json; the figures mean nothing."""
-    averages = {"precision": 0.9, "recall": 0.9, "f1": 0.9}
-    return {
-        "split": "test",
-        "n": 100,
-        "accuracy": 0.9,
-        "auc": 0.97,
-        "balanced_accuracy": 0.9,
-        "per_class": [
-            {"label": label, **averages, "specificity": 0.95, "support": 10} for label in classes
-        ],
-        "macro_avg": {**averages, "support": 100},
-        "weighted_avg": {**averages, "support": 100},
-        "confusion_matrix": [[9 if i == j else 0 for j in classes] for i in classes],
-        "ece": 0.02,
-        "brier": 0.1,
-        "intervals": {"accuracy": [0.83, 0.94], "auc": [0.95, 0.99]},
-        "weights_sha256": "0" * 64,
-        "data": {"file": "bloodmnist.npz", "sha256": "0" * 64},
-    }
+def evaluation_of(classes: Sequence[str]) -> dict[str, Any]:
+    """An evaluation.json; the numbers mean nothing."""
+    averages = Averages(precision=0.9, recall=0.9, f1=0.9, support=100)
+    return Evaluation(
+        split="test",
+        n=100,
+        accuracy=0.9,
+        auc=0.97,
+        balanced_accuracy=0.9,
+        per_class=tuple(
+            ClassMetrics(
+                label=label, precision=0.9, recall=0.9, f1=0.9, specificity=0.95, support=10
+            )
+            for label in classes
+        ),
+        macro_avg=averages,
+        weighted_avg=averages,
+        confusion_matrix=tuple(tuple(9 if i == j else 0 for j in classes) for i in classes),
+        ece=0.02,
+        brier=0.1,
+        intervals=Intervals(accuracy=(0.83, 0.94), auc=(0.95, 0.99)),
+        weights_sha256="0" * 64,
+        data=DataFile(file="bloodmnist.npz", sha256="0" * 64),
+    ).as_json()
+
+
+RELIABILITY = (
+    ReliabilityBin(confidence=0.55, accuracy=0.5, count=20),
+    ReliabilityBin(confidence=0.95, accuracy=0.9, count=80),
+)
 
 
 def curves_of(classes: Sequence[str]) -> dict[str, Any]:
-    """What an evaluation.json also holds since curves are measured; the figures mean nothing."""
-    interval = [0.8, 0.95]
-    return {
-        "roc": [
-            {"label": label, "auc": 0.97, "points": [[0.0, 0.0], [0.02, 0.9], [1.0, 1.0]]}
-            for label in (classes if len(classes) > 2 else classes[:1])
-        ],
-        "reliability": [
-            {"confidence": 0.55, "accuracy": 0.5, "count": 20},
-            {"confidence": 0.95, "accuracy": 0.9, "count": 80},
-        ],
-        "operating_point": {
-            "positive": classes[0],
-            "target_sensitivity": 0.9,
-            "threshold": 0.31,
-            "validation": {"n": 78, "sensitivity": 0.905, "specificity": 0.86},
-            "sensitivity": 0.881,
-            "specificity": 0.807,
-            "intervals": {"sensitivity": interval, "specificity": interval},
-            "n_positive": 42,
-            "n_negative": 58,
-        },
-        "cross_validation": {
-            "folds": 5,
-            "n": 780,
-            "accuracy": {"mean": 0.853, "standard_deviation": 0.021},
-            "balanced_accuracy": {"mean": 0.81, "standard_deviation": 0.03},
-            "auc": {"mean": 0.911, "standard_deviation": 0.0123},
-        },
+    """What an evaluation.json also holds since curves are measured; the numbers mean nothing."""
+    interval = (0.8, 0.95)
+    sections = {
+        "operating_point": OperatingPoint(
+            positive=classes[0],
+            target_sensitivity=0.9,
+            threshold=0.31,
+            validation=ChosenOn(n=78, sensitivity=0.905, specificity=0.86),
+            sensitivity=0.881,
+            specificity=0.807,
+            intervals=OperatingIntervals(sensitivity=interval, specificity=interval),
+            n_positive=42,
+            n_negative=58,
+        ),
+        "cross_validation": CrossValidation(
+            folds=5,
+            n=780,
+            accuracy=OverFolds(mean=0.853, standard_deviation=0.021),
+            balanced_accuracy=OverFolds(mean=0.81, standard_deviation=0.03),
+            auc=OverFolds(mean=0.911, standard_deviation=0.0123),
+        ),
+    }
+    curves = [
+        RocCurve(label=label, auc=0.97, points=((0.0, 0.0), (0.02, 0.9), (1.0, 1.0)))
+        for label in (classes if len(classes) > 2 else classes[:1])
+    ]
+    return {name: section.as_json() for name, section in sections.items()} | {
+        "roc": [curve.as_json() for curve in curves],
+        "reliability": [each.as_json() for each in RELIABILITY],
     }
 
 
 def uncertainty_of(classes: Sequence[str]) -> dict[str, Any]:
-    """The section `uncertainty` of an evaluation.json; the figures mean nothing."""
-    bins = curves_of(classes)["reliability"]
-    refusing_all = {
-        "accuracy": share_of(0.4),
-        "acceptance": share_of(0.0),
-        "accepted_accuracy": {"share": None, "n": 0, "interval": None},
-        "flagged": share_of(1.0),
-        "errors_flagged": share_of(1.0, 60),
-    }
-    return {
-        "coverage": share_of(0.96) | {"target": 0.95},
-        "per_class": [{"label": label} | share_of(0.9, 10) for label in classes],
-        "set_size": {"mean": 1.25, "n": 100, "single": share_of(0.75)},
-        "acceptance": share_of(0.97) | {"target": 0.98},
-        "flagged": share_of(0.28),
-        "errors_flagged": share_of(0.7, 10),
-        "rejection": [
-            {"images": "bloodmnist"} | share_of(0.99, 3421),
-            {"images": "screenshot"} | share_of(0.94, 300),
-        ],
-        "corruptions": [{"corruption": "JPEG, quality 10", **refusing_all}],
-        "calibration": {
-            "temperature": 0.53,
-            "n": 100,
-            "before": {"ece": 0.083, "log_loss": 0.32, "reliability": bins[1:]},
-            "after": {"ece": 0.021, "log_loss": 0.31, "reliability": bins},
-        },
-    }
+    """The section `uncertainty` of an evaluation.json; the numbers mean nothing."""
+    return MeasuredLimits(
+        coverage=AimedProportion(target=0.95, **proportion(0.96)),
+        per_class=tuple(ClassProportion(label=label, **proportion(0.9, 10)) for label in classes),
+        set_size=SetSize(mean=1.25, n=100, single=MeasuredProportion(**proportion(0.75))),
+        acceptance=AimedProportion(target=0.98, **proportion(0.97)),
+        flagged=MeasuredProportion(**proportion(0.28)),
+        errors_flagged=MeasuredProportion(**proportion(0.7, 10)),
+        rejection=(
+            Rejection(images="bloodmnist", **proportion(0.99, 3421)),
+            Rejection(images="screenshot", **proportion(0.94, 300)),
+        ),
+        corruptions=(
+            Corruption(
+                corruption="JPEG, quality 10",
+                accuracy=MeasuredProportion(**proportion(0.4)),
+                acceptance=MeasuredProportion(**proportion(0.0)),
+                accepted_accuracy=MeasuredProportion(share=None, n=0, interval=None),
+                flagged=MeasuredProportion(**proportion(1.0)),
+                errors_flagged=MeasuredProportion(**proportion(1.0, 60)),
+            ),
+        ),
+        calibration=Calibration(
+            temperature=0.53,
+            n=100,
+            before=CalibrationStage(ece=0.083, log_loss=0.32, reliability=RELIABILITY[1:]),
+            after=CalibrationStage(ece=0.021, log_loss=0.31, reliability=RELIABILITY),
+        ),
+    ).as_json()
 
 
-def share_of(share: float, n: int = 100) -> dict[str, Any]:
-    """A share as evaluation.json has it, with an interval that means nothing."""
-    return {"share": share, "n": n, "interval": [max(0, share - 0.05), min(1, share + 0.03)]}
+def proportion(share: float, n: int = 100) -> dict[str, Any]:
+    """The fields of a measured proportion, with an interval that means nothing."""
+    return {"share": share, "n": n, "interval": (max(0.0, share - 0.05), min(1.0, share + 0.03))}
 
 
 def metadata_of(
     *, slug: str, dataset: str, sha256: str, title: str = "", size: int = 28, channels: int = 3
 ) -> dict[str, Any]:
-    """The shape of a metadata.json."""
-    return {
-        "schema_version": 1,
-        "slug": slug,
-        "title": title or slug.title(),
-        "version": 1,
-        "dataset": dataset,
-        "architecture": "residual",
-        "classes": list(datasets()[dataset].labels),
-        "input": {"size": size, "channels": channels},
-        "weights": {"file": "model.keras", "sha256": sha256},
-        "parameters": 400_000,
-        "training": {"seed": 1, "epochs": 30, "optimizer": "adamw"},
-        "reported": None,
-        "recommended": False,
-        "intended_use": "Research and teaching.",
-        "limitations": ["One laboratory's images."],
-    }
+    """A metadata.json."""
+    return Metadata(
+        schema_version=1,
+        slug=slug,
+        title=title or slug.title(),
+        version=1,
+        dataset=dataset,
+        architecture="residual",
+        classes=datasets()[dataset].labels,
+        input=Input(size=size, channels=1 if channels == 1 else 3),
+        weights=Weights(file="model.keras", sha256=sha256),
+        parameters=400_000,
+        training=Training(seed=1, epochs=30, optimizer="adamw"),
+        reported=None,
+        recommended=False,
+        intended_use="Research and teaching.",
+        limitations=("One laboratory's images.",),
+    ).as_json()
+
+
+def limits_described(coverage: float = 0.95) -> dict[str, Any]:
+    """The section `uncertainty` of a metadata.json."""
+    return LimitsDescription(
+        file="uncertainty.npz",
+        sha256="0" * 64,
+        temperature=0.53,
+        layers=("features",),
+        coverage=coverage,
+        acceptance=0.98,
+    ).as_json()
 
 
 class TrainedModelFactory(factory.django.DjangoModelFactory[TrainedModel]):
@@ -234,7 +284,7 @@ class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
             in_distribution=True,
             prediction_set=["neutrophil", "immature granulocytes"],
         )
-        foreign = factory.Trait(
+        out_of_distribution = factory.Trait(
             succeeded=True, in_distribution=False, prediction_set=["neutrophil"]
         )
         failed = factory.Trait(

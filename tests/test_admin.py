@@ -1,4 +1,4 @@
-"""What an administrator can see and do, and what nobody can change."""
+"""What an administrator can see and do, and what stays as it is."""
 
 import pytest
 from django.apps import apps
@@ -55,6 +55,14 @@ def test_a_model_can_be_switched_off_and_nothing_else(admin_pages: Client) -> No
     assert answer.status_code == 302
     changed = TrainedModel.objects.get()
     assert (changed.is_active, changed.title) == (False, model.title)
+
+
+def test_models_stand_with_what_was_measured(admin_pages: Client) -> None:
+    TrainedModelFactory.create(dataset="breastmnist", channels=1)
+    TrainedModelFactory.create(evaluation=None)
+    text = admin_pages.get(reverse("admin:classifier_trainedmodel_changelist")).content.decode()
+    assert "0.9000 (0.8300–0.9400), n = 100" in text
+    assert "malignant: 0.9000, 0.9500" in text
 
 
 def test_failed_predictions_are_queued_again(

@@ -29,7 +29,7 @@ def models_dir(settings: Settings, tmp_path: Path) -> Path:
 def test_the_shipped_bundles_are_all_in_order() -> None:
     loaded = catalogue.load_bundles()
     assert loaded.errors == ()
-    assert all("versions" in bundle.metadata["weights"] for bundle in loaded.bundles)
+    assert all(bundle.metadata.weights.versions for bundle in loaded.bundles)
     assert {BLOOD, BREAST} <= set(TrainedModel.objects.active().values_list("slug", flat=True))
 
 

@@ -4,12 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from classifier.api.serializers import (
-    NOTICE,
-    BatchSerializer,
-    PredictionSerializer,
-)
+from classifier.api.serializers import BatchSerializer, PredictionSerializer
 from classifier.models import SavedView, SignOff
+from classifier.notice import NOTICE
 
 
 class CountSerializer(serializers.Serializer[Any]):

@@ -76,29 +76,30 @@ def _answer_in_json(request: Request) -> None:
     request.accepted_media_type = JSONRenderer.media_type
 
 
-# What services raise, each with a message for the person, and how the API answers it.
-ANSWERED_AS: Final[dict[type[Exception], type[exceptions.APIException]]] = {
-    BeyondLimit: exceptions.ParseError,
-    ReviewRefused: exceptions.ParseError,
-    NoSuchPerson: exceptions.ParseError,
-    NotAllowed: exceptions.PermissionDenied,
-    Locked: Conflict,
-    BatchRefused: Conflict,
-    StorageFailed: DiskFull,
-}
+# What each error of the services is to a program, where its own words are the detail.
+IN_ITS_OWN_WORDS: Final[
+    tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
+] = (
+    ((BeyondLimit, ReviewRefused, NoSuchPerson), exceptions.ParseError),
+    ((Locked, BatchRefused), Conflict),
+    ((NotAllowed,), exceptions.PermissionDenied),
+    ((StorageFailed,), DiskFull),
+)
 
 
 def _as_api_exception(error: Exception) -> Exception:
-    if answer := ANSWERED_AS.get(type(error)):
-        return answer(str(error))
-    if isinstance(error, QuotaExceeded):
-        return exceptions.Throttled(error.retry_after, error.message)
-    if isinstance(error, KeyReused):
-        return Conflict()
-    if isinstance(error, RequestDataTooBig):
-        return RequestTooLarge()
-    if isinstance(error, SuspiciousOperation):
-        return exceptions.ParseError(f"{error} Send fewer at once.")
+    for kinds, api_exception in IN_ITS_OWN_WORDS:
+        if isinstance(error, kinds):
+            return api_exception(str(error))
+    match error:
+        case QuotaExceeded():
+            return exceptions.Throttled(error.retry_after, error.message)
+        case KeyReused():
+            return Conflict()
+        case RequestDataTooBig():
+            return RequestTooLarge()
+        case SuspiciousOperation():
+            return exceptions.ParseError(f"{error} Send fewer at once.")
     return error
 
 

@@ -4,11 +4,12 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample
 
+from classifier.notice import NOTICE
+
 API: Final = "https://classifier.example.org/api/v1"
 IMAGE_KEY: Final = "0b8fa3a2-6a4d-4ab4-a7f8-8f5a2f9b4c11"
 PREDICTION_KEY: Final = "5b0a0f52-94a1-4f0c-9a55-6f2a3c7de801"
 BATCH_KEY: Final = "c1f7f8a6-2f3e-4f19-8f5a-1f0f5a3c9b20"
-NOTICE: Final = "Research use only, not for diagnosis."
 
 _PREDICTION: Final[dict[str, Any]] = {
     "id": PREDICTION_KEY,

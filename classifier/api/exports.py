@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from rest_framework.renderers import JSONRenderer
 
-from classifier.api.serializers import NOTICE, PredictionSerializer
+from classifier.api.serializers import PredictionSerializer
 from classifier.models import Prediction, PredictionQuerySet, TrainedModel
+from classifier.notice import NOTICE
 
 ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (

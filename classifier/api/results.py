@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from rest_framework.renderers import JSONRenderer
 
-from classifier.api.serializers import NOTICE, PredictionSerializer
+from classifier.api.serializers import PredictionSerializer
 from classifier.models import Batch, Prediction, TrainedModel
+from classifier.notice import NOTICE
 
 CSV_TYPE: Final = "text/csv"
 ROWS_AT_ONCE: Final = 200
@@ -27,8 +28,8 @@ def csv_lines(batch: Batch) -> Iterator[str]:
     yield _line([*COLUMNS, *(f"p({label})" for label in labels), "notice"])
     for prediction in _predictions(batch):
         probabilities = dict(prediction.ranked_probabilities)
-        shares = [probabilities.get(label, "") for label in labels]
-        yield _line([*_cells(prediction), *shares, NOTICE])
+        columns = [probabilities.get(label, "") for label in labels]
+        yield _line([*_cells(prediction), *columns, NOTICE])
 
 
 def json_pieces(
@@ -51,7 +52,7 @@ def _predictions(batch: Batch) -> Iterator[Prediction]:
 def _labels(batch: Batch) -> list[str]:
     """The classes of all models in the batch."""
     models = TrainedModel.objects.filter(predictions__batch=batch).distinct()
-    return list(dict.fromkeys(label for model in models for label in model.metadata["classes"]))
+    return list(dict.fromkeys(label for model in models for label in model.described.classes))
 
 
 def _cells(prediction: Prediction) -> list[object]:

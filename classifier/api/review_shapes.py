@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from classifier.api.serializers import NOTICE, ImageSerializer, PredictionSerializer
+from classifier.api.serializers import ImageSerializer, PredictionSerializer
 from classifier.models import CANNOT_TELL, NONE_OF_THESE, Assignment, Prediction, Review
+from classifier.notice import NOTICE
 from classifier.services.reviews import MOST_AT_ONCE
 
 WORDS = f"A class of the model, “{NONE_OF_THESE}” or “{CANNOT_TELL}”."

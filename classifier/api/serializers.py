@@ -17,8 +17,7 @@ from classifier.models import (
     Status,
     TrainedModel,
 )
-
-NOTICE = "Research use only, not for diagnosis."
+from classifier.notice import NOTICE
 
 COUNTS = {
     "type": "object",
@@ -130,8 +129,9 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         allow_null=True,
         help_text=(
             "Classes that may be right, the most probable first: for images like the training data "
-            "the true class is among them in the share of cases that is in the model's metadata, "
-            "`uncertainty.coverage`. Null without a result, and for models that cannot tell."
+            "the true class is among them in the proportion of cases that is in the model's "
+            "metadata, `uncertainty.coverage`. Null without a result, and for models that cannot "
+            "tell."
         ),
     )
     notice = serializers.CharField(read_only=True, default=NOTICE)

@@ -4,26 +4,21 @@ from pathlib import Path
 
 from classifier.bundles import registry
 from classifier.bundles.registry import Bundle, Discovery
-from classifier.cards.card import MATRIX_FILE, render_card
+from classifier.bundles.writing import replace_file
+from classifier.cards.confusion import confusion_rows
 from classifier.cards.matrix_picture import render_matrix
-from classifier.cards.model_index import render_index
+from classifier.cards.render import render_card, render_index
 
 CARD_FILE = "README.md"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file in one step, so that nobody reads half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+MATRIX_FILE = "confusion.svg"
 
 
 def write_card(bundle: Bundle) -> None:
     """Write a bundle's card, and where it was evaluated the picture of its confusion matrix."""
     if bundle.evaluation:
-        title = f"Confusion matrix of {bundle.title}, n = {bundle.evaluation['n']:,}"
-        matrix = bundle.evaluation["confusion_matrix"]
-        replace_file(bundle.path / MATRIX_FILE, render_matrix(bundle.classes, matrix, title))
+        title = f"Confusion matrix of {bundle.metadata.title}, n = {bundle.evaluation.n:,}"
+        matrix = render_matrix(confusion_rows(bundle.evaluation), title)
+        replace_file(bundle.path / MATRIX_FILE, matrix)
     replace_file(bundle.path / CARD_FILE, render_card(bundle))
 
 

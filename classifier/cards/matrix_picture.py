@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from classifier.cards.confusion import Cell, ConfusionRow
+
 CELL_WIDTH, CELL_HEIGHT, GAP = 88, 44, 3
 LEFT, TOP, MARGIN = 172, 84, 16
 LINE = 14
@@ -20,18 +22,22 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill
 """
 
 
-def render_matrix(labels: Sequence[str], matrix: Sequence[Sequence[int]], title: str) -> str:
-    """Give the picture: true classes down, predicted ones across, shaded by the share of the row.
-
-    `matrix` holds counts (classes, classes).
-    """
-    width = LEFT + len(labels) * CELL_WIDTH + MARGIN
-    height = TOP + len(labels) * CELL_HEIGHT + MARGIN
+def render_matrix(rows: Sequence[ConfusionRow], title: str) -> str:
+    """The SVG text: true classes down, predicted ones across, shaded by proportion of the row."""
+    width = LEFT + len(rows) * CELL_WIDTH + MARGIN
+    height = TOP + len(rows) * CELL_HEIGHT + MARGIN
     parts = [
         f'<rect class="ground" width="{width}" height="{height}" rx="8"/>',
-        *_heading(labels),
-        *(part for row, counts in enumerate(matrix) for part in _row(row, counts)),
+        _text(LEFT - 12, 24, "true class ↓", anchor="end"),
+        _text(LEFT, 24, "predicted class →", anchor="start"),
     ]
+    for index, row in enumerate(rows):
+        parts += _column_name(row.label, LEFT + index * CELL_WIDTH + CELL_WIDTH / 2)
+        middle = TOP + index * CELL_HEIGHT + CELL_HEIGHT / 2 + 4
+        parts.append(_text(LEFT - 12, middle, row.label, anchor="end"))
+    for index, row in enumerate(rows):
+        for column, cell in enumerate(row.cells):
+            parts += _cell(cell, LEFT + column * CELL_WIDTH, TOP + index * CELL_HEIGHT)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" role="img" aria-label={quoteattr(title)}>\n'
@@ -41,49 +47,25 @@ def render_matrix(labels: Sequence[str], matrix: Sequence[Sequence[int]], title:
     )
 
 
-def _heading(labels: Sequence[str]) -> list[str]:
-    parts = [
-        _text(LEFT - 12, 24, "true class ↓", anchor="end"),
-        _text(LEFT, 24, "predicted class →", anchor="start"),
-    ]
-    for index, label in enumerate(labels):
-        across = LEFT + index * CELL_WIDTH + CELL_WIDTH / 2
-        words = label.split()
-        first = TOP - 8 - LINE * (len(words) - 1)
-        parts += [_text(across, first + LINE * line, word) for line, word in enumerate(words)]
-        down = TOP + index * CELL_HEIGHT + CELL_HEIGHT / 2 + 4
-        parts.append(_text(LEFT - 12, down, label, anchor="end"))
-    return parts
+def _column_name(label: str, across: float) -> list[str]:
+    """One word a line, the last one just above the cells."""
+    words = label.split()
+    first = TOP - 8 - LINE * (len(words) - 1)
+    return [_text(across, first + LINE * line, word) for line, word in enumerate(words)]
 
 
-def _row(row: int, counts: Sequence[int]) -> list[str]:
-    total = max(1, sum(counts))
-    return [
-        part
-        for column, count in enumerate(counts)
-        for part in _cell(row, column, count, count / total)
-    ]
-
-
-def _cell(row: int, column: int, count: int, share: float) -> list[str]:
-    left, top = LEFT + column * CELL_WIDTH, TOP + row * CELL_HEIGHT
-    kind, opacity = ("some", _opacity(share)) if count else ("none", 1.0)
-    names = ["count", *(["right"] if row == column else []), *(["strong"] if share > 0.5 else [])]
+def _cell(cell: Cell, left: int, top: int) -> list[str]:
+    is_strong = cell.proportion > 0.5
+    # The middle of the scale is left out: neither dark nor light text can be read on it.
+    some = 0.76 + 0.24 * cell.proportion if is_strong else 0.12 + 0.5 * cell.proportion
+    kind, opacity = ("some", some) if cell.count else ("none", 1.0)
+    names = ["count", *(["right"] if cell.is_diagonal else []), *(["strong"] if is_strong else [])]
+    middle = left + (CELL_WIDTH - GAP) / 2
     return [
         f'<rect class="{kind}" fill-opacity="{opacity:.2f}" x="{left}" y="{top}" '
         f'width="{CELL_WIDTH - GAP}" height="{CELL_HEIGHT - GAP}" rx="4"/>',
-        _text(
-            left + (CELL_WIDTH - GAP) / 2,
-            top + CELL_HEIGHT / 2 + 3,
-            f"{count:,}",
-            classes=" ".join(names),
-        ),
+        _text(middle, top + CELL_HEIGHT / 2 + 3, f"{cell.count:,}", classes=" ".join(names)),
     ]
-
-
-def _opacity(share: float) -> float:
-    """Leave out the middle of the scale, on which neither dark nor light text can be read."""
-    return 0.12 + 0.5 * share if share <= 0.5 else 0.76 + 0.24 * share
 
 
 def _text(

@@ -11,9 +11,9 @@ COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
     "in_distribution", "prediction_set", "error_message", "id", "sha256",
 )  # fmt: skip
+# The site has this notice and this list too, but the client works where the site's code is not.
 NOTICE: Final = "Research use only, not for diagnosis."
-# A spreadsheet runs a cell as a formula that starts with one of these. The site has the same list,
-# but the client works where the site's code is not.
+# A spreadsheet runs a cell as a formula that starts with one of these.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -1,72 +1,161 @@
-"""What is known of each dataset, read from its JSON file in this folder."""
+"""What is known of each dataset, read from its JSON file in this folder.
 
-import json
+Whatever is about one dataset and not about all stands in its file, so that a new file needs no
+code.
+"""
+
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Literal, Self
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from classifier.errors import PlainError
 from classifier.preprocessing import SourceFrame
 
 DATASETS_DIR = Path(__file__).parent
 
+# Kinds of damage, see `classifier.evaluation.corruptions`.
+CorruptionGroup = Literal["common", "stain", "scanner"]
 
-@dataclass(frozen=True)
-class DatasetClass:
+
+class DatasetError(PlainError):
+    """A dataset file that cannot be used; says which and why."""
+
+
+class DatasetClass(BaseModel):
     """One class: its name as MedMNIST gives it, and what it is in everyday words."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     label: str
     gloss: str
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """What kind of images a model is for. `classes` are in index order."""
+class Differential(BaseModel):
+    """What of a dataset's cells makes up a differential count.
+
+    Attributes:
+        denominator: labels of the cells whose proportions are given, which make 100 % together.
+        per_hundred: labels of the cells that are told as so many to 100 of these.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    denominator: Annotated[tuple[str, ...], Field(min_length=1)]
+    per_hundred: tuple[str, ...]
+
+
+class Dataset(BaseModel):
+    """What kind of images a model is for.
+
+    Attributes:
+        image_kind: what one image shows, such as "Blood cell".
+        image_noun: the same within a sentence, such as "a blood cell".
+        channels: 1 for grey, 3 for RGB.
+        classes: in index order.
+        positive_class: the label whose recall is the sensitivity; None where no class is special.
+        source_frame: the images as laboratories have them; None where they were not cut from any.
+        crop_help: what the automatic crop does, for people who choose one.
+        corruptions: the kinds of damage that a model is measured under.
+        near_duplicate_correlation: that of two thumbnails above which they show the same.
+        differential: what a differential count counts; None where images show no such cells.
+        source_name: names the images and their split, for our own split.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     slug: str
     title: str
     image_kind: str
-    channels: int
-    classes: tuple[DatasetClass, ...]
+    image_noun: str
+    channels: Literal[1, 3]
+    classes: Annotated[tuple[DatasetClass, ...], Field(min_length=2)]
     positive_class: str | None
     source_frame: SourceFrame | None
+    crop_help: str
+    corruptions: tuple[CorruptionGroup, ...]
+    near_duplicate_correlation: Annotated[float, Field(gt=0, le=1)]
     licence: str
     citation: str
     source_name: str
     source_note: str
     intended_use: str
     limitations: tuple[str, ...]
+    differential: Differential | None = None
+
+    @model_validator(mode="after")
+    def positive_class_is_a_class(self) -> Self:
+        """Raise ValueError for a label that no class has."""
+        if self.positive_class is not None and self.positive_class not in self.labels:
+            raise ValueError(f"no class is named {self.positive_class!r}")
+        return self
+
+    @model_validator(mode="after")
+    def differential_counts_classes_once(self) -> Self:
+        """Raise ValueError for a label that no class has, and for one that stands there twice."""
+        if self.differential is None:
+            return self
+        counted = (*self.differential.denominator, *self.differential.per_hundred)
+        for label in counted:
+            if label not in self.labels:
+                raise ValueError(f"the differential counts {label!r}, which is no class")
+            if counted.count(label) > 1:
+                raise ValueError(f"the differential counts {label!r} twice")
+        return self
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in index order."""
-        return tuple(dataset_class.label for dataset_class in self.classes)
+        return tuple(each.label for each in self.classes)
 
-    def data_name(self, data: Mapping[str, Any]) -> str:
-        """Name the images and their split; `data` is what an evaluation or training says of them.
+    def data_name(self, *, is_medmnist_file: bool) -> str:
+        """Name the images and their split.
 
         No figure is shown without it: MedMNIST's own split and ours are not the same.
         """
-        if data.get("is_medmnist_file"):
-            return f"{self.title}, MedMNIST's own file and split"
-        return self.source_name
+        return (
+            f"{self.title}, MedMNIST's own file and split" if is_medmnist_file else self.source_name
+        )
 
 
 @cache
 def datasets() -> Mapping[str, Dataset]:
-    """Give the known datasets by slug, in alphabetical order."""
-    known = (_read_dataset(path) for path in sorted(DATASETS_DIR.glob("*.json")))
-    return MappingProxyType({dataset.slug: dataset for dataset in known})
+    """The known datasets by slug, in alphabetical order; those with an unsound file are left out.
+
+    `dataset_errors` says what is wrong with these.
+    """
+    sound = (_read_or_error(path) for path in sorted(DATASETS_DIR.glob("*.json")))
+    return MappingProxyType({each.slug: each for each in sound if isinstance(each, Dataset)})
 
 
-def _read_dataset(path: Path) -> Dataset:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    frame = values.pop("source_frame")
-    return Dataset(
-        classes=tuple(DatasetClass(**each) for each in values.pop("classes")),
-        limitations=tuple(values.pop("limitations")),
-        source_frame=SourceFrame(**frame) if frame else None,
-        **values,
-    )
+def dataset_errors(directory: Path = DATASETS_DIR) -> list[DatasetError]:
+    """What is wrong with the dataset files in a folder."""
+    read = (_read_or_error(path) for path in sorted(directory.glob("*.json")))
+    return [each for each in read if isinstance(each, DatasetError)]
+
+
+def _read_or_error(path: Path) -> Dataset | DatasetError:
+    try:
+        return read_dataset(path)
+    except DatasetError as error:
+        return error
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read one file. Raises DatasetError that names the file and its fields."""
+    try:
+        dataset = Dataset.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        faults = (
+            ": ".join(filter(None, [".".join(map(str, each["loc"])), each["msg"]]))
+            for each in error.errors(include_url=False)
+        )
+        raise DatasetError(f"{path.name}: {'; '.join(faults)}.") from error
+    except OSError as error:
+        raise DatasetError(f"{path.name} cannot be read: {error}.") from error
+    if dataset.slug != path.stem:
+        raise DatasetError(f"{path.name}: the slug {dataset.slug!r} is not the file's name.")
+    return dataset

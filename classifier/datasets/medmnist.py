@@ -8,6 +8,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.datasets import Dataset
+from classifier.errors import PlainError
 from classifier.preprocessing import Crop, as_picture, model_view
 
 SplitName = Literal["train", "val", "test"]
@@ -22,7 +24,7 @@ MEDMNIST_SIZES = (28, 64, 128, 224)
 _BLOCK = 1 << 20
 
 
-class DataError(RuntimeError):
+class DataError(PlainError):
     """A data file that is absent, damaged or not in MedMNIST's layout."""
 
 
@@ -36,24 +38,26 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """MedMNIST's address and checksum of one data file."""
+    """A data file, and MedMNIST's address and checksum of it; empty for a dataset not of theirs."""
 
     file_name: str
-    url: str
-    md5: str
+    url: str = ""
+    md5: str = ""
 
 
 def source_of(dataset: Dataset, size: int) -> Source:
-    """Give the data file for an input size: the smallest of MedMNIST's that is not smaller."""
+    """The data file for an input size: the smallest of MedMNIST's sizes that is not smaller."""
     stored = next((side for side in MEDMNIST_SIZES if side >= size), MEDMNIST_SIZES[-1])
     suffix = "" if stored == MEDMNIST_SIZES[0] else f"_{stored}"
-    facts = medmnist_table()[dataset.slug]
     file_name = f"{dataset.slug}{suffix}.npz"
-    return Source(file_name, str(facts[f"url{suffix}"]), str(facts[f"MD5{suffix}"]))
+    published = medmnist_table().get(dataset.slug, {})
+    return Source(
+        file_name, str(published.get(f"url{suffix}", "")), str(published.get(f"MD5{suffix}", ""))
+    )
 
 
 def medmnist_table() -> dict[str, dict[str, object]]:
-    """Give MedMNIST's own table of datasets: labels, addresses and checksums."""
+    """MedMNIST's own table of datasets: labels, addresses and checksums."""
     # The package prints a complaint when torch is absent; its table needs no torch.
     with contextlib.redirect_stdout(io.StringIO()):
         from medmnist.info import INFO
@@ -62,7 +66,7 @@ def medmnist_table() -> dict[str, dict[str, object]]:
 
 
 def fetch(source: Source, root: Path, on_progress: Callable[[int, int], None]) -> Path:
-    """Give the path of the data file under `root`, downloading it when it is not there.
+    """The path of the data file under `root`, downloading it when it is not there.
 
     `on_progress` is told the bytes received and the bytes in all (0 when unknown). A file that is
     already there is used as it is. Raises DataError when the download fails or its checksum
@@ -71,17 +75,22 @@ def fetch(source: Source, root: Path, on_progress: Callable[[int, int], None]) -
     path = root / source.file_name
     if path.exists():
         return path
+    if not source.url:
+        raise DataError(
+            f"{source.file_name} is not in {root}, and MedMNIST has no such file to download. "
+            "Put it there, in MedMNIST's layout, or set MEDMNIST_ROOT to the folder that has it."
+        )
     root.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    incomplete = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        digest = _download(source.url, partial, on_progress)
+        digest = _download(source.url, incomplete, on_progress)
         if digest != source.md5:
             raise DataError(f"{source.url} gave a file with MD5 {digest} instead of {source.md5}.")
-        partial.replace(path)
+        incomplete.replace(path)
     except OSError as error:
         raise DataError(_unreachable(source, root, error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        incomplete.unlink(missing_ok=True)
     return path
 
 
@@ -107,12 +116,6 @@ def _unreachable(source: Source, root: Path, error: OSError) -> str:
     )
 
 
-def checksum(path: Path, algorithm: str) -> str:
-    """Give the hexadecimal digest of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
-
-
 def load_split(path: Path, name: SplitName, *, size: int, channels: int, classes: int) -> Split:
     """Read one split of a file in MedMNIST's layout, at the size and channels that a network takes.
 
@@ -134,15 +137,7 @@ def load_split(path: Path, name: SplitName, *, size: int, channels: int, classes
         raise DataError(f"{path.name} has labels beyond the {classes} classes.")
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    return Split(_fitted(images, size, channels), labels)
-
-
-def _fitted(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
-    if images.shape[1:] == (size, size, channels):
-        return images
-    return np.stack([_network_view(image, size, channels) for image in images])
-
-
-def _network_view(image: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
-    picture = as_picture(image)
-    return model_view(picture, size=size, channels=channels, crop=Crop.NONE, source_frame=None)
+    if images.shape[1:] != (size, size, channels):
+        view = partial(model_view, size=size, channels=channels, crop=Crop.NONE, source_frame=None)
+        images = np.stack([view(as_picture(image)) for image in images])
+    return Split(images, labels)

@@ -15,7 +15,7 @@ BATCH_PIXELS: Final = BATCH * 64 * 64
 Listener = Callable[[str, int, int], None]
 
 
-def nobody(which: str, done: int, total: int) -> None:
+def ignore(which: str, done: int, total: int) -> None:
     """The listener of a caller who does not wait."""
 
 
@@ -24,9 +24,9 @@ def predict(
     images: NDArray[np.uint8],
     *,
     which: str = "images",
-    listener: Listener = nobody,
+    listener: Listener = ignore,
 ) -> NDArray[np.float64]:
-    """Give the probabilities (N, classes) float64 of images; see `outputs`."""
+    """Probabilities (N, classes) float64 of images; see `outputs`."""
     return np.asarray(outputs(network, images, which=which, listener=listener), np.float64)
 
 
@@ -35,9 +35,9 @@ def outputs(
     images: NDArray[np.uint8],
     *,
     which: str = "images",
-    listener: Listener = nobody,
+    listener: Listener = ignore,
 ) -> Any:
-    """Give all that a network says of images (N, size, size, channels) uint8.
+    """All that a network says of images (N, size, size, channels) uint8.
 
     `listener` hears after each batch how many of the images, named `which`, are done.
     """

@@ -5,9 +5,11 @@ Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
+
+from classifier.evaluation.scores import Labels
 
 Floats = NDArray[np.floating]
-Labels = NDArray[np.int64]
 
 # Logarithms of the temperatures between which the best one is looked for, and in how many halvings.
 LOWEST, HIGHEST, HALVINGS = -4.0, 4.0, 60
@@ -16,28 +18,19 @@ LOWEST, HIGHEST, HALVINGS = -4.0, 4.0, 60
 def fit_temperature(logits: Floats, labels: Labels) -> float:
     """The temperature at which logits (N, classes) / temperature have the least log loss.
 
-    The loss is convex in the inverse temperature, so its slope has one zero, found by bisection.
+    The loss is convex in the inverse temperature, so its slope, the mean of expected minus true
+    logit, has one zero, found by bisection.
     """
     low, high = LOWEST, HIGHEST
+    true = logits[np.arange(len(labels)), labels]
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if _slope(logits, labels, np.exp(-middle)) > 0:
+        expected = (softmax(np.exp(-middle) * logits, axis=1) * logits).sum(axis=1)
+        if (expected - true).mean() > 0:
             low = middle
         else:
             high = middle
     return float(np.exp((low + high) / 2))
-
-
-def _slope(logits: Floats, labels: Labels, inverse: float) -> float:
-    """Of the mean log loss in the inverse temperature: expected minus true logit."""
-    expected = (softmax(inverse * logits) * logits).sum(axis=1)
-    return float((expected - logits[np.arange(len(labels)), labels]).mean())
-
-
-def softmax(logits: Floats) -> NDArray[np.float64]:
-    """Probabilities (N, classes) of logits."""
-    powers = np.exp(np.asarray(logits, np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def logits_of(probabilities: Floats) -> NDArray[np.float64]:
@@ -47,10 +40,13 @@ def logits_of(probabilities: Floats) -> NDArray[np.float64]:
 
 def at_temperature(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
     """What probabilities (N, classes) would be if their logits were divided by a temperature."""
-    return softmax(logits_of(probabilities) / temperature)
+    return np.asarray(softmax(logits_of(probabilities) / temperature, axis=1), np.float64)
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> float:
-    """Mean negative logarithm of the true class's probability."""
+    """Mean negative logarithm of the true class's probability.
+
+    scikit-learn's warns of float32 probabilities, whose sum differs from one in the last digit.
+    """
     likelihood = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())

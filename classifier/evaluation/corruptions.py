@@ -1,12 +1,12 @@
 """What happens to images on their way: blur, compression, light, another laboratory's stain.
 
-Each corruption takes RGB or grey pixels (size, size, channels) uint8 as a network sees them, and
-gives as many.
+Each corruption maps RGB or grey pixels (size, size, channels) uint8, as a network sees them, to
+pixels of the same shape.
 """
 
 import io
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
+from classifier.datasets import CorruptionGroup
 from classifier.preprocessing import as_picture
 
 Pixels = NDArray[np.uint8]
@@ -24,9 +25,9 @@ Corruption = Callable[[Pixels], Pixels]
 STAINS: Final = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 
 
-def corruptions(channels: int) -> dict[str, Corruption]:
-    """By name, as evaluation.json lists them: those of any image, then of colour or of grey."""
-    return {**COMMON, **(COLOUR if channels == 3 else GREY)}
+def corruptions(groups: Iterable[CorruptionGroup]) -> dict[str, Corruption]:
+    """Those of the groups by name, as evaluation.json lists them. Stains take RGB pixels."""
+    return {name: corrupt for group in groups for name, corrupt in GROUPS[group].items()}
 
 
 def _pixels(picture: Image.Image, like: Pixels) -> Pixels:
@@ -106,7 +107,7 @@ def stain(strengths: tuple[float, ...], pixels: Pixels) -> Pixels:
     return rounded(256 * np.exp(-(amounts * np.array(strengths)) @ basis) - 1)
 
 
-def elsewhere(pixels: Pixels) -> Pixels:
+def another_laboratory(pixels: Pixels) -> Pixels:
     """As another laboratory or machine might have it: scale, stain, light and recording at once.
 
     What changes by how much is drawn at random for each image, from its own values, and so is the
@@ -140,7 +141,7 @@ COMMON: Final[Mapping[str, Corruption]] = {
     "tight crop, central 80 %": partial(tight_crop, 0.8),
     "1.8 times as wide, surroundings mirrored": partial(wide_view, 1.8),
 }
-COLOUR: Final[Mapping[str, Corruption]] = {
+STAIN: Final[Mapping[str, Corruption]] = {
     "stain, more blue": partial(stain, (1.4, 0.7, 1.0)),
     "stain, more pink": partial(stain, (0.7, 1.4, 1.0)),
     "stain, pale": partial(stain, (0.6, 0.6, 0.6)),
@@ -149,10 +150,15 @@ COLOUR: Final[Mapping[str, Corruption]] = {
     "hue, 20° towards blue": partial(hue, -20),
     "hue, 20° towards red": partial(hue, 20),
     "half the saturation": partial(saturation, 0.5),
-    "another laboratory, drawn at random": elsewhere,
+    "another laboratory, drawn at random": another_laboratory,
 }
-GREY: Final[Mapping[str, Corruption]] = {
+SCANNER: Final[Mapping[str, Corruption]] = {
     "gamma 0.7": partial(gamma, 0.7),
     "gamma 1.4": partial(gamma, 1.4),
-    "another machine, drawn at random": elsewhere,
+    "another machine, drawn at random": another_laboratory,
+}
+GROUPS: Final[Mapping[CorruptionGroup, Mapping[str, Corruption]]] = {
+    "common": COMMON,
+    "stain": STAIN,
+    "scanner": SCANNER,
 }

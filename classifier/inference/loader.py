@@ -20,11 +20,11 @@ from django.conf import settings
 from classifier.bundles import registry
 from classifier.models import TrainedModel
 from classifier.networks.contract import with_features
-from classifier.networks.limits import Uncertainty
+from classifier.networks.limits import Limits
 
 logger = logging.getLogger(__name__)
 
-# Probabilities (N, classes), and for bundles with uncertainty the features (N, features).
+# Probabilities (N, classes), and for bundles with limits the features (N, features).
 Forward = Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]
 
 _loading = threading.Lock()
@@ -36,7 +36,10 @@ class ModelUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one image; the last two only where its bundle has uncertainty.npz."""
+    """What a model says of one image; the last two only where its bundle has uncertainty.npz.
+
+    The prediction set names its classes, the most probable first.
+    """
 
     probabilities: npt.NDArray[np.float32]
     in_distribution: bool | None = None
@@ -49,23 +52,20 @@ class LoadedModel:
 
     bundle: registry.Bundle
     forward: Forward
-    uncertainty: Uncertainty | None = None
+    limits: Limits | None = None
 
     def answer(self, pixels: npt.NDArray[np.uint8]) -> list[Answer]:
         """Answers to images (N, size, size, channels) with values 0–255, from one forward pass."""
         probabilities, *features = self.forward(pixels.astype(np.float32))
-        if self.uncertainty is None:
+        if self.limits is None:
             return [Answer(row) for row in probabilities]
-        accepted = self.uncertainty.in_distribution(*features)
-        sets = self.uncertainty.prediction_sets(probabilities)
-        return [
-            Answer(row, bool(known), self._labels(row, members))
-            for row, known, members in zip(probabilities, accepted, sets, strict=True)
-        ]
-
-    def _labels(self, row: npt.NDArray[np.float32], members: npt.NDArray[np.bool_]) -> list[str]:
-        """Names of the members of a set, the most probable first."""
-        return [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
+        accepted = self.limits.in_distribution(*features)
+        sets = self.limits.prediction_sets(probabilities)
+        answers = []
+        for row, known, members in zip(probabilities, accepted, sets, strict=True):
+            labels = [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
+            answers.append(Answer(row, bool(known), labels))
+        return answers
 
 
 def load(trained_model: TrainedModel) -> LoadedModel:
@@ -82,7 +82,8 @@ def _load(slug: str, version: int, sha256: str) -> LoadedModel:
     started = time.monotonic()
     bundle = _verified_bundle(slug, version, sha256)
     try:
-        loaded = LoadedModel(bundle, _compile(bundle), _uncertainty(bundle))
+        limits = Limits.read(bundle.limits_path) if bundle.limits_path else None
+        loaded = LoadedModel(bundle, _compile(bundle), limits)
         _warm(loaded)
     except SoftTimeLimitExceeded:
         raise
@@ -115,18 +116,14 @@ def _compile(bundle: registry.Bundle) -> Forward:
     import tensorflow as tf
 
     network = keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
-    if bundle.uncertainty_layers is not None:
-        network = with_features(network, bundle.uncertainty_layers)
+    if bundle.metadata.uncertainty:
+        network = with_features(network, bundle.metadata.uncertainty.layers)
     shape = (None, bundle.input_size, bundle.input_size, bundle.channels)
     graph = tf.function(
         lambda pixels: network(pixels, training=False),
         input_signature=[tf.TensorSpec(shape, tf.float32)],
     )
     return lambda pixels: [np.asarray(each) for each in tf.nest.flatten(graph(tf.constant(pixels)))]
-
-
-def _uncertainty(bundle: registry.Bundle) -> Uncertainty | None:
-    return Uncertainty.read(bundle.uncertainty_path) if bundle.uncertainty_path else None
 
 
 def _warm(loaded: LoadedModel) -> None:

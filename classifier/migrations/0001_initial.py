@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
             name='Prediction',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('crop', models.CharField(choices=[('auto', 'Auto'), ('center', 'Center'), ('none', 'None')], default='auto', max_length=6)),
+                ('crop', models.CharField(choices=[('auto', 'Auto'), ('center', 'Centre'), ('none', 'None')], default='auto', max_length=6)),
                 ('status', models.CharField(choices=[('PENDING', 'Queued'), ('STARTED', 'Running'), ('SUCCESS', 'Succeeded'), ('FAILURE', 'Failed')], default='PENDING', max_length=7)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('claim', models.CharField(blank=True, help_text='Id of the Celery task that took it up last.', max_length=64)),

@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='batch',
             name='crop',
-            field=models.CharField(choices=[('auto', 'Auto'), ('center', 'Center'), ('none', 'None')], default='auto', max_length=6),
+            field=models.CharField(choices=[('auto', 'Auto'), ('center', 'Centre'), ('none', 'None')], default='auto', max_length=6),
         ),
         migrations.AddField(
             model_name='batch',

@@ -16,7 +16,7 @@ from classifier.models.trained import TrainedModel
 from classifier.models.vocabulary import Role
 from classifier.preprocessing import Crop
 
-CROP_CHOICES = [(crop.value, crop.value.title()) for crop in Crop]
+CROP_CHOICES = [(crop.value, crop.label) for crop in Crop]
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):

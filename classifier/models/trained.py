@@ -1,10 +1,12 @@
 """The models that can be chosen, as the bundles on disk describe them."""
 
+from functools import cached_property
 from typing import Self
 
 from django.db import models
 from django.urls import reverse
 
+from classifier.bundles.schema import Evaluation, Metadata
 from classifier.datasets import Dataset, datasets
 
 
@@ -56,17 +58,22 @@ class TrainedModel(models.Model):
     def dataset_info(self) -> Dataset:
         return datasets()[self.dataset]
 
-    @property
-    def is_added(self) -> bool:
-        """Whether it was trained elsewhere, so that its training images are not known."""
-        return bool(self.metadata["training"].get("source") == "added")
+    @cached_property
+    def described(self) -> Metadata:
+        """`metadata` as the bundle's type."""
+        return Metadata.model_validate(self.metadata)
+
+    @cached_property
+    def measured(self) -> Evaluation | None:
+        """`evaluation` as the bundle's type."""
+        return Evaluation.model_validate(self.evaluation) if self.evaluation else None
 
     @property
     def input_size(self) -> int:
         """Side of the square that the network sees, in pixels."""
-        return int(self.metadata["input"]["size"])
+        return self.described.input.size
 
     @property
     def channels(self) -> int:
         """1 for grey, 3 for colour."""
-        return int(self.metadata["input"]["channels"])
+        return self.described.input.channels

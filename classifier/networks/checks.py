@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from classifier.bundles.registry import Bundle
 from classifier.networks.contract import with_features
-from classifier.networks.limits import Uncertainty
+from classifier.networks.limits import Limits
 from classifier.networks.safe_loading import NetworkError, load_network, reason
 
 
@@ -15,8 +15,11 @@ def network_problems(bundle: Bundle) -> list[str]:
     """Load the network with stock Keras and say, one plain sentence each, what does not fit."""
     try:
         network = load_network(bundle.weights_path)
-        problems = _shape_problems(bundle, network) or _output_problems(bundle, network)
-        return problems or _feature_problems(bundle, network)
+        if problems := _shape_problems(bundle, network):
+            return problems
+        if not are_probabilities(probe(network, bundle.input_size, bundle.channels)):
+            return ["The network's outputs are not probabilities that sum to one."]
+        return _feature_problems(bundle, network)
     except NetworkError as error:
         return [str(error)]
 
@@ -33,32 +36,27 @@ def _shape_problems(bundle: Bundle, network: Any) -> list[str]:
         for verb, (found, stated) in expected.items()
         if found != stated
     ]
-    if network.count_params() != bundle.parameters:
+    if network.count_params() != bundle.metadata.parameters:
         problems.append(f"The network has {network.count_params()} parameters, not as stated.")
     return problems
 
 
 def _feature_problems(bundle: Bundle, network: Any) -> list[str]:
-    if bundle.uncertainty_path is None:
+    description, path = bundle.metadata.uncertainty, bundle.limits_path
+    if description is None or path is None:
         return []
     try:
-        _, features = with_features(network, bundle.uncertainty_layers or ()).output_shape
+        _, features = with_features(network, description.layers).output_shape
     except ValueError as error:
-        return [f"The network gives no features for {bundle.uncertainty_path.name}: {error}"]
-    stated = len(Uncertainty.read(bundle.uncertainty_path).centre)
+        return [f"The network gives no features for {path.name}: {error}"]
+    stated = len(Limits.read(path).centre)
     if features[-1] != stated:
         return [f"The network gives {features[-1]} features, not {stated}."]
     return []
 
 
-def _output_problems(bundle: Bundle, network: Any) -> list[str]:
-    if not are_probabilities(probe(network, bundle.input_size, bundle.channels)):
-        return ["The network's outputs are not probabilities that sum to one."]
-    return []
-
-
 def probe(network: Any, size: int, channels: int) -> NDArray[np.float32]:
-    """Give a network's outputs (1, classes) for one image that has every brightness from 0 to 255.
+    """A network's outputs (1, classes) for one image that has every brightness from 0 to 255.
 
     Raises NetworkError where the network cannot be run.
     """

@@ -74,9 +74,11 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
     import keras
 
     chosen = [network.get_layer(name).output for name in layers]
+    stacked = [layer.input for layer in network.layers if layer.name == VIEWS_LAYER]
+    views = len(stacked[0]) if stacked else 1
     # In one layer with a name of its own: single operations would get names that may be taken.
     statistics = keras.layers.Lambda(
-        partial(_statistics, _view_count(network)),
+        partial(_statistics, views),
         output_shape=(sum(feature_groups(network, layers)),),
         name="features",
     )
@@ -107,11 +109,6 @@ def feature_groups(network: Any, layers: Sequence[str]) -> list[int]:
 
 def _pooled(network: Any) -> Any:
     return network.get_layer(LOGITS_LAYER).input
-
-
-def _view_count(network: Any) -> int:
-    stacked = [layer.input for layer in network.layers if layer.name == VIEWS_LAYER]
-    return len(stacked[0]) if stacked else 1
 
 
 def fold_temperature(network: Any, temperature: float) -> None:

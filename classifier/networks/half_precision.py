@@ -20,30 +20,24 @@ def halve_precision(path: Path) -> None:
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(partial, "w") as target:
         for member in source.infolist():
             content = source.read(member)
-            is_weights = member.filename == WEIGHTS_MEMBER
-            target.writestr(member, _halved(content) if is_weights else content)
+            if member.filename == WEIGHTS_MEMBER:
+                buffer = io.BytesIO()
+                with h5py.File(io.BytesIO(content)) as weights, h5py.File(buffer, "w") as halved:
+                    _copy_halved(weights, halved)
+                content = buffer.getvalue()
+            target.writestr(member, content)
     partial.replace(path)
 
 
-def _halved(content: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with h5py.File(io.BytesIO(content)) as source, h5py.File(buffer, "w") as target:
-        _copy(source, target)
-    return buffer.getvalue()
-
-
-def _copy(source: Any, target: Any) -> None:
+def _copy_halved(source: Any, target: Any) -> None:
     target.attrs.update(source.attrs)
     for name, item in source.items():
         if isinstance(item, h5py.Group):
-            _copy(item, target.create_group(name))
-        else:
-            target.create_dataset(name, data=_as_half(item[()])).attrs.update(item.attrs)
-
-
-def _as_half(values: Any) -> Any:
-    if values.dtype != np.float32:
-        return values
-    if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
-        raise OverflowError("A weight is too large for half precision.")
-    return values.astype(np.float16)
+            _copy_halved(item, target.create_group(name))
+            continue
+        values = item[()]
+        if values.dtype == np.float32:
+            if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+                raise OverflowError("A weight is too large for half precision.")
+            values = values.astype(np.float16)
+        target.create_dataset(name, data=values).attrs.update(item.attrs)

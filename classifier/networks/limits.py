@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Uncertainty:
+class Limits:
     """What uncertainty.npz holds, for D features, K axes, M training images and C classes.
 
     Attributes:
@@ -69,7 +69,7 @@ class Uncertainty:
 
 
 def coordinates(features: Floats, centre: Floats, scale: Floats, axes: Floats) -> Floats:
-    """See `Uncertainty.coordinates`."""
+    """See `Limits.coordinates`."""
     scaled = (features - centre) / scale
     along = scaled @ axes
     beside = np.square(scaled).sum(axis=1) - np.square(along).sum(axis=1)
@@ -83,8 +83,8 @@ def nearest(points: Floats, reference: Floats, spread: Floats) -> Floats:
     distance in units of the spread: more of those that a shifted image made err are then beyond the
     limit than with either.
     """
-    shares = squared_distances(points, reference) / spread
-    return np.asarray(np.sqrt(np.maximum(shares.min(axis=1), 0)))
+    scaled = squared_distances(points, reference) / spread
+    return np.asarray(np.sqrt(np.maximum(scaled.min(axis=1), 0)))
 
 
 def squared_distances(points: Floats, reference: Floats) -> Floats:

@@ -17,6 +17,8 @@ from typing import Any, Final
 import h5py
 import keras
 
+from classifier.errors import PlainError
+
 LARGEST_FILE: Final = 2 << 30
 
 _MODULES: Final = (
@@ -49,12 +51,12 @@ _OPERATIONS: Final = "keras.src.ops."
 _FUNCTIONS: Final = ("builtins", "keras.activations", "keras.ops", "keras.src.ops")
 
 
-class NetworkError(Exception):
+class NetworkError(PlainError):
     """A file that holds no network which can be used; says why in one sentence or two."""
 
 
 def load_network(path: Path) -> Any:
-    """Give the network, not compiled, of a .keras or an HDF5 file, also one that Keras 2 wrote.
+    """The network, not compiled, of a .keras or an HDF5 file, also one that Keras 2 wrote.
 
     Raises NetworkError for every other file, and where the network needs more than Keras's own
     layers.
@@ -77,7 +79,7 @@ def load_network(path: Path) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """Give the first line of what went wrong at last; Keras puts whole configurations before it."""
+    """The first line of what went wrong at last; Keras puts whole configurations before it."""
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
 
@@ -161,20 +163,17 @@ def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _refuse_foreign(config: Any) -> None:
-    named = [each for each in _dictionaries(config) if "class_name" in each]
-    if foreign := sorted({_name(each) for each in named if not _is_known(each)}):
+    foreign = set()
+    for each in _dictionaries(config):
+        name, module = each.get("class_name"), str(each.get("module") or "")
+        is_operation = module.startswith(_OPERATIONS) and name not in _CODE
+        if name == "function" and not module.startswith(_FUNCTIONS):
+            foreign.add(str(each.get("config")))
+        elif name not in {None, "function", *_KNOWN} and not is_operation:
+            foreign.add(str(name))
+    if foreign:
         raise NetworkError(
-            f"The network needs {', '.join(foreign)}. Only Keras's own layers are taken, and of "
-            "these none that holds code, as Lambda does. Build the network without, and save it."
+            f"The network needs {', '.join(sorted(foreign))}. Only Keras's own layers are taken, "
+            "and of these none that holds code, as Lambda does. Build the network without, and "
+            "save it."
         )
-
-
-def _name(each: dict[str, Any]) -> str:
-    return str(each.get("config") if each["class_name"] == "function" else each["class_name"])
-
-
-def _is_known(each: dict[str, Any]) -> bool:
-    name, module = each["class_name"], str(each.get("module") or "")
-    if name == "function":
-        return module.startswith(_FUNCTIONS)
-    return name in _KNOWN or (name not in _CODE and module.startswith(_OPERATIONS))

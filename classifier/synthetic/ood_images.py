@@ -1,17 +1,18 @@
-"""Pictures of what no model here was trained on, drawn by this code and the same every time.
+"""Images of what no model here was trained on, out of distribution and the same every time.
 
 People send screenshots, scanned pages, holiday photographs and blank frames to any form that takes
-images. No such picture belongs to a data set of ours, so the share of them that a model refuses is
-measured on drawings.
+images. The proportion of them that a model refuses is measured on images drawn here, and on crops
+of the two photographs that come with scikit-learn.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Final, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from sklearn.datasets import load_sample_images
 
-from classifier.synthetic.scenery import photograph
 from classifier.synthetic.textures import smooth_noise
 
 Random = np.random.Generator
@@ -28,8 +29,8 @@ WORDS: Final = (
 )  # fmt: skip
 
 
-def foreign_pictures(kind: str, count: int) -> Iterator[Image.Image]:
-    """The first `count` RGB pictures of a kind of `KINDS`, of many sizes and shapes."""
+def ood_images(kind: str, count: int) -> Iterator[Image.Image]:
+    """The first `count` RGB images of a kind of `KINDS`, of many sizes and shapes."""
     position = list(KINDS).index(kind)
     for number in range(count):
         yield KINDS[kind](np.random.default_rng((position, number)))
@@ -271,6 +272,32 @@ def _task_bar(
     pen.rectangle((0, size[1] - 20, *size), fill=ground)
     for x in range(6, size[0] - 60, 24):
         pen.rounded_rectangle((x, size[1] - 17, x + 14, size[1] - 3), 3, fill=_colour(random))
+
+
+def photograph(random: Random) -> Image.Image:
+    """A crop of one of scikit-learn's photographs, as another camera might have taken it.
+
+    The photographs, 427 × 640 pixels each, are of a temple and of a flower.
+    """
+    taken = Image.fromarray(_choice(random, _photographs()))
+    width, height = _size(random)
+    scale = random.uniform(0.3, 1) * min(taken.width / width, taken.height / height)
+    across, down = width * scale, height * scale
+    left = random.uniform(0, taken.width - across)
+    upper = random.uniform(0, taken.height - down)
+    box = (left, upper, left + across, upper + down)
+    seen = taken.resize((width, height), Image.Resampling.BICUBIC, box)
+    if random.random() < 0.5:
+        seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    light = random.uniform(0.9, 1.1, 3) * random.uniform(0.75, 1.2)
+    grain = random.normal(0, random.uniform(0, 5), (height, width, 1))
+    return _image(np.asarray(seen) * light + grain)
+
+
+@cache
+def _photographs() -> Sequence[np.ndarray]:
+    photographs: Sequence[np.ndarray] = load_sample_images().images
+    return photographs
 
 
 KINDS: Final[dict[str, Callable[[Random], Image.Image]]] = {

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from classifier.bundles import registry
+from classifier.bundles.files import checksum
 from classifier.bundles.registry import Bundle
+from classifier.bundles.schema import FROM_A_FILE, SCHEMA_VERSION, Evaluation, Training
 from classifier.datasets import Dataset
-from classifier.datasets.medmnist import checksum, source_of
+from classifier.datasets.medmnist import source_of
 from classifier.networks.checks import are_probabilities, probe
 from classifier.networks.safe_loading import NetworkError, load_network
 from classifier.training.export import write_bundle
@@ -67,28 +68,30 @@ def add_model(
     _check_width(network, dataset)
     network = _scaled(network, preparation, size, channels)
     _check_outputs(network, preparation, size, channels)
-    facts = {
-        "schema_version": registry.SCHEMA_VERSION,
+    values = {
+        "schema_version": SCHEMA_VERSION,
         **asdict(description),
         "dataset": dataset.slug,
-        "classes": list(dataset.labels),
+        "classes": dataset.labels,
         "input": {"size": size, "channels": channels},
         "parameters": network.count_params(),
         "recommended": False,
-        "training": _origin(path) | asdict(preparation),
+        # All that is known of it.
+        "training": Training.model_validate(
+            {"source": FROM_A_FILE, "file": path.name, "sha256": checksum(path)}
+            | asdict(preparation)
+        ),
         "reported": None,
         "intended_use": dataset.intended_use,
-        "limitations": [UNKNOWN_TRAINING, UNKNOWN_ORDER, *dataset.limitations],
+        "limitations": (UNKNOWN_TRAINING, UNKNOWN_ORDER, *dataset.limitations),
     }
-    return write_bundle(models_dir, _with_softmax(network, preparation), facts)
+    if preparation.logits:
+        softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
+        network = keras.Sequential([network, softmax])
+    return write_bundle(models_dir, network, values)
 
 
-def _origin(path: Path) -> dict[str, str]:
-    """All that is known of the training."""
-    return {"source": "added", "file": path.name, "sha256": checksum(path, "sha256")}
-
-
-def evaluate_if_data_is_there(bundle: Bundle, data_root: Path) -> dict[str, Any] | None:
+def evaluate_if_data_is_there(bundle: Bundle, data_root: Path) -> Evaluation | None:
     """Evaluate on the dataset's test split; None where its file is absent: nothing is downloaded.
 
     Raises DataError where the file cannot be read.
@@ -152,12 +155,6 @@ def _per_channel(name: str, values: Sequence[float], channels: int) -> list[floa
             "value, or one for each channel."
         )
     return [*values]
-
-
-def _with_softmax(network: Any, preparation: Preparation) -> Any:
-    if not preparation.logits:
-        return network
-    return keras.Sequential([network, keras.layers.Softmax(dtype="float32", name="probabilities")])
 
 
 def _check_outputs(network: Any, preparation: Preparation, size: int, channels: int) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.bundles.schema import EpochRecord
+
 Arrays = list[NDArray[Any]]
-Record = dict[str, float]
 
 
 @dataclass
@@ -26,22 +27,22 @@ class Checkpoint:
     variables: Arrays = field(default_factory=list)
     selected: Arrays = field(default_factory=list)
     selected_epoch: int = 0
-    history: list[Record] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write beside the path and move it there: a kill leaves the old file or the new one."""
-    facts = {
+    description = {
         "recipe": checkpoint.recipe,
         "selected_epoch": checkpoint.selected_epoch,
-        "history": checkpoint.history,
+        "history": [record.model_dump() for record in checkpoint.history],
     }
     variables = _numbered("variable", checkpoint.variables)
     selected = _numbered("selected", checkpoint.selected)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as stream:
-        np.savez(stream, facts=np.array(json.dumps(facts)), **variables, **selected)  # type: ignore[arg-type]
+        np.savez(stream, description=np.array(json.dumps(description)), **variables, **selected)  # type: ignore[arg-type]
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)
@@ -50,9 +51,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read what `save_checkpoint` wrote; raises FileNotFoundError when there is none."""
     with np.load(path) as stored:
-        facts = json.loads(str(stored["facts"]))
+        description = json.loads(str(stored["description"]))
         return Checkpoint(
-            variables=_in_order(stored, "variable"), selected=_in_order(stored, "selected"), **facts
+            recipe=description["recipe"],
+            variables=_in_order(stored, "variable"),
+            selected=_in_order(stored, "selected"),
+            selected_epoch=description["selected_epoch"],
+            history=[EpochRecord.model_validate(record) for record in description["history"]],
         )
 
 

@@ -1,4 +1,8 @@
-"""Exponential moving average of a network's weights, steadier than those of the last step."""
+"""Exponential moving average of a network's weights, steadier than those of the last step.
+
+By hand, since the average of Keras's optimizers leaves out the statistics of batch normalisation,
+which belong to other weights then, and stands in the optimizer, from which no checkpoint reads it.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast

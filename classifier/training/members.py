@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from classifier.bundles.schema import EpochRecord
 from classifier.datasets.medmnist import Split
 from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.scores import Scores
 from classifier.networks.ensemble import averaged
-from classifier.training.checkpoint import Record
 from classifier.training.recipe import Recipe
-from classifier.training.trainer import TrainedNetwork, validation_record
+from classifier.training.trainer import TrainedNetwork
 
 
 def joined_networks(
     members: Sequence[TrainedNetwork], validation: Split, recipe: Recipe
 ) -> TrainedNetwork:
-    """Give the members of a recipe as one.
+    """The members of a recipe as one.
 
     Its history is the mean of those that were trained alike, its seconds are the sum; those of the
     others count in the last epoch.
@@ -27,22 +28,25 @@ def joined_networks(
         alike=recipe.members,
         shares=recipe.member_shares(),
     )
-    probabilities = predict(network, validation.images)
     return TrainedNetwork(
         network,
         members[0].selected_epoch,
         _history([member.history for member in members], recipe.members),
-        validation_record(validation.labels, probabilities),
+        Scores(predict(network, validation.images), validation.labels),
     )
 
 
-def _history(histories: Sequence[list[Record]], alike: int) -> list[Record]:
+def _history(histories: Sequence[list[EpochRecord]], alike: int) -> list[EpochRecord]:
     means = [_mean(records) for records in zip(*histories[:alike], strict=True)]
-    further = sum(record["seconds"] for each in histories[alike:] for record in each)
-    return [*means[:-1], means[-1] | {"seconds": round(means[-1]["seconds"] + further, 1)}]
+    others = sum(record.seconds for history in histories[alike:] for record in history)
+    last = means[-1].model_copy(update={"seconds": round(means[-1].seconds + others, 1)})
+    return [*means[:-1], last]
 
 
-def _mean(records: Sequence[Record]) -> Record:
-    seconds = sum(record["seconds"] for record in records)
-    mean = {name: float(np.mean([record[name] for record in records])) for name in records[0]}
-    return mean | {"epoch": records[0]["epoch"], "seconds": round(seconds, 1)}
+def _mean(records: Sequence[EpochRecord]) -> EpochRecord:
+    seconds = sum(record.seconds for record in records)
+    columns = [record.model_dump() for record in records]
+    mean = {name: float(np.mean([row[name] for row in columns])) for name in columns[0]}
+    return EpochRecord.model_validate(
+        mean | {"epoch": records[0].epoch, "seconds": round(seconds, 1)}
+    )

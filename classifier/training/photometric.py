@@ -1,8 +1,8 @@
-"""Random changes of how training images were stained, lit and recorded.
+"""Random photometric changes: how training images were stained, lit and recorded.
 
-Each function gives changed copies of images (N, side, side, channels) uint8. How strongly an image
-is changed is drawn for each anew. Of stain and light most change little: a network then learns what
-varies between laboratories and stays as good on its own.
+Each function returns changed copies of images (N, side, side, channels) uint8. How strongly an
+image is changed is drawn for each anew. Of stain and light most change little: a network then
+learns what varies between laboratories and stays as good on its own.
 """
 
 from functools import partial
@@ -42,12 +42,12 @@ def restained(images: Pixels, stain: float, light: float, generator: np.random.G
     strength = generator.uniform(size=(count, 1, 1)).astype(np.float32) ** 2
     noise = generator.standard_normal((count, channels, channels), np.float32)
     mixing = np.eye(channels, dtype=np.float32) + stain * strength * noise
-    lamp = light * strength * generator.standard_normal((count, 1, channels), np.float32)
+    illumination = light * strength * generator.standard_normal((count, 1, channels), np.float32)
     result = np.empty_like(images)
     for start in range(0, count, _CHUNK):
         some = slice(start, start + _CHUNK)
         density = _DENSITY[images[some]].reshape(len(images[some]), -1, channels)
-        values = 256 * np.exp(lamp[some] - density @ mixing[some]) - 1
+        values = 256 * np.exp(illumination[some] - density @ mixing[some]) - 1
         result[some] = rounded(values).reshape(images[some].shape)
     return result
 

@@ -1,4 +1,4 @@
-"""From a recipe's name to a bundle on disk, and from a bundle to its figures on the test split."""
+"""From a recipe's name to a bundle on disk, and from a bundle to its evaluation."""
 
 import inspect
 import shutil
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from classifier.bundles.registry import Bundle
+from classifier.bundles.registry import Bundle, BundleError
+from classifier.bundles.schema import CrossValidation, Evaluation, TrainingData
+from classifier.bundles.writing import data_file, write_evaluation
+from classifier.cards.files import write_cards
 from classifier.datasets import Dataset
-from classifier.datasets.medmnist import Source, Split, SplitName, fetch, load_split, source_of
+from classifier.datasets.medmnist import Split, SplitName, fetch, load_split, source_of
 from classifier.evaluation.batch_predict import predict
-from classifier.evaluation.curves import Scores
 from classifier.evaluation.evaluate import evaluate_bundle
+from classifier.evaluation.scores import Floats, Scores
 from classifier.networks.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.cross_validation import (
     FoldTrainer,
@@ -23,24 +23,22 @@ from classifier.training.cross_validation import (
     joined,
     out_of_fold,
 )
-from classifier.training.export import data_facts, export_bundle, write_evaluation
-from classifier.training.fit_limits import FittedUncertainty, calibrate_and_fit
+from classifier.training.export import export_bundle
+from classifier.training.fit_limits import FittedLimits, calibrate_and_fit
 from classifier.training.members import joined_networks
 from classifier.training.progress import download_progress, images_progress, training_progress
-from classifier.training.recipe import Recipe, dataset_of, resolve_recipe
-from classifier.training.recipe_values import RecipeError
+from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
 from classifier.training.trainer import TrainedNetwork, train
 
 FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """The splits that training may see, and the facts about their file for the metadata."""
+class Seen:
+    """The splits that a training may see."""
 
     training: Split
     validation: Split
-    facts: dict[str, Any]
 
 
 def train_bundle(
@@ -60,19 +58,18 @@ def train_bundle(
     recipe = resolve_recipe(slug, overrides)
     dataset = dataset_of(recipe)
     _check(recipe)
-    data = _training_data(recipe, dataset, data_root)
-    trained = _train(recipe, data, checkpoint_dir, resume)
-    fitted = _uncertainty(recipe, dataset, trained, data, checkpoint_dir / "folds", resume)
-    bundle = export_bundle(models_dir, recipe, dataset, trained, data.facts, fitted)
+    path = obtain(dataset, recipe.size, data_root)
+    seen = Seen(*(_split(recipe, dataset, path, name) for name in ("train", "val")))
+    trained = _train(recipe, seen, checkpoint_dir, resume)
+    limits = _limits(recipe, dataset, trained, seen, checkpoint_dir / "folds", resume)
+    data = TrainingData(
+        **data_file(path, dataset, recipe.size).as_json(),
+        train=len(seen.training.labels),
+        validation=len(seen.validation.labels),
+    )
+    bundle = export_bundle(models_dir, recipe, dataset, trained, data, limits)
     shutil.rmtree(checkpoint_dir)
     return bundle
-
-
-def _training_data(recipe: Recipe, dataset: Dataset, data_root: Path) -> TrainingData:
-    path, source = obtain(dataset, recipe.size, data_root)
-    training, validation = (_split(recipe, dataset, path, name) for name in ("train", "val"))
-    counts = {"train": len(training.labels), "validation": len(validation.labels)}
-    return TrainingData(training, validation, data_facts(path, source.md5) | counts)
 
 
 def _split(recipe: Recipe, dataset: Dataset, path: Path, name: SplitName) -> Split:
@@ -85,88 +82,71 @@ def _split(recipe: Recipe, dataset: Dataset, path: Path, name: SplitName) -> Spl
     )
 
 
-def _train(
-    recipe: Recipe, data: TrainingData, checkpoint_dir: Path, resume: bool
-) -> TrainedNetwork:
+def _train(recipe: Recipe, seen: Seen, checkpoint_dir: Path, resume: bool) -> TrainedNetwork:
     """Train all members of a recipe, each in a folder of its own."""
+    members = []
     recipes = recipe.member_recipes()
-    members = [
-        _train_member(
-            each,
-            f" ({number} of {len(recipes)})" if len(recipes) > 1 else "",
-            data,
-            checkpoint_dir / f"member_{number}",
-            resume,
-        )
-        for number, each in enumerate(recipes, start=1)
-    ]
-    return joined_networks(members, data.validation, recipe)
+    for number, each in enumerate(recipes, start=1):
+        which = f" ({number} of {len(recipes)})" if len(recipes) > 1 else ""
+        with training_progress(f"{recipe.slug}{which} on {recipe.dataset}", each.epochs) as listen:
+            trained = train(
+                each,
+                len(dataset_of(recipe).classes),
+                seen.training,
+                seen.validation,
+                checkpoint_dir / f"member_{number}",
+                resume=resume,
+                listener=listen,
+            )
+        members.append(trained)
+    return joined_networks(members, seen.validation, recipe)
 
 
-def _train_member(
-    recipe: Recipe, which: str, data: TrainingData, checkpoint_dir: Path, resume: bool
-) -> TrainedNetwork:
-    title = f"{recipe.slug}{which} on {recipe.dataset}"
-    with training_progress(title, recipe.epochs) as listener:
-        return train(
-            recipe,
-            len(dataset_of(recipe).classes),
-            data.training,
-            data.validation,
-            checkpoint_dir,
-            resume=resume,
-            listener=listener,
-        )
-
-
-def _uncertainty(
+def _limits(
     recipe: Recipe,
     dataset: Dataset,
     trained: TrainedNetwork,
-    data: TrainingData,
+    seen: Seen,
     checkpoint_dir: Path,
     resume: bool,
-) -> FittedUncertainty | None:
-    if recipe.uncertainty is None:
+) -> FittedLimits | None:
+    settings = recipe.uncertainty
+    if settings is None:
         return None
-    held_out = _out_of_fold_scores(recipe, data, checkpoint_dir, resume)
+    held_out = None
+    if settings.folds:
+        both = joined([seen.training, seen.validation])
+        probabilities = out_of_fold(
+            both,
+            _fold_trainer(recipe, resume),
+            count=settings.folds,
+            seed=recipe.seed,
+            correlation=dataset.near_duplicate_correlation,
+            directory=checkpoint_dir,
+        )
+        held_out = Scores(probabilities, both.labels)
     with images_progress(recipe.slug) as listener:
         return calibrate_and_fit(
             trained.network,
-            data.training,
-            data.validation,
+            seen.training,
+            seen.validation,
             dataset,
             held_out=held_out,
-            settings=recipe.uncertainty,
+            settings=settings,
             listener=listener,
         )
 
 
-def _out_of_fold_scores(
-    recipe: Recipe, data: TrainingData, checkpoint_dir: Path, resume: bool
-) -> Scores | None:
-    if not recipe.uncertainty or not recipe.uncertainty.folds:
-        return None
-    both = joined([data.training, data.validation])
-    probabilities = out_of_fold(
-        both,
-        _fold_trainer(recipe, resume),
-        count=recipe.uncertainty.folds,
-        seed=recipe.seed,
-        directory=checkpoint_dir,
-    )
-    return Scores(probabilities, both.labels)
-
-
 def _fold_trainer(recipe: Recipe, resume: bool) -> FoldTrainer:
-    def train_fold(training: Split, held_out: Split, directory: Path) -> NDArray[np.float64]:
-        parts = TrainingData(training, held_out, {})
-        return predict(_train(recipe, parts, directory, resume).network, held_out.images)
+    def train_fold(training: Split, held_out: Split, directory: Path) -> Floats:
+        network = _train(recipe, Seen(training, held_out), directory, resume).network
+        return predict(network, held_out.images)
 
     return train_fold
 
 
 def _check(recipe: Recipe) -> None:
+    """Raise RecipeError for what cannot be trained, before hours are spent on it."""
     members = recipe.member_recipes()
     for architecture in {member.architecture for member in members} - ARCHITECTURES.keys():
         known = ", ".join(ARCHITECTURES)
@@ -180,7 +160,7 @@ def _check(recipe: Recipe) -> None:
 
 
 def _check_network(recipe: Recipe) -> None:
-    """Build it once without weights from elsewhere, before hours are spent on its training."""
+    """Build it once without weights from elsewhere."""
     channels = recipe.channels or dataset_of(recipe).channels
     spec = ImageSpec(recipe.size, channels, (0.0,) * channels, (1.0,) * channels)
     build = ARCHITECTURES[recipe.architecture]
@@ -208,7 +188,7 @@ def cross_validate_recipe(
     checkpoint_dir: Path,
     data_root: Path,
     resume: bool,
-) -> dict[str, Any]:
+) -> CrossValidation:
     """Cross-validate a recipe over the given splits together.
 
     Raises RecipeError, also for a recipe that selects an epoch by what the fold holds out,
@@ -218,25 +198,50 @@ def cross_validate_recipe(
     _check(recipe)
     _check_folds(recipe)
     dataset = dataset_of(recipe)
-    path, _ = obtain(dataset, recipe.size, data_root)
-    data = joined([_split(recipe, dataset, path, name) for name in splits])
-    trainer = _fold_trainer(recipe, resume)
-    figures = cross_validate(data, trainer, count=FOLDS, seed=recipe.seed, directory=checkpoint_dir)
+    path = obtain(dataset, recipe.size, data_root)
+    found = cross_validate(
+        joined([_split(recipe, dataset, path, name) for name in splits]),
+        _fold_trainer(recipe, resume),
+        splits=splits,
+        count=FOLDS,
+        seed=recipe.seed,
+        correlation=dataset.near_duplicate_correlation,
+        directory=checkpoint_dir,
+    )
     shutil.rmtree(checkpoint_dir)
-    return {"splits": list(splits)} | figures
+    return found
 
 
-def evaluate_on_test(bundle: Bundle, data_root: Path) -> dict[str, Any]:
-    """Evaluate on the dataset's own test split and write evaluation.json. Raises DataError."""
-    path, source = obtain(bundle.dataset, bundle.input_size, data_root)
+def evaluate_on_test(bundle: Bundle, data_root: Path) -> Evaluation:
+    """Evaluate on the dataset's own test split; write evaluation.json and cards.
+
+    Raises DataError, and BundleError when the bundle cannot be served with what was measured.
+    """
+    path = obtain(bundle.dataset, bundle.input_size, data_root)
     with images_progress(bundle.slug) as listener:
-        figures = evaluate_bundle(bundle, path, listener=listener)
-    write_evaluation(bundle, figures, data_facts(path, source.md5))
-    return figures
+        evaluation = evaluate_bundle(bundle, path, listener=listener)
+    record_evaluation(bundle, evaluation)
+    return evaluation
 
 
-def obtain(dataset: Dataset, size: int, data_root: Path) -> tuple[Path, Source]:
-    """Give the data file for an input size, downloaded with a progress bar if absent."""
+def record_evaluation(bundle: Bundle, evaluation: Evaluation) -> None:
+    """Write evaluation.json and the cards. Raises BundleError: see `write_evaluation`."""
+    write_evaluation(bundle, evaluation)
+    write_cards(bundle.path.parent)
+
+
+def record_cross_validation(bundle: Bundle, found: CrossValidation) -> None:
+    """Add a cross-validation to evaluation.json and the cards.
+
+    Raises BundleError when the bundle was not evaluated yet.
+    """
+    if bundle.evaluation is None:
+        raise BundleError(bundle.slug, ["It was not evaluated yet: run evaluate_model."])
+    record_evaluation(bundle, bundle.evaluation.model_copy(update={"cross_validation": found}))
+
+
+def obtain(dataset: Dataset, size: int, data_root: Path) -> Path:
+    """The data file for an input size, downloaded with a progress bar if absent."""
     source = source_of(dataset, size)
     with download_progress(source.file_name) as on_progress:
-        return fetch(source, data_root, on_progress), source
+        return fetch(source, data_root, on_progress)

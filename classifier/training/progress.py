@@ -15,7 +15,6 @@ from rich.progress import (
 )
 
 from classifier.evaluation.batch_predict import Listener as ImagesListener
-from classifier.training.checkpoint import Record
 from classifier.training.trainer import Listener
 from classifier.training.trainer import Progress as TrainingProgress
 
@@ -39,18 +38,16 @@ def training_progress(title: str, epochs: int) -> Iterator[Listener]:
             total = epochs * step.batches_per_epoch
             progress.update(task, total=total, completed=done)
             progress.update(task, description=f"{title}, epoch {step.epoch} of {epochs}")
-            if step.record is not None:
-                progress.console.print(_epoch_line(step.record), highlight=False, soft_wrap=True)
+            if record := step.record:
+                progress.console.print(
+                    f"epoch {record.epoch}: loss {record.loss:.4f}, accuracy "
+                    f"{record.accuracy:.4f}; validation: loss {record.val_loss:.4f}, accuracy "
+                    f"{record.val_accuracy:.4f}, AUC {record.val_auc:.4f}; {record.seconds:.0f} s",
+                    highlight=False,
+                    soft_wrap=True,
+                )
 
         yield listen
-
-
-def _epoch_line(record: Record) -> str:
-    return (
-        f"epoch {record['epoch']:.0f}: loss {record['loss']:.4f}, accuracy "
-        f"{record['accuracy']:.4f}; validation: loss {record['val_loss']:.4f}, accuracy "
-        f"{record['val_accuracy']:.4f}, AUC {record['val_auc']:.4f}; {record['seconds']:.0f} s"
-    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Uncertainty for a bundle that was trained without, or with other settings."""
+"""Calibration and limits for a bundle that was trained without, or with other settings."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,27 +6,26 @@ from typing import Any
 
 import keras
 
-from classifier.bundles import registry
-from classifier.bundles.registry import Bundle
+from classifier.bundles.registry import Bundle, BundleError, read_history
 from classifier.datasets.medmnist import load_split
-from classifier.evaluation import calibration
-from classifier.evaluation.curves import Scores
-from classifier.networks.contract import fold_temperature
+from classifier.evaluation.calibration import at_temperature
+from classifier.evaluation.scores import Scores
+from classifier.networks.contract import LOGITS_LAYER, fold_temperature
 from classifier.training.export import write_bundle
 from classifier.training.fit_limits import calibrate_and_fit
 from classifier.training.pipeline import obtain
 from classifier.training.progress import images_progress
-from classifier.training.recipe import UncertaintySettings
+from classifier.training.recipe import LimitSettings
 
 
-def refit_bundle(bundle: Bundle, data_root: Path, settings: UncertaintySettings) -> Bundle:
+def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings) -> Bundle:
     """Write the next version of a bundle, calibrated and with uncertainty.npz, without evaluation.
 
     What was fitted before is undone, and the scores that it was fitted on serve again: those of a
     cross-validation would take long to have anew. Raises DataError where the images of its training
-    cannot be had, and BundleError where its network has no layer "logits" to calibrate.
+    cannot be had, and BundleError where its network has no layer of logits to calibrate.
     """
-    path, _ = obtain(bundle.dataset, bundle.input_size, data_root)
+    path = obtain(bundle.dataset, bundle.input_size, data_root)
     training, validation = (
         load_split(
             path,
@@ -38,8 +37,8 @@ def refit_bundle(bundle: Bundle, data_root: Path, settings: UncertaintySettings)
         for name in ("train", "val")
     )
     network = keras.models.load_model(bundle.weights_path, compile=False)
-    if "logits" not in {layer.name for layer in network.layers}:
-        raise registry.BundleError(bundle.slug, ['Its network has no layer named "logits".'])
+    if LOGITS_LAYER not in {layer.name for layer in network.layers}:
+        raise BundleError(bundle.slug, [f'Its network has no layer named "{LOGITS_LAYER}".'])
     held_out = _uncalibrated(bundle, network)
     with images_progress(bundle.slug) as listener:
         fitted = calibrate_and_fit(
@@ -51,34 +50,33 @@ def refit_bundle(bundle: Bundle, data_root: Path, settings: UncertaintySettings)
             settings=settings,
             listener=listener,
         )
-    history = bundle.path / registry.HISTORY_FILE
     return write_bundle(
         bundle.path.parent,
         network,
-        _facts(bundle, settings),
-        history=history.read_text(encoding="utf-8") if history.exists() else "",
-        half_precision=bundle.metadata["training"].get("half_precision", False),
-        uncertainty=fitted,
+        _description(bundle, settings),
+        read_history(bundle.path),
+        fitted,
     )
 
 
 def _uncalibrated(bundle: Bundle, network: keras.Model) -> Scores | None:
-    """Undo an earlier temperature in the network, and give the scores it was fitted on without."""
-    if bundle.uncertainty_path is None:
+    """Undo an earlier temperature in the network; the scores it was fitted on, without it."""
+    if bundle.metadata.uncertainty is None or bundle.limits_path is None:
         return None
-    undone = 1 / bundle.metadata["uncertainty"]["temperature"]
+    undone = 1 / bundle.metadata.uncertainty.temperature
     fold_temperature(network, undone)
-    scores = Scores.read(bundle.uncertainty_path)
-    before = calibration.at_temperature(scores.probabilities, undone)
-    return replace(scores, probabilities=before)
+    scores = Scores.read(bundle.limits_path)
+    return replace(scores, probabilities=at_temperature(scores.probabilities, undone))
 
 
-def _facts(bundle: Bundle, settings: UncertaintySettings) -> dict[str, Any]:
+def _description(bundle: Bundle, settings: LimitSettings) -> dict[str, Any]:
     """What the metadata go on to say, where a recipe's settings are now these."""
     settled = {"version", "weights", "uncertainty"}
-    facts = {key: value for key, value in bundle.metadata.items() if key not in settled}
-    training = facts["training"]
-    if training.get("uncertainty"):
-        shares = {"coverage": settings.coverage, "acceptance": settings.acceptance}
-        facts["training"] = training | {"uncertainty": training["uncertainty"] | shares}
-    return facts
+    kept = bundle.metadata.model_fields_set - settled
+    description = {name: value for name, value in bundle.metadata if name in kept}
+    if recorded := bundle.metadata.training.uncertainty:
+        changed = recorded | {"coverage": settings.coverage, "acceptance": settings.acceptance}
+        description["training"] = bundle.metadata.training.model_copy(
+            update={"uncertainty": changed}
+        )
+    return description

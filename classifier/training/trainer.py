@@ -1,9 +1,8 @@
 """Trains a network by a recipe, one epoch at a time, so that a killed run goes on where it was."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,24 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.bundles.schema import EpochRecord
 from classifier.datasets.medmnist import Split
-from classifier.evaluation import metrics as evaluation
+from classifier.errors import PlainError
+from classifier.evaluation import metrics
 from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.calibration import log_loss
+from classifier.evaluation.scores import Scores
 from classifier.networks.architectures import ARCHITECTURES, ImageSpec
+from classifier.networks.contract import LOGITS_LAYER
 from classifier.training.augmentation import augment
-from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from classifier.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from classifier.training.ema import AveragedWeights
-from classifier.training.recipe import Recipe
+from classifier.training.recipe import Recipe, Selection
 
 CHECKPOINT_FILE = "checkpoint.npz"
 
 
-class ResumeError(RuntimeError):
+class ResumeError(PlainError):
     """The interrupted run followed another recipe than the one asked for."""
 
 
@@ -34,7 +38,7 @@ class Progress:
     epoch: int
     batch: int
     batches_per_epoch: int
-    record: Record | None = None
+    record: EpochRecord | None = None
 
 
 Listener = Callable[[Progress], None]
@@ -46,14 +50,14 @@ Schedule = Callable[[Any], Any]
 class TrainedNetwork:
     """The network with the weights of the selected epoch (1-based), and the run's history.
 
-    `validation` are the figures of the network as it is, which may see each image in several views
+    `validation` are the scores of the network as it is, which may see each image in several views
     where that of the history saw one.
     """
 
     network: keras.Model
     selected_epoch: int
-    history: list[Record]
-    validation: Record
+    history: list[EpochRecord]
+    validation: Scores
 
 
 def train(
@@ -96,9 +100,8 @@ def _resumable(path: Path, recipe: Recipe) -> Checkpoint | None:
 
 
 def recorded(recipe: Recipe) -> dict[str, Any]:
-    """Give a recipe as it comes back from a checkpoint, where tuples have become lists."""
-    values: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
-    return values
+    """A recipe as it comes back from a checkpoint, where tuples have become lists."""
+    return recipe.model_dump(mode="json")
 
 
 class TrainingRun:
@@ -111,7 +114,11 @@ class TrainingRun:
         training: Split,
         validation: Split,
     ) -> None:
-        _be_deterministic(recipe.seed)
+        keras.utils.set_random_seed(recipe.seed)
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.experimental.enable_op_determinism()
         self.recipe = recipe
         self.training, self.validation = training, validation
         self.targets = keras.utils.to_categorical(training.labels, classes)
@@ -124,7 +131,7 @@ class TrainingRun:
 
     def _learner(self, recipe: Recipe) -> keras.Model:
         """The loss is taken on the logits, where it is numerically stable."""
-        logits = self.network.get_layer("logits").output
+        logits = self.network.get_layer(LOGITS_LAYER).output
         learner = keras.Model(self.network.inputs, logits)
         learner.compile(
             optimizer=_optimizer(recipe, self.batches_per_epoch),
@@ -142,10 +149,10 @@ class TrainingRun:
         decay = recipe.weight_averaging
         return AveragedWeights(self.network, decay) if decay else None
 
-    def _begin_refining(self) -> None:
+    def _begin_fine_tuning(self) -> None:
         """Go on from the weights that would be exported, with another optimizer and average."""
         self.network.set_weights(self.candidate.get_weights())
-        recipe = self.recipe.refining_recipe()
+        recipe = self.recipe.fine_tuning_recipe()
         self.learner, self.average = self._learner(recipe), self._average(recipe)
 
     @property
@@ -153,20 +160,25 @@ class TrainingRun:
         """The network whose weights may be exported: the averaged one where there is one."""
         return self.average.network if self.average else self.network
 
-    def train_epoch(self, epoch: int, listener: Listener) -> Record:
+    def train_epoch(self, epoch: int, listener: Listener) -> EpochRecord:
         """Train one epoch (1-based) and add its record to the history."""
         started = time.monotonic()
-        if self.recipe.refining_epochs and epoch == self.recipe.main_epochs + 1:
-            self._begin_refining()
+        if self.recipe.fine_tuning_epochs and epoch == self.recipe.main_epochs + 1:
+            self._begin_fine_tuning()
         logs = self._fit(epoch, listener)
-        record = (
-            {"epoch": epoch, "learning_rate": float(self.learner.optimizer.learning_rate)}
-            | {"loss": logs["loss"], "accuracy": logs["accuracy"]}
-            | self._validate()
-            | {"seconds": round(time.monotonic() - started, 1)}
+        probabilities = predict(self.candidate, self.validation.images)
+        record = EpochRecord(
+            epoch=epoch,
+            learning_rate=float(self.learner.optimizer.learning_rate),
+            loss=logs["loss"],
+            accuracy=logs["accuracy"],
+            **validation_metrics(Scores(probabilities, self.validation.labels)),
+            seconds=round(time.monotonic() - started, 1),
         )
         self.checkpoint.history.append(record)
-        self._select(epoch)
+        if best_epoch(self.checkpoint.history, self.recipe.selection) == epoch:
+            self.checkpoint.selected = self.candidate.get_weights()
+            self.checkpoint.selected_epoch = epoch
         return record
 
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
@@ -192,24 +204,15 @@ class TrainingRun:
         )
         return {name: float(values[-1]) for name, values in history.history.items()}
 
-    def _validate(self) -> Record:
-        probabilities = predict(self.candidate, self.validation.images)
-        return validation_record(self.validation.labels, probabilities)
-
-    def _select(self, epoch: int) -> None:
-        if best_epoch(self.checkpoint.history, self.recipe.selection) == epoch:
-            self.checkpoint.selected = self.candidate.get_weights()
-            self.checkpoint.selected_epoch = epoch
-
     def state(self) -> Checkpoint:
-        """Give the checkpoint, brought up to date with all variables."""
+        """The checkpoint, brought up to date with all variables."""
         self.checkpoint.variables = [np.asarray(each) for each in self._variables()]
         return self.checkpoint
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up the state that a checkpoint holds."""
         if len(checkpoint.history) > self.recipe.main_epochs:
-            self._begin_refining()
+            self._begin_fine_tuning()
         for variable, value in zip(self._variables(), checkpoint.variables, strict=True):
             variable.assign(value)
         self.checkpoint = checkpoint
@@ -219,14 +222,14 @@ class TrainingRun:
         return [*self.learner.variables, *self.learner.optimizer.variables, *averaged]
 
     def selected_network(self) -> TrainedNetwork:
-        """Give the network, with all its views and the weights of the selected epoch."""
+        """The network, with all its views and the weights of the selected epoch."""
         network = _build_network(self.recipe, self.classes, self.training, in_all_views=True)
         network.set_weights(self.checkpoint.selected)
         return TrainedNetwork(
             network,
             self.checkpoint.selected_epoch,
             self.checkpoint.history,
-            validation_record(self.validation.labels, predict(network, self.validation.images)),
+            Scores(predict(network, self.validation.images), self.validation.labels),
         )
 
 
@@ -241,37 +244,29 @@ class _BatchListener(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
         self.listener(Progress(self.epoch, batch + 1, self.batches))
 
 
-def validation_record(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Record:
-    """Give the figures of a validation split as columns of the history."""
-    matrix = evaluation.confusion_matrix(
-        labels, probabilities.argmax(axis=1), probabilities.shape[1]
-    )
-    likelihood = probabilities[np.arange(len(labels)), labels]
+def validation_metrics(scores: Scores) -> dict[str, float]:
+    """The columns of the history about the validation images."""
+    matrix = metrics.confusion_matrix(scores.labels, scores.probabilities)
     return {
-        "val_loss": float(-np.log(np.maximum(likelihood, 1e-12)).mean()),
-        "val_accuracy": evaluation.accuracy(matrix),
-        "val_balanced_accuracy": evaluation.balanced_accuracy(matrix),
-        "val_auc": evaluation.auc(labels, probabilities),
+        "val_loss": log_loss(scores.labels, scores.probabilities),
+        "val_accuracy": metrics.accuracy(matrix),
+        "val_balanced_accuracy": metrics.balanced_accuracy(matrix),
+        "val_auc": metrics.auc(scores.labels, scores.probabilities),
     }
 
 
-def best_epoch(history: list[Record], selection: str) -> int:
-    """Give the 1-based epoch that a selection picks; of equals, the one with the lower loss."""
+def best_epoch(history: list[EpochRecord], selection: Selection) -> int:
+    """The 1-based epoch that a selection picks; of equals, the one with the lower loss."""
     if selection == "last":
         return len(history)
     sign = -1 if selection == "val_loss" else 1
     return 1 + max(
         range(len(history)),
-        key=lambda index: (sign * history[index][selection], -history[index]["val_loss"]),
+        key=lambda index: (
+            sign * getattr(history[index], selection),
+            -history[index].val_loss,
+        ),
     )
-
-
-def _be_deterministic(seed: int) -> None:
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 def _build_network(

@@ -4,15 +4,15 @@ Each chart also has its numbers as a table, for people who cannot see it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from classifier.web.presenters import decimals, percent
+from classifier.bundles.schema import EpochRecord, Evaluation, ReliabilityBin, RocCurve
+from classifier.cards.numbers import decimals, percent
 
 Point = Sequence[float]
-Epochs = Sequence[dict[str, float]]
-Bins = Sequence[dict[str, Any]]
+Series = Mapping[str, Sequence[tuple[float, float]]]
 
 # The plot area within the picture, in its units.
 LEFT, RIGHT, TOP, BOTTOM = 44, 304, 34, 214
@@ -21,7 +21,7 @@ FALSE_POSITIVE_RATES: Final = (0.01, 0.05, 0.1, 0.2)
 TABLE_EPOCHS: Final = 25
 # A value beyond it comes from a training that diverged, and leaves nothing else to see.
 BOUNDLESS: Final = 1e9
-SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+PROPORTIONS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -101,77 +101,74 @@ def _points(x: Axis, y: Axis, values: Sequence[Point]) -> str:
     return " ".join(f"{x.at(first):g},{y.at(second):g}" for first, second in values)
 
 
-def roc_chart(evaluation: dict[str, Any]) -> Chart | None:
+def roc_chart(evaluation: Evaluation | None) -> Chart | None:
     """Every class's curve against the rest, the lowest drawn strong; None without curves."""
-    curves = sorted(evaluation.get("roc", ()), key=lambda curve: curve["auc"], reverse=True)
-    if not curves:
+    if evaluation is None or not evaluation.roc:
         return None
-    x, y = across("False positive rate", SHARES, 1), upward("True positive rate", SHARES)
-    lowest = curves[-1]
+    curves = sorted(evaluation.roc, key=lambda curve: curve.auc, reverse=True)
+    x = across("False positive rate", PROPORTIONS, 1)
+    y = upward("True positive rate", PROPORTIONS)
     lines = [
-        Line("strong" if curve is lowest else "faint", _points(x, y, curve["points"]))
+        Line("strong" if curve is curves[-1] else "faint", _points(x, y, curve.points))
         for curve in curves
     ]
-    dots, note = _operating_dot(evaluation, x, y)
+    point = evaluation.operating_point
+    dot = f"The dot is the threshold {point.threshold:.3f}; the" if point else "The"
     return Chart(
         slug="roc",
         title="ROC curve" if len(curves) == 1 else "ROC curves",
-        description=f"{_roc_description(curves)} {evaluation['n']:,} test images.",
+        description=f"{_roc_description(curves)} {evaluation.n:,} test images.",
         x=x,
         y=y,
         lines=[Line("diagonal", _points(x, y, [(0, 0), (1, 1)])), *lines],
-        dots=dots,
-        note=note or "The dashed line is chance.",
+        dots=[Dot(x.at(1 - point.specificity), y.at(point.sensitivity), 5)] if point else [],
+        note=f"{dot} dashed line is chance.",
         columns=["Class", "AUC", *(f"TPR at FPR ≤ {rate:g}" for rate in FALSE_POSITIVE_RATES)],
         rows=[_roc_row(curve) for curve in curves],
     )
 
 
-def _roc_description(curves: Sequence[dict[str, Any]]) -> str:
+def _roc_description(curves: Sequence[RocCurve]) -> str:
     highest, lowest = curves[0], curves[-1]
     if len(curves) == 1:
-        return f"{highest['label'].capitalize()} against the rest, AUC {decimals(highest['auc'])}."
+        return f"{highest.label.capitalize()} against the rest, AUC {decimals(highest.auc)}."
     return (
-        f"Each of {len(curves)} classes against the rest. The strong line is "
-        f"{lowest['label']}, the lowest with AUC {decimals(lowest['auc'])}; the highest is "
-        f"{highest['label']} with {decimals(highest['auc'])}."
+        f"Each of {len(curves)} classes against the rest. The strong line is {lowest.label}, the "
+        f"lowest with AUC {decimals(lowest.auc)}; the highest is {highest.label} with "
+        f"{decimals(highest.auc)}."
     )
 
 
-def _operating_dot(evaluation: dict[str, Any], x: Axis, y: Axis) -> tuple[list[Dot], str]:
-    point = evaluation.get("operating_point")
-    if not point:
-        return [], ""
-    dot = Dot(x.at(1 - point["specificity"]), y.at(point["sensitivity"]), 5)
-    return [dot], f"The dot is the threshold {point['threshold']:.3f}; the dashed line is chance."
-
-
-def _roc_row(curve: dict[str, Any]) -> list[str]:
+def _roc_row(curve: RocCurve) -> list[str]:
     reached = [
-        max(true for false, true in [(0.0, 0.0), *curve["points"]] if false <= rate)
+        max(true for false, true in [(0.0, 0.0), *curve.points] if false <= rate)
         for rate in FALSE_POSITIVE_RATES
     ]
-    return [curve["label"], decimals(curve["auc"]), *map(decimals, reached)]
+    return [curve.label, decimals(curve.auc), *map(decimals, reached)]
 
 
-def reliability_chart(evaluation: dict[str, Any]) -> Chart | None:
+def reliability_chart(evaluation: Evaluation | None) -> Chart | None:
     """Accuracy over confidence; the larger a dot, the more images. None without bins.
 
     Where the model was calibrated, what it was before is a dashed line.
     """
-    bins = evaluation.get("reliability")
-    if not bins:
+    if evaluation is None or not evaluation.reliability:
         return None
-    x, y = across("Confidence", SHARES, 1), upward("Accuracy", SHARES)
-    before = evaluation.get("uncertainty", {}).get("calibration", {}).get("before")
-    earlier = before["reliability"] if before else []
+    bins, limits = evaluation.reliability, evaluation.uncertainty
+    before = limits.calibration.before if limits else None
+    x, y = across("Confidence", PROPORTIONS, 1), upward("Accuracy", PROPORTIONS)
     after = Line("strong" if before else "faint", _bin_points(x, y, bins), "After calibration")
-    stages = [Line("dashed", _bin_points(x, y, earlier), "Before")] if before else []
-    most = max(each["count"] for each in bins) or 1
+    stages = [Line("dashed", _bin_points(x, y, before.reliability), "Before")] if before else []
+    most = max(each.count for each in bins) or 1
+    earlier = f", before calibration {decimals(before.ece)}" if before else ""
     return Chart(
         slug="reliability",
         title="Reliability",
-        description=_reliability_description(evaluation, len(bins), before),
+        description=(
+            f"How often the model was right by how confident it was: {evaluation.n:,} test images "
+            f"in {len(bins)} groups. Expected calibration error "
+            f"{decimals(evaluation.ece)}{earlier}."
+        ),
         note="A larger dot is more images. On the dotted line confidence equals accuracy.",
         x=x,
         y=y,
@@ -179,87 +176,86 @@ def reliability_chart(evaluation: dict[str, Any]) -> Chart | None:
         legend=[after, *stages] if before else [],
         dots=[
             Dot(
-                x.at(each["confidence"]),
-                y.at(each["accuracy"]),
-                round(2 + 6 * math.sqrt(each["count"] / most), 1),
+                x.at(each.confidence),
+                y.at(each.accuracy),
+                round(2 + 6 * math.sqrt(each.count / most), 1),
             )
             for each in bins
         ],
         columns=["Mean confidence", "Accuracy", "Images"],
         rows=[
             *_bin_rows(bins, "after calibration" if before else ""),
-            *_bin_rows(earlier, "before"),
+            *_bin_rows(before.reliability if before else (), "before"),
         ],
     )
 
 
-def _bin_points(x: Axis, y: Axis, bins: Bins) -> str:
-    return _points(x, y, [(each["confidence"], each["accuracy"]) for each in bins])
+def _bin_points(x: Axis, y: Axis, bins: Sequence[ReliabilityBin]) -> str:
+    return _points(x, y, [(each.confidence, each.accuracy) for each in bins])
 
 
-def _bin_rows(bins: Bins, stage: str) -> list[list[str]]:
+def _bin_rows(bins: Sequence[ReliabilityBin], stage: str) -> list[list[str]]:
     return [
-        [
-            f"{percent(each['confidence'])} {stage}".rstrip(),
-            percent(each["accuracy"]),
-            f"{each['count']:,}",
-        ]
+        [f"{percent(each.confidence)} {stage}".rstrip(), percent(each.accuracy), f"{each.count:,}"]
         for each in bins
     ]
 
 
-def _reliability_description(
-    evaluation: dict[str, Any], groups: int, before: dict[str, Any] | None
-) -> str:
-    earlier = f", before calibration {decimals(before['ece'])}" if before else ""
-    return (
-        f"How often the model was right by how confident it was: {evaluation['n']:,} test images "
-        f"in {groups} groups. Expected calibration error {decimals(evaluation['ece'])}{earlier}."
-    )
-
-
-def history_charts(history: Epochs, selected: int | None) -> list[Chart]:
+def history_charts(history: Sequence[EpochRecord], selected: int | None) -> list[Chart]:
     """Loss and accuracy on training and validation images by epoch; what is absent is left out.
 
     `selected` is the epoch whose weights are used.
     """
-    charts = [
-        _history_chart(history, selected, "loss", "Loss"),
-        _history_chart(history, selected, "accuracy", "Accuracy"),
-    ]
-    return [chart for chart in charts if chart]
+    loss = _series(history, validation="val_loss", training="loss")
+    accuracy = _series(history, validation="val_accuracy", training="accuracy")
+    charts = []
+    if values := _values(loss):
+        y = upward("Loss", steps(min(0.0, *values), max(values)))
+        charts.append(_history_chart("loss", loss, y, selected))
+    if values := _values(accuracy):
+        lowest = math.floor(10 * min(values)) / 10
+        y = upward("Accuracy", steps(lowest, max(1.0, *values)))
+        charts.append(_history_chart("accuracy", accuracy, y, selected))
+    return charts
 
 
-def _history_chart(history: Epochs, selected: int | None, key: str, title: str) -> Chart | None:
-    names = {f"val_{key}": "Validation", key: "Training"}
-    series = {name: _series(history, column) for column, name in names.items()}
-    series = {name: points for name, points in series.items() if points}
-    if not series:
-        return None
-    values = [value for points in series.values() for _, value in points]
-    first = min(0.0, *values) if key == "loss" else math.floor(10 * min(values)) / 10
-    last = max(values) if key == "loss" else max(1.0, *values)
+def _series(history: Sequence[EpochRecord], *, validation: str, training: str) -> Series:
+    """Points (epoch, value) by what they were measured on; without what has none."""
+    found = {
+        name: [
+            (float(line.epoch), value)
+            for line in history
+            if abs(value := getattr(line, column)) < BOUNDLESS and line.epoch < BOUNDLESS
+        ]
+        for name, column in {"Validation": validation, "Training": training}.items()
+    }
+    return {name: points for name, points in found.items() if points}
+
+
+def _values(series: Series) -> list[float]:
+    return [value for points in series.values() for _, value in points]
+
+
+def _history_chart(slug: str, series: Series, y: Axis, selected: int | None) -> Chart:
     epochs = max(1.0, *(epoch for points in series.values() for epoch, _ in points))
     x = across("Epoch", steps(0, epochs), epochs)
-    y = upward(title, steps(first, last))
     kinds = {"Validation": "strong", "Training": "dashed"}
     legend = [Line(kinds[name], _points(x, y, points), name) for name, points in series.items()]
+    upright = []
+    if selected and selected <= x.range[1]:
+        at = f"{x.at(selected):g}"
+        upright = [Line("selected", f"{at},{TOP} {at},{BOTTOM}")]
     return Chart(
-        slug=f"history-{key}",
-        title=f"{title} in training",
-        description=_history_description(title, series, selected),
+        slug=f"history-{slug}",
+        title=f"{y.label} in training",
+        description=_history_description(y.label, series, selected),
         x=x,
         y=y,
-        lines=[*_selected_line(selected, x), *legend],
+        lines=[*upright, *legend],
         legend=legend,
         columns=["Epoch", *series],
         rows=_history_rows(series, selected),
     )
-
-
-def _series(history: Epochs, column: str) -> list[tuple[float, float]]:
-    pairs = [(line["epoch"], line.get(column, math.nan)) for line in history]
-    return [pair for pair in pairs if all(abs(value) < BOUNDLESS for value in pair)]
 
 
 def steps(low: float, high: float) -> list[float]:
@@ -271,15 +267,7 @@ def steps(low: float, high: float) -> list[float]:
     return [round(step * each, 10) for each in range(first, max(last, first + 1) + 1)]
 
 
-def _selected_line(selected: int | None, x: Axis) -> list[Line]:
-    if not selected or selected > x.range[1]:
-        return []
-    return [Line("selected", f"{x.at(selected):g},{TOP} {x.at(selected):g},{BOTTOM}")]
-
-
-def _history_description(
-    title: str, series: dict[str, list[tuple[float, float]]], selected: int | None
-) -> str:
+def _history_description(title: str, series: Series, selected: int | None) -> str:
     ends = [
         f"{name.lower()} {points[0][1]:.3f} at first and {points[-1][1]:.3f} at the end"
         for name, points in series.items()
@@ -288,9 +276,7 @@ def _history_description(
     return f"{title}: {'; '.join(ends)}.{chosen}"
 
 
-def _history_rows(
-    series: dict[str, list[tuple[float, float]]], selected: int | None
-) -> list[list[str]]:
+def _history_rows(series: Series, selected: int | None) -> list[list[str]]:
     columns = [dict(points) for points in series.values()]
     epochs = sorted({epoch for column in columns for epoch in column})
     every = math.ceil(len(epochs) / TABLE_EPOCHS)

@@ -11,14 +11,13 @@ from django.core.files.uploadedfile import UploadedFile
 from PIL import Image
 
 from classifier import services
-from classifier.models import ImageUpload, Prediction, TrainedModel
+from classifier.models import CROP_CHOICES, ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.synthetic import samples
 from classifier.uploads import images as uploads
 from classifier.uploads.handlers import sent_name
 from classifier.web.previews import Preview, build_preview
 
-CROP_CHOICES = [(Crop.AUTO, "Auto"), (Crop.CENTER, "Centre"), (Crop.NONE, "None")]
 NO_IMAGE = "No image was chosen. Choose a file, or one of the samples."
 MANY_IMAGES = "Several files were sent, and one is classified at a time. Choose one file."
 IMAGE_GONE = "This image is no longer stored. Choose the file again."

@@ -33,26 +33,28 @@ class Preview:
 
 
 def build_preview(
-    facts: UploadedPicture | ImageUpload,
+    image: UploadedPicture | ImageUpload,
     pixels: Image.Image,
     trained_model: TrainedModel | None,
     crop: Crop,
 ) -> Preview:
     """The preview of an image; without a model, it has no model's view."""
+    picture = pixels.copy()
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     preview = Preview(
-        filename=facts.original_filename if isinstance(facts, ImageUpload) else facts.filename,
-        format=facts.format,
-        byte_size=facts.byte_size,
-        width=facts.width,
-        height=facts.height,
-        picture_uri=_data_uri(_reduced_png(pixels)),
+        filename=image.original_filename if isinstance(image, ImageUpload) else image.filename,
+        format=image.format,
+        byte_size=image.byte_size,
+        width=image.width,
+        height=image.height,
+        picture_uri=_data_uri(_png(picture)),
     )
     if trained_model is None:
         return preview
     return replace(
         preview,
         model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, crop))),
-        crop_words=crop_words((facts.width, facts.height), trained_model, crop),
+        crop_words=crop_words((image.width, image.height), trained_model, crop),
     )
 
 
@@ -67,12 +69,6 @@ def square_thumbnail(png: bytes) -> bytes:
     """The centred square of a sample, small; there are few samples, so each is reduced once."""
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         return _png(ImageOps.fit(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
-
-
-def _reduced_png(pixels: Image.Image) -> bytes:
-    reduced = pixels.copy()
-    reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    return _png(reduced)
 
 
 def _png(image: Image.Image) -> bytes:

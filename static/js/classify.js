@@ -12,7 +12,7 @@ function changed() {
 }
 
 function models(dataset) {
-  const scope = dataset ? form.querySelector(`[data-group="${dataset}"]`) : form;
+  const scope = dataset ? form.querySelector(`.model-group[data-group="${dataset}"]`) : form;
   return [...(scope?.querySelectorAll("input[name=model]") ?? [])];
 }
 

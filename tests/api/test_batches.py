@@ -230,7 +230,7 @@ def test_results_ask_as_much_for_many_images_as_for_few(
 
 
 def test_results_carry_the_doubts_of_the_model(api: APIClient, user: User) -> None:
-    batch = batch_of(user, "foreign", "doubtful", "")
+    batch = batch_of(user, "out_of_distribution", "doubtful", "")
     answer = api.get(f"{BATCHES}{batch.pk}/results.csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert [row["in_distribution"] for row in rows] == ["false", "true", ""]

@@ -190,7 +190,7 @@ def test_a_result_carries_the_doubts_of_its_model(api: APIClient, user: User) ->
 
 
 def test_what_is_unlike_the_training_data_can_be_listed(api: APIClient, user: User) -> None:
-    for state in ("foreign", "doubtful", "succeeded"):
+    for state in ("out_of_distribution", "doubtful", "succeeded"):
         PredictionFactory.create(image__owner=user, **{state: True})
 
     def flags(query: str) -> list[bool | None]:

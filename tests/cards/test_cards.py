@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,10 +14,11 @@ from pytest_django import Settings
 
 from classifier.bundles import registry
 from classifier.bundles.registry import Bundle
-from classifier.cards.card import render_card
+from classifier.bundles.schema import Evaluation
+from classifier.cards.confusion import Cell, ConfusionRow, confusion_rows
 from classifier.cards.files import write_card
 from classifier.cards.matrix_picture import render_matrix
-from classifier.cards.model_index import render_index
+from classifier.cards.render import render_card, render_index
 from classifier.datasets import datasets
 from tests.factories import curves_of, evaluation_of, metadata_of, uncertainty_of
 
@@ -24,15 +26,19 @@ SHIPPED = registry.discover(Path(settings.MODELS_DIR)).bundles
 REPORTED = {"accuracy": 0.83, "precision": 0.82, "recall": 0.83, "f1": 0.81}
 
 
-def bundle_in(folder: Path, **metadata: Any) -> Bundle:
-    """A bundle that pages and cards can show; no network could load its weights."""
+def bundle_in(folder: Path, measured: Mapping[str, Any] | None = None, **metadata: Any) -> Bundle:
+    """A bundle that pages and cards can show; no network could load its weights.
+
+    `measured` are further values of its evaluation.
+    """
     folder.mkdir(parents=True)
     sha256 = hashlib.sha256(b"weights").hexdigest()
     described = metadata_of(slug=folder.name, dataset="breastmnist", sha256=sha256, channels=1)
     evaluation = evaluation_of(described["classes"]) | curves_of(described["classes"])
     (folder / "model.keras").write_bytes(b"weights")
     (folder / "metadata.json").write_text(json.dumps(described | metadata))
-    (folder / "evaluation.json").write_text(json.dumps(evaluation | {"weights_sha256": sha256}))
+    evaluation |= {"weights_sha256": sha256, **(measured or {})}
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return registry.load_bundle(folder)
 
 
@@ -65,9 +71,9 @@ def test_the_command_writes_all_cards_and_names_what_it_leaves_out(
     assert "Left out: broken" in capsys.readouterr().err
 
 
-def test_reported_figures_stand_beside_measured_ones(tmp_path: Path) -> None:
+def test_reported_metrics_stand_beside_measured_ones(tmp_path: Path) -> None:
     card = render_card(bundle_in(tmp_path / "breast", reported=REPORTED))
-    assert "| figure | reported | measured |" in card
+    assert "| metric | reported | measured |" in card
     assert "| accuracy | 0.83 | 0.9000 (0.8300–0.9400) |" in card
     assert "| F1, weighted | 0.81 | 0.9000 |" in card
     assert "| AUC | – | 0.9700 (0.9500–0.9900) |" in card
@@ -75,7 +81,7 @@ def test_reported_figures_stand_beside_measured_ones(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_of_the_report_has_no_reported_column(tmp_path: Path) -> None:
     card = render_card(bundle_in(tmp_path / "breast"))
-    assert "| figure | measured |" in card
+    assert "| metric | measured |" in card
     assert "reported" not in card
 
 
@@ -93,7 +99,7 @@ def test_the_index_lists_the_report_first_and_dashes_for_the_others(tmp_path: Pa
 
 
 @pytest.mark.parametrize("slug", datasets())
-def test_no_figure_stands_without_the_name_of_its_data(slug: str) -> None:
+def test_no_metric_stands_without_the_name_of_its_data(slug: str) -> None:
     bundles = [bundle for bundle in SHIPPED if bundle.dataset.slug == slug]
     cards = [render_card(bundle) for bundle in bundles]
     assert cards
@@ -103,8 +109,8 @@ def test_no_figure_stands_without_the_name_of_its_data(slug: str) -> None:
 
 def test_medmnists_own_file_is_named_as_such() -> None:
     blood = datasets()["bloodmnist"]
-    assert "own file and split" in blood.data_name({"is_medmnist_file": True})
-    assert blood.data_name({"file": "x.npz"}) == "BloodMNIST rebuilt from PBC, own split"
+    assert "own file and split" in blood.data_name(is_medmnist_file=True)
+    assert blood.data_name(is_medmnist_file=False) == "BloodMNIST rebuilt from PBC, own split"
 
 
 def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
@@ -115,13 +121,31 @@ def test_the_operating_point_is_told_with_both_splits(tmp_path: Path) -> None:
 
 
 def test_the_calibration_error_is_told_with_that_of_chance(tmp_path: Path) -> None:
-    bundle = bundle_in(tmp_path / "breast")
-    assert bundle.evaluation
-    assert "perfectly calibrated" not in render_card(bundle)
-    bundle.evaluation["intervals"] |= {"ece_by_chance": [0.03, 0.0881], "brier": [0.1, 0.2]}
-    card = render_card(bundle)
+    assert "perfectly calibrated" not in render_card(bundle_in(tmp_path / "breast"))
+    intervals = {"accuracy": [0.83, 0.94], "auc": [0.95, 0.99]}
+    intervals |= {"ece_by_chance": [0.03, 0.0881], "brier": [0.1, 0.2]}
+    card = render_card(bundle_in(tmp_path / "known", {"intervals": intervals}))
     assert "would show an expected calibration error of 0.0300–0.0881 on 100 images" in card
     assert "| Brier score | 0.1000 (0.1000–0.2000) |" in card
+
+
+def test_sensitivity_and_specificity_stand_where_accuracy_stands(tmp_path: Path) -> None:
+    bundle = bundle_in(tmp_path / "breast")
+    card = render_card(bundle)
+    assert "| sensitivity for malignant | 0.9000 |" in card
+    assert "| specificity for malignant | 0.9500 |" in card
+    assert "the predicted class, which follows the larger probability" in card
+    index = render_index([bundle])
+    assert "| sensitivity | specificity |" in index
+    assert "<br>reported – | 0.9000 | 0.9500 | **" in index
+
+
+def test_near_duplicates_in_the_training_part_are_told(tmp_path: Path) -> None:
+    assert "near-duplicate in training" not in render_card(bundle_in(tmp_path / "breast"))
+    measured = {"without_twins": {"share": 0.85, "n": 60, "interval": [0.75, 0.91]}}
+    card = render_card(bundle_in(tmp_path / "twins", measured))
+    assert "Of the test images 40 have a near-duplicate in training or validation" in card
+    assert "on the 60 without one the accuracy is 0.8500 (0.7500–0.9100)." in card
 
 
 def test_cross_validation_is_told_with_its_spread(tmp_path: Path) -> None:
@@ -130,11 +154,18 @@ def test_cross_validation_is_told_with_its_spread(tmp_path: Path) -> None:
     assert "accuracy 0.8530 ± 0.0210, balanced accuracy 0.8100 ± 0.0300, AUC 0.9110 ± 0.0" in card
 
 
+def test_a_confusion_matrix_is_shaded_by_row() -> None:
+    evaluation = evaluation_of(["a", "b"]) | {"confusion_matrix": [[999, 1], [0, 0]]}
+    rows = confusion_rows(Evaluation.model_validate(evaluation))
+    first, second = (row.cells for row in rows)
+    assert [(cell.count, cell.shade) for cell in first] == [(999, 10), (1, 1)]
+    assert [cell.shade for cell in second] == [0, 0]
+    assert [cell.is_diagonal for cell in first] == [True, False]
+
+
 def test_limits_are_told_with_their_targets_and_numbers_of_images(tmp_path: Path) -> None:
-    bundle = bundle_in(tmp_path / "breast")
-    assert bundle.evaluation
-    measured = {"uncertainty": uncertainty_of(bundle.classes)}
-    card = render_card(Bundle(bundle.path, bundle.metadata, bundle.evaluation | measured))
+    measured = {"uncertainty": uncertainty_of(datasets()["breastmnist"].labels)}
+    card = render_card(bundle_in(tmp_path / "breast", measured))
     limits = card.split("## What it knows of its limits")[1].split("\n## ")[0]
     for line in (
         "| true class in the prediction set | 0.95 | 0.9600 (0.9100–0.9900) |",
@@ -163,16 +194,16 @@ def test_what_differs_from_the_report_is_told(tmp_path: Path) -> None:
     assert "## What differs from the reported recipe\n\n- The zoom is 0.1 instead of 2." in card
 
 
-def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
+def test_fine_tuning_views_and_members_are_told(tmp_path: Path) -> None:
     training = {
         "network": {},
         "epochs": 9,
         "minutes": 3,
         "selected_epoch": 9,
         "selection": "last",
-        "refining_epochs": 2,
-        "refining_learning_rate": 4e-4,
-        "refining": {"flip_vertical": True, "shift": 0.06, "zoom": 0.0, "fill_mode": "reflect"},
+        "fine_tuning_epochs": 2,
+        "fine_tuning_learning_rate": 4e-4,
+        "fine_tuning": {"flip_vertical": True, "shift": 0.06, "zoom": 0.0, "fill_mode": "reflect"},
         "views": 8,
         "members": 4,
     }
@@ -184,15 +215,15 @@ def test_refining_views_and_members_are_told(tmp_path: Path) -> None:
         "share": 0.25,
         "network": {"widths": [4], "blocks": [1]},
         "epochs": 36,
-        "refining_epochs": 0,
+        "fine_tuning_epochs": 0,
         "augmentation": {"shift": 0.06, "zoom": 0.0},
     }
     card = render_card(
-        bundle_in(tmp_path / "two", training=training | {"further_members": [plainly]})
+        bundle_in(tmp_path / "two", training=training | {"heterogeneous_members": [plainly]})
     )
     assert (
-        "with those of a further network (share in the mean: 25 %), trained likewise but for "
-        "network widths [4], blocks [1]; epochs 36; refining epochs 0; augmentation shift 0.06."
+        "with those of a further network (weight in the mean: 25 %), trained likewise but for "
+        "network widths [4], blocks [1]; epochs 36; fine tuning epochs 0; augmentation shift 0.06."
     ) in card
     scaled = training | {"views": 2, "view_scales": [0.9, 1.0, 1.1]}
     card = render_card(bundle_in(tmp_path / "scaled", training=scaled))
@@ -215,7 +246,12 @@ def test_a_card_before_evaluation_says_so(tmp_path: Path) -> None:
 
 def test_the_picture_has_every_count_as_text() -> None:
     labels = ["a <b>", "immature granulocytes"]
-    text = render_matrix(labels, [[1234, 5], [0, 0]], 'Of "x" & y')
+    counts = [[1234, 5], [0, 0]]
+    rows = [
+        ConfusionRow(label, [Cell(count, 0.5, is_diagonal=False) for count in row])
+        for label, row in zip(labels, counts, strict=True)
+    ]
+    text = render_matrix(rows, 'Of "x" & y')
     picture = ElementTree.fromstring(text)  # noqa: S314  # our own text
     texts = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert {"1,234", "5", "0", *labels[:1]} <= set(filter(None, texts))

@@ -9,9 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from classifier.bundles.schema import DataFile, Evaluation
 from classifier.evaluation import metrics as evaluation
+from classifier.evaluation import scores as scores_module
 from classifier.evaluation.curves import roc
-from classifier.evaluation.intervals import wilson_interval
+from classifier.evaluation.evaluate import evaluate
+from classifier.statistics.intervals import wilson_interval
 
 Scores = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -25,6 +28,15 @@ def scores(request: pytest.FixtureRequest) -> Scores:
     # Rounded, so that ties occur.
     raw = np.exp(raw.round(1))
     return labels, raw / raw.sum(axis=1, keepdims=True)
+
+
+def evaluation_of(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Evaluation:
+    return evaluate(
+        scores_module.Scores(probabilities, labels),
+        names_for(probabilities),
+        weights_sha256="0" * 64,
+        data=DataFile(file="images.npz", sha256="0" * 64),
+    )
 
 
 def names_for(probabilities: NDArray[np.float64]) -> list[str]:
@@ -43,7 +55,7 @@ def mean_auc(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> f
 
 def test_the_report_is_scikit_learns(scores: Scores) -> None:
     labels, probabilities = scores
-    figures = evaluation.evaluate(labels, probabilities, names_for(probabilities))
+    figures = evaluation_of(labels, probabilities)
     expected = metrics.classification_report(
         labels,
         probabilities.argmax(axis=1),
@@ -51,19 +63,19 @@ def test_the_report_is_scikit_learns(scores: Scores) -> None:
         output_dict=True,
         zero_division=0,
     )
-    rows = {row["label"]: row for row in figures["per_class"]}
-    rows |= {"macro avg": figures["macro_avg"], "weighted avg": figures["weighted_avg"]}
-    for name, row in rows.items():
-        given = [row[key] for key in ("precision", "recall", "f1", "support")]
+    rows = {row.label: row for row in figures.per_class}
+    averages = {"macro avg": figures.macro_avg, "weighted avg": figures.weighted_avg}
+    for name, row in (rows | averages).items():
+        given = [row.precision, row.recall, row.f1, row.support]
         wanted = [expected[name][key] for key in ("precision", "recall", "f1-score", "support")]
         assert given == pytest.approx(wanted)
-    assert figures["accuracy"] == pytest.approx(expected["accuracy"])
+    assert figures.accuracy == pytest.approx(expected["accuracy"])
 
 
 def test_balanced_accuracy_and_confusion_matrix_are_scikit_learns(scores: Scores) -> None:
     labels, probabilities = scores
     predicted = probabilities.argmax(axis=1)
-    matrix = evaluation.confusion_matrix(labels, predicted, probabilities.shape[1])
+    matrix = evaluation.confusion_matrix(labels, probabilities)
     assert (matrix == metrics.confusion_matrix(labels, predicted)).all()
     expected = metrics.balanced_accuracy_score(labels, predicted)
     assert evaluation.balanced_accuracy(matrix) == pytest.approx(expected)
@@ -72,10 +84,10 @@ def test_balanced_accuracy_and_confusion_matrix_are_scikit_learns(scores: Scores
 def test_specificity_is_the_recall_of_all_other_classes(scores: Scores) -> None:
     labels, probabilities = scores
     predicted = probabilities.argmax(axis=1)
-    matrix = evaluation.confusion_matrix(labels, predicted, probabilities.shape[1])
+    matrix = evaluation.confusion_matrix(labels, probabilities)
     for index, row in enumerate(evaluation.per_class(matrix, names_for(probabilities))):
         expected = metrics.recall_score(labels != index, predicted != index)
-        assert row["specificity"] == pytest.approx(expected)
+        assert row.specificity == pytest.approx(expected)
 
 
 def test_auc_is_the_mean_of_scikit_learns(scores: Scores) -> None:
@@ -89,11 +101,11 @@ def test_auc_and_accuracy_are_medmnists(scores: Scores, monkeypatch: pytest.Monk
         evaluator = importlib.import_module("medmnist.evaluator")
     labels, probabilities = scores
     binary = probabilities.shape[1] == 2
-    figures = evaluation.evaluate(labels, probabilities, names_for(probabilities))
+    figures = evaluation_of(labels, probabilities)
     task = "binary-class" if binary else "multi-class"
     own = probabilities[:, 1] if binary else probabilities
-    assert figures["auc"] == pytest.approx(evaluator.getAUC(labels[:, None], own, task))
-    assert figures["accuracy"] == pytest.approx(evaluator.getACC(labels[:, None], own, task))
+    assert figures.auc == pytest.approx(evaluator.getAUC(labels[:, None], own, task))
+    assert figures.accuracy == pytest.approx(evaluator.getACC(labels[:, None], own, task))
 
 
 def test_without_examples_of_a_class_the_auc_is_unknown() -> None:
@@ -172,30 +184,28 @@ def test_auc_interval_agrees_with_delong() -> None:
 
 def test_class_intervals_are_wilsons_of_their_counts(scores: Scores) -> None:
     labels, probabilities = scores
-    figures = evaluation.evaluate(labels, probabilities, names_for(probabilities))
-    for index, row in enumerate(figures["per_class"]):
-        hits = figures["confusion_matrix"][index][index]
-        expected = wilson_interval(hits, row["support"])
-        assert row["intervals"]["recall"] == pytest.approx(expected)
-        low, high = row["intervals"]["specificity"]
-        assert low < row["specificity"] < high
+    figures = evaluation_of(labels, probabilities)
+    for index, row in enumerate(figures.per_class):
+        hits = figures.confusion_matrix[index][index]
+        expected = wilson_interval(hits, row.support)
+        assert row.intervals.recall == pytest.approx(expected)
+        low, high = row.intervals.specificity
+        assert low < row.specificity < high
 
 
 def test_a_class_without_examples_has_the_widest_interval() -> None:
     labels, probabilities = np.array([0, 1, 1]), np.eye(3)[[0, 1, 0]]
-    figures = evaluation.per_class(
-        evaluation.confusion_matrix(labels, np.array([0, 1, 0]), 3), "abc"
-    )
-    rows = evaluation.with_intervals(figures, 3)
-    assert rows[2]["intervals"]["recall"] == [0, 1]
-    assert [curve["label"] for curve in roc(labels, probabilities, ["a", "b", "c"])] == ["a", "b"]
+    rows = evaluation.per_class(evaluation.confusion_matrix(labels, probabilities), "abc")
+    assert rows[2].intervals is not None
+    assert rows[2].intervals.recall == (0, 1)
+    assert [curve.label for curve in roc(labels, probabilities, ["a", "b", "c"])] == ["a", "b"]
 
 
 def test_averages_have_the_intervals_of_resampled_images(scores: Scores) -> None:
     """A plain bootstrap over images, with scikit-learn's figures in each resample."""
     labels, probabilities = scores
     predicted = probabilities.argmax(axis=1)
-    figures = evaluation.evaluate(labels, probabilities, names_for(probabilities))
+    figures = evaluation_of(labels, probabilities)
     generator = np.random.default_rng(5)
     values = []
     for _ in range(400):
@@ -205,8 +215,8 @@ def test_averages_have_the_intervals_of_resampled_images(scores: Scores) -> None
         )
         values.append((precision, f1))
     expected = np.quantile(values, [0.025, 0.975], axis=0).T
-    given = figures["intervals"]["weighted_avg"]
-    assert [given["precision"], given["f1"]] == pytest.approx(expected, abs=0.015)
-    assert given["recall"] == figures["intervals"]["accuracy"]
-    low, high = figures["intervals"]["balanced_accuracy"]
-    assert low < figures["balanced_accuracy"] < high
+    given = figures.intervals.weighted_avg
+    assert [given.precision, given.f1] == pytest.approx(expected, abs=0.015)
+    assert given.recall == figures.intervals.accuracy
+    low, high = figures.intervals.balanced_accuracy
+    assert low < figures.balanced_accuracy < high

@@ -15,7 +15,7 @@ from classifier.evaluation import metrics as evaluation
 from classifier.evaluation.batch_predict import predict
 from classifier.inference import loader, runner
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.synthetic.ood_images import foreign_pictures
+from classifier.synthetic.ood_images import ood_images
 from classifier.training import export
 from classifier.training.fit_limits import calibrate_and_fit
 from classifier.training.trainer import train
@@ -74,7 +74,7 @@ def test_images_like_the_training_data_are_known(trained_model: TrainedModel) ->
 
 @pytest.mark.parametrize("kind", ["text", "photograph"])
 def test_drawings_of_other_things_are_not(trained_model: TrainedModel, kind: str) -> None:
-    results = answered(trained_model, list(foreign_pictures(kind, 10)))
+    results = answered(trained_model, list(ood_images(kind, 10)))
     assert not any(result.in_distribution for result in results)
     assert all(result.predicted_label and result.prediction_set for result in results)
 

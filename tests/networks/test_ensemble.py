@@ -5,9 +5,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
+from classifier.bundles.schema import EpochRecord, FittedOn
 from classifier.evaluation import calibration
 from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.scores import Scores
 from classifier.networks.contract import (
     feature_groups,
     feature_layers,
@@ -17,11 +20,10 @@ from classifier.networks.contract import (
 from classifier.networks.ensemble import averaged
 from classifier.training import pipeline
 from classifier.training.members import joined_networks
-from classifier.training.recipe import UncertaintySettings, resolve_recipe
-from classifier.training.recipe_values import RecipeError
+from classifier.training.recipe import LimitSettings, RecipeError, resolve_recipe
 from classifier.training.trainer import TrainedNetwork
-from tests.training import synthetic
 from tests.networks.test_architectures import ARCHITECTURES, spec
+from tests.training import synthetic
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 OVERRIDES = {
@@ -33,7 +35,7 @@ OVERRIDES = {
     "batch_size": 16,
     "selection": "last",
     "members": 2,
-    "uncertainty": UncertaintySettings(folds=3),
+    "uncertainty": LimitSettings(folds=3),
 }
 
 
@@ -57,7 +59,7 @@ def test_an_ensemble_averages_the_logits_of_its_members(architecture: str, tmp_p
     members = [ARCHITECTURES[architecture](spec(symmetries=2), 8) for _ in range(2)]
     averaged(members, alike=2, shares=[0.5, 0.5]).save(tmp_path / "ensemble.keras")
     ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
-    mean = calibration.softmax(np.mean([logits(member) for member in members], axis=0))
+    mean = softmax(np.mean([logits(member) for member in members], axis=0), axis=1)
     np.testing.assert_allclose(predict(ensemble, PIXELS), mean, atol=1e-5)
 
     first, features = features_of(members[0]), features_of(ensemble)
@@ -82,8 +84,8 @@ def test_what_a_member_trained_otherwise_sees_counts_too(tmp_path: Path) -> None
     averaged(members, alike=2, shares=[0.5, 0.2, 0.3]).save(tmp_path / "ensemble.keras")
     ensemble = keras.models.load_model(tmp_path / "ensemble.keras", safe_mode=True)
     mean = np.average([logits(member) for member in members], axis=0, weights=[0.5, 0.2, 0.3])
-    shares = calibration.softmax(mean)
-    np.testing.assert_allclose(predict(ensemble, PIXELS), shares, atol=1e-5)
+    expected = softmax(mean, axis=1)
+    np.testing.assert_allclose(predict(ensemble, PIXELS), expected, atol=1e-5)
     assert sum(feature_groups(ensemble, feature_layers(ensemble))) == features_of(ensemble).shape[1]
     first, _, further = map(features_of, members)
     # The pooled features of the first come last, as in every network.
@@ -93,53 +95,49 @@ def test_what_a_member_trained_otherwise_sees_counts_too(tmp_path: Path) -> None
 
 def test_the_history_of_an_ensemble_is_the_mean(tmp_path: Path) -> None:
     network = ARCHITECTURES["dnn_relu"](spec(synthetic.SIZE), 2)
-    lines = [{"epoch": epoch, "loss": 1.0, "seconds": 2.0} for epoch in (1, 2)]
-    further = [line | {"loss": 9.0} for line in [*lines, *lines]]
-    histories = [lines, [line | {"loss": 3.0} for line in lines], further]
+    lines = [EpochRecord(epoch=epoch, loss=1.0, seconds=2.0) for epoch in (1, 2)]
+    others = [line.model_copy(update={"loss": 9.0}) for line in [*lines, *lines]]
+    histories = [lines, [line.model_copy(update={"loss": 3.0}) for line in lines], others]
     part = synthetic.split(8, 0)
-    members = [TrainedNetwork(network, 1, history, {}) for history in histories]
+    scores = Scores(np.full((8, 2), 0.5), part.labels)
+    members = [TrainedNetwork(network, 1, history, scores) for history in histories]
     images = np.repeat(part.images, 3, axis=3)
-    recipe = resolve_recipe("own", OVERRIDES | {"further_members": ({"epochs": 4},)})
+    recipe = resolve_recipe("own", OVERRIDES | {"heterogeneous_members": ({"epochs": 4},)})
     joined = joined_networks(members, type(part)(images, part.labels), recipe)
     # The third was trained otherwise: its losses are those of other epochs, its time counts.
-    assert joined.history == [
-        {"epoch": 1, "loss": 2.0, "seconds": 4.0},
-        {"epoch": 2, "loss": 2.0, "seconds": 12.0},
-    ]
+    given = [(record.epoch, record.loss, record.seconds) for record in joined.history]
+    assert given == [(1, 2.0, 4.0), (2, 2.0, 12.0)]
 
 
 def test_a_recipe_trains_members_and_folds(tmp_path: Path) -> None:
     bundle = train_bundle(tmp_path)
-    assert bundle.metadata["training"]["members"] == 2
-    assert bundle.metadata["uncertainty"]["n"] == {
-        "reference": 48,
-        "distances": 48,
-        "scores": 96,
-    }
+    assert bundle.metadata.training.members == 2
+    assert bundle.metadata.uncertainty is not None
+    assert bundle.metadata.uncertainty.n == FittedOn(reference=48, distances=48, scores=96)
     assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_recipe_trains_a_further_member_its_own_way(tmp_path: Path) -> None:
     narrower = {"network": {"widths": [4], "blocks": [1]}}
-    ways: list[dict[str, object]] = [{}, narrower, {"further_members": (narrower,)}]
+    ways: list[dict[str, object]] = [{}, narrower, {"heterogeneous_members": (narrower,)}]
     first, second, both = (
         train_bundle(tmp_path / str(number), members=1, uncertainty=None, **way)
         for number, way in enumerate(ways)
     )
-    assert both.parameters == first.parameters + second.parameters
-    assert both.metadata["training"]["further_members"] == [narrower]
+    assert both.metadata.parameters == first.metadata.parameters + second.metadata.parameters
+    assert both.metadata.training.heterogeneous_members == (narrower,)
 
 
-def test_further_members_take_the_same_images(tmp_path: Path) -> None:
+def test_heterogeneous_members_take_the_same_images(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="its own 'views'"):
-        train_bundle(tmp_path, further_members=({"views": 8},))
+        train_bundle(tmp_path, heterogeneous_members=({"views": 8},))
 
 
 @pytest.mark.parametrize(
     "way",
     [
         {"network": {"bogus": 1}},
-        {"further_members": ({"network": {"bogus": 1}},)},
+        {"heterogeneous_members": ({"network": {"bogus": 1}},)},
         {"architecture": "dnn_relu", "network": {"weights": "imagenet"}},
         {"architecture": "vgg16", "network": {}},
     ],
@@ -155,7 +153,7 @@ def test_a_network_that_cannot_be_built_is_refused_before_anything_is_trained(
 def test_a_title_that_no_bundle_can_have_is_refused_before_anything_is_trained(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(RecipeError, match="title needs 1 to 120 characters"):
+    with pytest.raises(RecipeError, match="title cannot be"):
         train_bundle(tmp_path, title="Long " * 30)
     assert not (tmp_path / "checkpoints").exists()
 

@@ -14,10 +14,11 @@ from classifier.training.cross_validation import (
     folds,
     out_of_fold,
 )
-from classifier.training.recipe_values import RecipeError
+from classifier.training.recipe import RecipeError
 from tests.training import synthetic
 
 FOLDS = 5
+TWINS = 0.93
 
 
 def with_twins(count: int = 60) -> Split:
@@ -32,14 +33,14 @@ def with_twins(count: int = 60) -> Split:
 
 
 def test_twins_share_a_group_and_strangers_do_not() -> None:
-    groups = near_duplicate_groups(with_twins().images)
+    groups = near_duplicate_groups(with_twins().images, TWINS)
     assert np.array_equal(groups[::2], groups[1::2])
     assert len(set(groups)) == 60
 
 
 def test_folds_hold_out_each_image_once_and_keep_twins_together() -> None:
     data = with_twins()
-    divided = list(folds(data, FOLDS, seed=1))
+    divided = list(folds(data, FOLDS, 1, TWINS))
     held_out = np.concatenate([fold.held_out for fold in divided])
     assert sorted(held_out) == list(range(len(data.labels)))
     for fold in divided:
@@ -52,12 +53,20 @@ def test_mean_and_standard_deviation_over_the_folds(tmp_path: Path) -> None:
         return np.tile([0.9, 0.1], (len(held_out.labels), 1))
 
     data = with_twins()
-    figures = cross_validate(data, always_first, count=FOLDS, seed=1, directory=tmp_path)
-    shares = [(data.labels[fold.held_out] == 0).mean() for fold in folds(data, FOLDS, seed=1)]
-    assert figures["accuracy"]["mean"] == pytest.approx(np.mean(shares))
-    assert figures["accuracy"]["standard_deviation"] == pytest.approx(np.std(shares, ddof=1))
-    assert figures["auc"]["mean"] == 0.5
-    assert (figures["folds"], figures["n"]) == (FOLDS, len(data.labels))
+    figures = cross_validate(
+        data,
+        always_first,
+        splits=("train",),
+        count=FOLDS,
+        seed=1,
+        correlation=TWINS,
+        directory=tmp_path,
+    )
+    shares = [(data.labels[fold.held_out] == 0).mean() for fold in folds(data, FOLDS, 1, TWINS)]
+    assert figures.accuracy.mean == pytest.approx(np.mean(shares))
+    assert figures.accuracy.standard_deviation == pytest.approx(np.std(shares, ddof=1))
+    assert figures.auc.mean == 0.5
+    assert (figures.folds, figures.n) == (FOLDS, len(data.labels))
 
 
 def test_out_of_fold_scores_stand_in_the_order_of_the_images(tmp_path: Path) -> None:
@@ -65,7 +74,9 @@ def test_out_of_fold_scores_stand_in_the_order_of_the_images(tmp_path: Path) -> 
         return np.stack([held_out.images.mean(axis=(1, 2, 3))] * 2, axis=1)
 
     data = with_twins()
-    scores = out_of_fold(data, brightness, count=FOLDS, seed=1, directory=tmp_path)
+    scores = out_of_fold(
+        data, brightness, count=FOLDS, seed=1, correlation=TWINS, directory=tmp_path
+    )
     np.testing.assert_allclose(scores[:, 0], data.images.mean(axis=(1, 2, 3)))
 
 
@@ -79,9 +90,9 @@ def test_a_recipe_is_cross_validated_from_its_data_file(tmp_path: Path) -> None:
         data_root=tmp_path / "data",
         resume=False,
     )
-    assert figures["n"] == 96
-    assert figures["splits"] == ["train", "val"]
-    assert len(figures["accuracy"]["by_fold"]) == FOLDS
+    assert figures.n == 96
+    assert figures.splits == ("train", "val")
+    assert len(figures.accuracy.by_fold or ()) == FOLDS
     assert not (tmp_path / "checkpoints").exists()
 
 

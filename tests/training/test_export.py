@@ -12,16 +12,17 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from classifier.bundles.registry import Bundle, BundleError, discover, load_bundle
-from classifier.datasets import datasets
+from classifier.bundles.schema import CrossValidation, Metadata, TrainingData
+from classifier.datasets import DATASETS_DIR, datasets
 from classifier.evaluation.evaluate import evaluate_bundle
 from classifier.networks.checks import network_problems
 from classifier.training import export
+from classifier.training.pipeline import record_cross_validation, record_evaluation
 from classifier.training.trainer import TrainedNetwork, train
 from tests.factories import curves_of
 from tests.training import synthetic
 
-DATA = {"file": "breastmnist.npz", "sha256": "0" * 64, "is_medmnist_file": False}
-COUNTS = {"train": 32, "validation": 16}
+DATA = TrainingData(file="breastmnist.npz", sha256="0" * 64, train=32, validation=16)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
 
 def write(models_dir: Path, trained: TrainedNetwork) -> Bundle:
     dataset = datasets()["breastmnist"]
-    return export.export_bundle(models_dir, synthetic.recipe(1), dataset, trained, DATA | COUNTS)
+    return export.export_bundle(models_dir, synthetic.recipe(1), dataset, trained, DATA)
 
 
 def write_evaluated(models_dir: Path, trained: TrainedNetwork) -> Bundle:
     bundle = write(models_dir, trained)
-    figures = evaluate_bundle(bundle, synthetic.write_data_file(models_dir.parent / "data"))
-    export.write_evaluation(bundle, figures, DATA)
+    evaluation = evaluate_bundle(bundle, synthetic.write_data_file(models_dir.parent / "data"))
+    record_evaluation(bundle, evaluation)
     return load_bundle(bundle.path)
 
 
@@ -79,7 +80,7 @@ def test_the_card_tells_figures_origin_and_limits(tmp_path: Path, trained: Train
 def test_the_history_has_a_line_per_epoch(tmp_path: Path, trained: TrainedNetwork) -> None:
     with (write(tmp_path, trained).path / "history.csv").open() as stream:
         (line,) = csv.DictReader(stream)
-    assert float(line["val_loss"]) == trained.history[0]["val_loss"]
+    assert float(line["val_loss"]) == trained.history[0].val_loss
 
 
 def test_writing_again_raises_the_version(tmp_path: Path, trained: TrainedNetwork) -> None:
@@ -87,7 +88,7 @@ def test_writing_again_raises_the_version(tmp_path: Path, trained: TrainedNetwor
     again = write(tmp_path, trained)
     assert again.version == 2
     assert again.evaluation is None
-    assert again.metadata["weights"]["versions"]["2"] == again.sha256
+    assert again.metadata.weights.versions == {"1": again.sha256, "2": again.sha256}
 
 
 def test_a_broken_bundle_does_not_set_the_version_back(
@@ -128,7 +129,8 @@ def test_a_network_unlike_its_metadata_is_named(
     tmp_path: Path, trained: TrainedNetwork, key: str, value: object, sentence: str
 ) -> None:
     bundle = write(tmp_path, trained)
-    claimed = Bundle(bundle.path, {**bundle.metadata, key: value}, None)
+    metadata = Metadata.model_validate(bundle.metadata.as_json() | {key: value})
+    claimed = Bundle(bundle.path, metadata, None)
     assert sentence in " ".join(network_problems(claimed))
 
 
@@ -174,21 +176,43 @@ def test_the_commands_make_a_new_model_without_code(
     assert (folders / "models/own-model/evaluation.json").read_bytes() == before
 
 
+def test_a_dataset_of_ones_own_needs_no_code(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in the folder of datasets and one in MedMNIST's layout, under a name unknown there."""
+    known = json.loads((DATASETS_DIR / "breastmnist.json").read_text())
+    own = known | {"slug": "halves", "title": "Halves", "positive_class": None}
+    (folders / "datasets").mkdir()
+    (folders / "datasets/halves.json").write_text(json.dumps(own))
+    monkeypatch.setattr("classifier.datasets.DATASETS_DIR", folders / "datasets")
+    datasets.cache_clear()
+    try:
+        options = ["--dataset=halves", "--architecture=compact_resnet", "--size=8", "--epochs=1"]
+        with pytest.raises(CommandError, match=r"halves\.npz is not in .* Put it there"):
+            call_command("fetch_data", "halves")
+        synthetic.write_data_file(folders / "data").rename(folders / "data/halves.npz")
+        call_command("train_model", "own-halves", *options)
+        call_command("evaluate_model", "own-halves")
+        assert '"is_medmnist_file": false' in capsys.readouterr().out
+        assert discover(folders / "models").slugs == ("own-halves",)
+    finally:
+        datasets.cache_clear()
+
+
 def test_a_recorded_cross_validation_outlives_another_evaluation(
     tmp_path: Path, trained: TrainedNetwork
 ) -> None:
-    figures = curves_of(["malignant"])["cross_validation"]
+    found = CrossValidation.model_validate(curves_of(["malignant"])["cross_validation"])
     bundle = write(tmp_path / "models", trained)
     with pytest.raises(BundleError, match="run evaluate_model"):
-        export.write_cross_validation(bundle, figures)
+        record_cross_validation(bundle, found)
     evaluated = write_evaluated(tmp_path / "models", trained)
-    export.write_cross_validation(evaluated, figures)
+    assert evaluated.evaluation is not None
+    record_cross_validation(evaluated, found)
     recorded = load_bundle(evaluated.path)
-    assert recorded.evaluation
-    measured = {
-        key: value for key, value in recorded.evaluation.items() if key != export.CROSS_VALIDATION
-    }
-    export.write_evaluation(recorded, measured, DATA)
+    assert recorded.evaluation is not None
+    assert recorded.evaluation.cross_validation == found
+    record_evaluation(recorded, evaluated.evaluation)
     assert load_bundle(evaluated.path).evaluation == recorded.evaluation
     assert "In 5-fold cross-validation" in (evaluated.path / "README.md").read_text()
 

@@ -3,15 +3,15 @@
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from django.conf import settings
 
+from classifier.bundles.schema import EpochRecord
 from classifier.evaluation.batch_predict import predict
-from classifier.training.checkpoint import Checkpoint, Record, load_checkpoint, save_checkpoint
+from classifier.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from classifier.training.trainer import (
     CHECKPOINT_FILE,
     Listener,
@@ -52,8 +52,8 @@ def run(
     return train(recipe, 2, *parts, directory, resume=resume, listener=listener)
 
 
-def without_time(history: list[Record]) -> list[Record]:
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in history]
+def without_time(history: list[EpochRecord]) -> list[dict[str, float]]:
+    return [record.model_dump(exclude={"seconds"}) for record in history]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_killed_run_resumes_to_the_same_end(
 
     resumed = run(tmp_path, resume=True)
 
-    assert [line["epoch"] for line in resumed.history] == [1, 2, 3]
+    assert [record.epoch for record in resumed.history] == [1, 2, 3]
     for line, expected in zip(
         without_time(resumed.history), without_time(uninterrupted.history), strict=True
     ):
@@ -100,7 +100,7 @@ def test_the_seed_decides_the_outcome_and_every_batch_is_told(
 
 
 def test_the_learning_rate_rises_and_falls_to_zero(uninterrupted: TrainedNetwork) -> None:
-    rates = [line["learning_rate"] for line in uninterrupted.history]
+    rates = [record.learning_rate for record in uninterrupted.history]
     assert rates[0] == pytest.approx(synthetic.recipe().learning_rate)
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(0, abs=1e-9)
@@ -113,44 +113,43 @@ def test_the_network_gives_probabilities_of_pixels(uninterrupted: TrainedNetwork
 
 
 def test_another_recipe_is_not_resumed(tmp_path: Path) -> None:
-    other = replace(synthetic.recipe(EPOCHS), seed=2)
+    other = synthetic.recipe(EPOCHS).changed(seed=2)
     save_checkpoint(tmp_path / CHECKPOINT_FILE, Checkpoint(recipe=recorded(other)))
     with pytest.raises(ResumeError, match="another recipe"):
         run(tmp_path, resume=True)
 
 
 def test_the_best_epoch_by_each_selection() -> None:
+    measured = [(0.5, 0.8), (0.3, 0.9), (0.2, 0.9), (0.4, 0.7)]
     history = [
-        {"val_loss": 0.5, "val_auc": 0.8},
-        {"val_loss": 0.3, "val_auc": 0.9},
-        {"val_loss": 0.2, "val_auc": 0.9},
-        {"val_loss": 0.4, "val_auc": 0.7},
+        EpochRecord(epoch=epoch, val_loss=loss, val_auc=auc)
+        for epoch, (loss, auc) in enumerate(measured, start=1)
     ]
     assert best_epoch(history, "val_loss") == 3
     assert best_epoch(history, "val_auc") == 3
     assert best_epoch(history, "last") == 4
 
 
-REFINED = replace(
-    synthetic.recipe(4), refining_epochs=2, refining_learning_rate=0.02, refining_warmup_epochs=0.5
+FINE_TUNED = synthetic.recipe(4).changed(
+    fine_tuning_epochs=2, fine_tuning_learning_rate=0.02, fine_tuning_warmup_epochs=0.5
 )
 
 
-def test_the_epochs_that_refine_have_a_rate_of_their_own() -> None:
+def test_the_epochs_that_fine_tune_have_a_rate_of_their_own() -> None:
     plain = learning_rates(synthetic.recipe(2), batches_per_epoch=10)
-    main = learning_rates(REFINED, batches_per_epoch=10)
+    main = learning_rates(FINE_TUNED, batches_per_epoch=10)
     assert [float(main(step)) for step in (5, 19)] == [float(plain(step)) for step in (5, 19)]
-    refining = learning_rates(REFINED.refining_recipe(), batches_per_epoch=10)
-    assert float(refining(0)) == 0
-    assert float(refining(5)) == pytest.approx(0.02)
-    assert float(refining(20)) == pytest.approx(0, abs=1e-9)
+    fine_tuning = learning_rates(FINE_TUNED.fine_tuning_recipe(), batches_per_epoch=10)
+    assert float(fine_tuning(0)) == 0
+    assert float(fine_tuning(5)) == pytest.approx(0.02)
+    assert float(fine_tuning(20)) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(("stop", "averaging"), [(2, 0.9), (3, 0.0), (3, 0.9)])
-def test_a_run_cut_off_before_or_while_it_refines_resumes_to_the_same_end(
+def test_a_run_cut_off_before_or_while_it_fine_tunes_resumes_to_the_same_end(
     tmp_path: Path, stop: int, averaging: float
 ) -> None:
-    recipe = replace(REFINED, weight_averaging=0.8, refining_weight_averaging=averaging)
+    recipe = FINE_TUNED.changed(weight_averaging=0.8, fine_tuning_weight_averaging=averaging)
     parts = synthetic.split(48, 0), synthetic.split(24, 1)
     whole = train(recipe, 2, *parts, tmp_path / "whole")
 
@@ -164,12 +163,12 @@ def test_a_run_cut_off_before_or_while_it_refines_resumes_to_the_same_end(
         np.testing.assert_array_equal(one, other)
 
 
-def test_refining_begins_with_the_weights_that_would_be_exported(tmp_path: Path) -> None:
+def test_fine_tuning_begins_with_the_weights_that_would_be_exported(tmp_path: Path) -> None:
     """At a rate of nothing it also ends with them."""
     parts = synthetic.split(48, 0), synthetic.split(24, 1)
-    idle = replace(REFINED, refining_learning_rate=0.0, selection="last")
+    idle = FINE_TUNED.changed(fine_tuning_learning_rate=0.0, selection="last")
     refined = train(idle, 2, *parts, tmp_path / "idle").network
-    main = train(replace(idle, epochs=2, refining_epochs=0), 2, *parts, tmp_path / "main").network
+    main = train(idle.changed(epochs=2, fine_tuning_epochs=0), 2, *parts, tmp_path / "main").network
     weights = main.trainable_weights, refined.trainable_weights
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)

@@ -10,7 +10,6 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from classifier.uploads.images import encode
-
 from tests.uploads.test_images import colour_blocks, png_chunk, read, rejection, saved
 
 RAMP_16 = np.linspace(0, 65535, 64 * 64).round().astype(np.uint16).reshape(64, 64)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from classifier.bundles.schema import EpochRecord, Evaluation
 from classifier.web import charts
+from classifier.web.charts import Chart
 from tests.factories import curves_of, evaluation_of, uncertainty_of
 
 CLASSES = ["basophil", "monocyte", "platelet"]
@@ -16,9 +18,20 @@ def evaluation() -> dict[str, Any]:
     return evaluation_of(CLASSES) | curves_of(CLASSES)
 
 
-def test_the_corners_of_the_plot(evaluation: dict[str, Any]) -> None:
-    chart = charts.roc_chart(evaluation)
+def roc(evaluation: dict[str, Any]) -> Chart:
+    chart = charts.roc_chart(Evaluation.model_validate(evaluation))
     assert chart is not None
+    return chart
+
+
+def reliability(evaluation: dict[str, Any]) -> Chart:
+    chart = charts.reliability_chart(Evaluation.model_validate(evaluation))
+    assert chart is not None
+    return chart
+
+
+def test_the_corners_of_the_plot(evaluation: dict[str, Any]) -> None:
+    chart = roc(evaluation)
     diagonal, curve, *_ = chart.lines
     left_bottom, right_top = diagonal.points.split()
     assert left_bottom == f"{charts.LEFT},{charts.BOTTOM}"
@@ -29,16 +42,14 @@ def test_the_corners_of_the_plot(evaluation: dict[str, Any]) -> None:
 
 def test_the_lowest_curve_is_strong_and_named(evaluation: dict[str, Any]) -> None:
     evaluation["roc"][1]["auc"] = 0.71
-    chart = charts.roc_chart(evaluation)
-    assert chart is not None
+    chart = roc(evaluation)
     assert [line.kind for line in chart.lines] == ["diagonal", "faint", "faint", "strong"]
     assert "The strong line is monocyte, the lowest with AUC 0.710" in chart.description
     assert chart.rows[-1] == ["monocyte", "0.710", "0.000", "0.900", "0.900", "0.900"]
 
 
 def test_the_operating_point_lies_on_the_curves_plane(evaluation: dict[str, Any]) -> None:
-    chart = charts.roc_chart(evaluation)
-    assert chart is not None
+    chart = roc(evaluation)
     [dot] = chart.dots
     assert dot.x == pytest.approx(44 + 260 * (1 - 0.807), abs=0.1)
     assert dot.y == pytest.approx(214 - 180 * 0.881, abs=0.1)
@@ -46,37 +57,36 @@ def test_the_operating_point_lies_on_the_curves_plane(evaluation: dict[str, Any]
 
 
 def test_the_bin_with_most_images_has_the_largest_dot(evaluation: dict[str, Any]) -> None:
-    chart = charts.reliability_chart(evaluation)
-    assert chart is not None
+    chart = reliability(evaluation)
     assert [dot.radius for dot in chart.dots] == [5, 8]
-    assert chart.rows == [["55.0%", "50.0%", "20"], ["95.0%", "90.0%", "80"]]
+    assert chart.rows == [["55.0\xa0%", "50.0\xa0%", "20"], ["95.0\xa0%", "90.0\xa0%", "80"]]
 
 
 def test_reliability_before_calibration_is_a_dashed_line(evaluation: dict[str, Any]) -> None:
     evaluation["uncertainty"] = uncertainty_of(CLASSES)
-    chart = charts.reliability_chart(evaluation)
-    assert chart is not None
+    chart = reliability(evaluation)
     assert [line.kind for line in chart.lines] == ["diagonal", "dashed", "strong"]
     assert [line.label for line in chart.legend] == ["After calibration", "Before"]
     assert len(chart.dots) == 2
     assert "error 0.020, before calibration 0.083." in chart.description
     assert [row[0] for row in chart.rows] == [
-        "55.0% after calibration",
-        "95.0% after calibration",
-        "95.0% before",
+        "55.0\xa0% after calibration",
+        "95.0\xa0% after calibration",
+        "95.0\xa0% before",
     ]
 
 
 def test_without_curves_there_is_no_chart() -> None:
     old = evaluation_of(CLASSES)
-    assert charts.roc_chart(old) is None
-    assert charts.reliability_chart(old) is None
-    assert charts.roc_chart({**old, "roc": []}) is None
+    for evaluation in (old, {**old, "roc": []}):
+        assert charts.roc_chart(Evaluation.model_validate(evaluation)) is None
+    assert charts.reliability_chart(Evaluation.model_validate(old)) is None
+    assert charts.roc_chart(None) is charts.reliability_chart(None) is None
     assert charts.history_charts([], None) == []
 
 
 def test_a_long_history_has_a_short_table_with_the_selected_epoch() -> None:
-    history = [{"epoch": float(n), "loss": 2 / n, "val_loss": 3 / n} for n in range(1, 451)]
+    history = [EpochRecord(epoch=n, loss=2 / n, val_loss=3 / n) for n in range(1, 451)]
     [chart] = charts.history_charts(history, 77)
     shown = [row[0] for row in chart.rows]
     assert len(shown) <= 28
@@ -89,16 +99,17 @@ def test_a_long_history_has_a_short_table_with_the_selected_epoch() -> None:
 @pytest.mark.parametrize(
     "history",
     [
-        [{"epoch": 1.0, "loss": 0.0, "accuracy": 1.0}],
-        [{"epoch": 1.0, "loss": 1e300}, {"epoch": 2.0, "loss": -5.0}],
-        [{"epoch": 1.0, "loss": 1.7e308}, {"epoch": 2.0, "loss": -1.7e308}],
-        [{"epoch": 1.0, "loss": math.nan}, {"epoch": 2.0, "loss": math.inf}],
-        [{"epoch": 3.0, "seconds": 1.0}],
-        [{"epoch": 2.0, "accuracy": 50.0}, {"epoch": 5e9, "accuracy": -3.0}],
+        [{"epoch": 1, "loss": 0.0, "accuracy": 1.0}],
+        [{"epoch": 1, "loss": 1e300}, {"epoch": 2, "loss": -5.0}],
+        [{"epoch": 1, "loss": 1.7e308}, {"epoch": 2, "loss": -1.7e308}],
+        [{"epoch": 1, "loss": math.nan}, {"epoch": 2, "loss": math.inf}],
+        [{"epoch": 3, "seconds": 1.0}],
+        [{"epoch": 2, "accuracy": 50.0}, {"epoch": 5000000000, "accuracy": -3.0}],
     ],
 )
 def test_odd_histories_give_charts_of_finite_numbers(history: list[dict[str, float]]) -> None:
-    for chart in charts.history_charts(history, 1):
+    records = [EpochRecord.model_validate(line) for line in history]
+    for chart in charts.history_charts(records, 1):
         for line in chart.lines:
             assert "nan" not in line.points
             assert "inf" not in line.points

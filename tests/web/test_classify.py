@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier import services
+from classifier.datasets import datasets
 from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import StorageFailed
@@ -53,7 +54,7 @@ def test_valid_upload_is_stored_and_queued(
     page: Client,
     user: User,
     model: TrainedModel,
-    no_ringing: list[str],
+    rung: list[str],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -65,7 +66,7 @@ def test_valid_upload_is_stored_and_queued(
     assert prediction.image.original_filename == "my cell.png"
     assert prediction.crop == Crop.NONE
     assert not prediction.image.is_synthetic
-    assert no_ringing == ["blood"]
+    assert rung == ["blood"]
 
 
 def test_htmx_is_sent_to_the_result(page: Client, model: TrainedModel) -> None:
@@ -169,6 +170,15 @@ def test_sample_and_model_must_be_of_one_kind(page: Client, model: TrainedModel,
 def test_own_file_may_be_of_any_kind(page: Client, model: TrainedModel) -> None:
     page.post(URL, entered(pictures.cell(), sample="synthetic-smooth-lesion"))
     assert Prediction.objects.get().trained_model == model
+
+
+def test_the_help_on_crops_is_the_datasets_own(page: Client, model: TrainedModel) -> None:
+    text = page.get(URL).content.decode()
+    assert datasets()["bloodmnist"].crop_help in text
+    assert datasets()["breastmnist"].crop_help not in text
+    TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    for dataset in datasets().values():
+        assert dataset.crop_help in page.get(URL).content.decode()
 
 
 def test_samples_without_a_model_are_not_offered(page: Client) -> None:

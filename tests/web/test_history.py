@@ -111,22 +111,22 @@ def test_number_of_queries_does_not_grow(
 
 
 def test_what_is_unlike_the_training_data_is_marked_in_words(page: Client, user: User) -> None:
-    make(user, 1, foreign=True)
+    make(user, 1, out_of_distribution=True)
     row = page.get(URL).content.decode().split("<tbody>")[1]
     assert "Unlike training data</span>" in row
     assert "eutrophil" not in row
-    assert "93.0%" not in row
+    assert "93.0\xa0%" not in row
 
 
 def test_several_classes_stand_in_the_list(page: Client, user: User) -> None:
     make(user, 1, doubtful=True)
     row = page.get(URL).content.decode().split("<tbody>")[1]
-    assert "One of: neutrophil, immature granulocytes" in row
-    assert "93.0%" not in row, "whose confidence is it?"
+    assert "Undecided: “neutrophil” or “immature granulocytes”" in row
+    assert "93.0\xa0%" not in row, "whose confidence is it?"
 
 
 def test_only_what_is_unlike_the_training_data(page: Client, user: User) -> None:
-    make(user, 26, foreign=True)
+    make(user, 26, out_of_distribution=True)
     make(user, 1, succeeded=True)
     first = page.get(URL, {"show": "unlike-training"}).content.decode()
     assert "26 results" in first

@@ -4,11 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
 from classifier.models import TrainedModel
-from tests.factories import TrainedModelFactory, curves_of, uncertainty_of
+from tests.factories import (
+    ImageUploadFactory,
+    PredictionFactory,
+    TrainedModelFactory,
+    curves_of,
+    uncertainty_of,
+)
 
 
 def test_models_are_grouped_by_what_they_look_at(page: Client, model: TrainedModel) -> None:
@@ -16,8 +23,8 @@ def test_models_are_grouped_by_what_they_look_at(page: Client, model: TrainedMod
     text = page.get("/models/").content.decode()
     assert text.index("Blood cell") < text.index("Blood model") < text.index("Breast ultrasound")
     assert "Recommended" in text
-    assert "90.0%" in text
-    assert "83.0–94.0%" in text
+    assert "90.0\xa0%" in text
+    assert "83.0–94.0\xa0%" in text
     assert "28 px" in text
     assert "BloodMNIST rebuilt from PBC, own split" in text
     assert "Research use only" in text
@@ -33,14 +40,22 @@ def test_models_out_of_use_are_not_listed(page: Client, state: dict[str, bool]) 
 REPORTED = {"accuracy": 0.85, "precision": 0.86, "recall": 0.85, "f1": 0.846}
 
 
-def test_reported_figures_stand_beside_measured_ones(page: Client, model: TrainedModel) -> None:
+def test_reported_metrics_stand_beside_measured_ones(page: Client, model: TrainedModel) -> None:
     report = TrainedModelFactory.create(slug="reported", title="Of the report")
     report.metadata["reported"] = REPORTED
     report.save()
     text = page.get("/models/").content.decode()
     assert text.index("Of the report") < text.index("Blood model"), "the report comes first"
     first, second = (each.split("</tr>")[0] for each in text.split('<th scope="row">')[1:3])
-    for shown in ("85%", "86%", "84.6%", "90.0%", "83.0–94.0%", ">100<", "0.40 M"):
+    for shown in (
+        "85\xa0%",
+        "86\xa0%",
+        "84.6\xa0%",
+        "90.0\xa0%",
+        "83.0–94.0\xa0%",
+        ">100<",
+        "0.40 M",
+    ):
         assert shown in first
     assert second.count(">–<") == 4
 
@@ -63,10 +78,10 @@ def test_cross_validation_is_on_the_page_where_it_was_recorded(
     model.evaluation |= curves_of(model.metadata["classes"])
     model.save()
     text = page.get("/models/blood/").content.decode()
-    assert "Accuracy 85.3% ± 2.1%, AUC 0.911 ± 0.012 (5 folds, all 780 images)" in text
+    assert "Accuracy 85.3\xa0% ± 2.1\xa0%, AUC 0.911 ± 0.012 (5 folds, all 780 images)" in text
 
 
-def test_model_page_has_figures_matrix_and_limits(page: Client, model: TrainedModel) -> None:
+def test_model_page_has_metrics_matrix_and_limits(page: Client, model: TrainedModel) -> None:
     text = page.get("/models/blood/").content.decode()
     assert "Confusion matrix" in text
     assert text.count("is-right") == 8
@@ -102,7 +117,14 @@ def test_curves_are_pictures_with_words_and_numbers(page: Client) -> None:
     assert "style=" not in text
 
     operating = text.split('id="operating-title"')[1].split("</table>")[0]
-    for shown in ("0.310", "88.1%", "80.0–95.0%", "78 held out", "100 test", "42 are malignant"):
+    for shown in (
+        "0.310",
+        "88.1\xa0%",
+        "80.0–95.0\xa0%",
+        "78 held out",
+        "100 test",
+        "42 are malignant",
+    ):
         assert shown in operating
 
 
@@ -118,8 +140,44 @@ def test_the_calibration_error_stands_beside_that_of_chance(page: Client) -> Non
     breast.evaluation["intervals"] |= {"ece_by_chance": [0.0301, 0.0881], "brier": [0.05, 0.2]}
     breast.save()
     text = re.sub("<(?!d[td]>)[^>]+>", "", page.get("/models/breast/").content.decode())
-    assert "Calibration error<dd>0.020 95% range if perfectly calibrated 0.030–0.088" in text
+    assert "Calibration error<dd>0.020 95&nbsp;% range if perfectly calibrated 0.030–0.088" in text
     assert "Brier score<dd>0.100 0.050–0.200" in text
+
+
+def test_near_duplicates_in_the_training_part_are_told(page: Client) -> None:
+    breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    assert "near-duplicate" not in page.get("/models/breast/").content.decode()
+    breast.evaluation["without_twins"] = {"share": 0.85, "n": 60, "interval": [0.75, 0.91]}
+    breast.save()
+    text = page.get("/models/breast/").content.decode()
+    assert "40 of them have a near-duplicate in training or validation" in text
+    assert "on the 60 without one the accuracy is 85.0\xa0% (75.0–91.0\xa0%)" in text
+
+
+def test_sensitivity_and_specificity_stand_where_accuracy_stands(page: Client, user: User) -> None:
+    breast = TrainedModelFactory.create(slug="breast", dataset="breastmnist", channels=1)
+    image = ImageUploadFactory.create(owner=user)
+    prediction = PredictionFactory.create(
+        image=image, trained_model=breast, succeeded=True, predicted_label="malignant"
+    )
+    for path in ("/classify/", "/models/", "/models/breast/", prediction.get_absolute_url()):
+        text = page.get(path).content.decode()
+        for shown in ("90.0\xa0%", "95.0\xa0%", "ensitivity", "pecificity", "malignant"):
+            assert shown in text, path
+        assert "larger probability" in text, path
+
+
+def test_of_models_without_a_positive_class_neither_is_shown(
+    page: Client, model: TrainedModel
+) -> None:
+    for path in ("/classify/", "/models/", "/models/blood/"):
+        assert "ensitivity" not in page.get(path).content.decode()
+
+
+def test_the_original_report_is_explained_where_it_is_met_first(
+    page: Client, model: TrainedModel
+) -> None:
+    assert "a student report that trained six networks" in page.get("/models/").content.decode()
 
 
 def test_limits_stand_with_their_targets_and_numbers_of_images(page: Client) -> None:
@@ -129,16 +187,22 @@ def test_limits_stand_with_their_targets_and_numbers_of_images(page: Client) -> 
     text = page.get("/models/breast/").content.decode()
     limits = text.split('id="known-limits-title"')[1].split("</section>")[0]
     rows = dict(cells_of(row) for row in limits.split("<tr>")[1:])
-    assert rows["True class in the set target 95%"] == ["96.0%91.0–99.0%", "100"]
-    assert rows["Classes in a set, mean"] == ["1.25", "100"]
-    assert rows["Accepted target 98%"] == ["97.0%92.0–100.0%", "100"]
-    assert rows["Errors flagged"] == ["70.0%65.0–73.0%", "10"]
+    assert rows["True class in the set target 95\xa0%"] == ["96.0\xa0%91.0–99.0\xa0%", "100"]
+    assert rows["Classes in a set, mean"] == ["1.250", "100"]
+    assert rows["Accepted target 98\xa0%"] == ["97.0\xa0%92.0–100.0\xa0%", "100"]
+    assert rows["Errors flagged"] == ["70.0\xa0%65.0–73.0\xa0%", "10"]
     assert rows["Calibration error"] == ["0.021before: 0.083", "100"]
-    assert rows["malignant"] == ["90.0%85.0–93.0%", "10"]
-    assert rows["BloodMNIST, test images"] == ["99.0%94.0–100.0%", "3,421"]
-    assert rows["Screenshot, drawn"] == ["94.0%89.0–97.0%", "300"]
-    spoilt = ["40.0%35.0–43.0%", "0.0%0.0–3.0%", "–", "100.0%95.0–100.0%", "100"]
-    assert rows["JPEG, quality 10"] == spoilt
+    assert rows["malignant"] == ["90.0\xa0%85.0–93.0\xa0%", "10"]
+    assert rows["BloodMNIST, test images"] == ["99.0\xa0%94.0–100.0\xa0%", "3,421"]
+    assert rows["Screenshot, drawn"] == ["94.0\xa0%89.0–97.0\xa0%", "300"]
+    refused = [
+        "40.0\xa0%35.0–43.0\xa0%",
+        "0.0\xa0%0.0–3.0\xa0%",
+        "–",
+        "100.0\xa0%95.0–100.0\xa0%",
+        "100",
+    ]
+    assert rows["JPEG, quality 10"] == refused
     assert "flatter it" in limits
 
 

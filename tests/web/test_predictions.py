@@ -15,6 +15,7 @@ from tests.factories import (
     PredictionFactory,
     ProjectFactory,
     TrainedModelFactory,
+    limits_described,
 )
 from tests.web.conftest import stored_files
 
@@ -34,7 +35,7 @@ def test_result_shows_class_confidence_and_all_bars(page: Client, image: ImageUp
     prediction = PredictionFactory.create(image=image, succeeded=True)
     text = content(page, prediction)
     assert "Neutrophil</p>" in text
-    assert "93.0%" in text
+    assert "93.0\xa0%" in text
     assert text.count('class="bar-fill"') == 8
     assert text.count("is-leading") == 1
     assert "What the model saw" in text
@@ -99,7 +100,7 @@ def test_running_page(page: Client, image: ImageUpload) -> None:
 def test_change_of_status_is_announced_once(page: Client, image: ImageUpload) -> None:
     prediction = PredictionFactory.create(image=image, succeeded=True)
     news = content(page, prediction, "status/", seen="PENDING")
-    assert "Predicted class: neutrophil, confidence 93.0%." in news
+    assert "Predicted class: neutrophil, confidence 93.0\xa0%." in news
     assert "<title>Neutrophil" in news
     known = content(page, prediction, "status/", seen="SUCCESS")
     assert "#announcement" not in known
@@ -112,7 +113,7 @@ def test_polling_stops_at_the_end(page: Client, image: ImageUpload) -> None:
 
 
 def test_failure_offers_another_try(
-    page: Client, image: ImageUpload, no_ringing: list[str], django_capture_on_commit_callbacks: Any
+    page: Client, image: ImageUpload, rung: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     prediction = PredictionFactory.create(image=image, failed=True)
     assert prediction.error_message in content(page, prediction)
@@ -122,7 +123,7 @@ def test_failure_offers_another_try(
     assert response["Location"] == prediction.get_absolute_url()
     prediction.refresh_from_db()
     assert prediction.status == Status.PENDING
-    assert no_ringing == [prediction.trained_model.slug]
+    assert rung == [prediction.trained_model.slug]
 
 
 def test_retry_leaves_a_result_alone(page: Client, image: ImageUpload) -> None:
@@ -143,8 +144,8 @@ def test_delete_asks_first(page: Client, image: ImageUpload) -> None:
     ("state", "words"),
     [
         ({"succeeded": True}, "Neutrophil ·"),
-        ({"doubtful": True}, "One of: neutrophil, immature granulocytes ·"),
-        ({"foreign": True}, "Unlike training data ·"),
+        ({"doubtful": True}, "Undecided: “neutrophil” or “immature granulocytes” ·"),
+        ({"out_of_distribution": True}, "Unlike training data ·"),
         ({"failed": True}, '<p class="muted">Model'),
     ],
 )
@@ -214,46 +215,82 @@ def test_file_names_are_escaped(page: Client, user: User) -> None:
         assert "&lt;b&gt;cell" in text
 
 
-FOREIGN = "This does not look like what this model was trained on"
+OUT_OF_DISTRIBUTION = "This does not look like what this model was trained on"
 
 
 def test_an_image_unlike_the_training_data_gets_no_confident_class(
     page: Client, image: ImageUpload
 ) -> None:
-    text = content(page, PredictionFactory.create(image=image, foreign=True))
+    text = content(page, PredictionFactory.create(image=image, out_of_distribution=True))
     shown, scores = text.split('<details class="scores"', 1)
-    assert FOREIGN in shown
+    assert OUT_OF_DISTRIBUTION in shown
     assert "Look again" in shown
     assert "eutrophil" not in shown.split('id="outcome"')[1]
     assert "Show the scores anyway" in scores
     assert "neutrophil" in scores
-    assert "93.0%" in scores
+    assert "93.0\xa0%" in scores
     assert RESEARCH in scores
-    assert f"<title>{FOREIGN}" in text
+    assert f"<title>{OUT_OF_DISTRIBUTION}" in text
 
 
 def test_several_classes_are_named_with_how_to_read_them(page: Client, image: ImageUpload) -> None:
     prediction = PredictionFactory.create(image=image, doubtful=True)
-    prediction.trained_model.metadata["uncertainty"] = {"coverage": 0.95}
+    prediction.trained_model.metadata["uncertainty"] = limits_described(coverage=0.95)
     prediction.trained_model.save()
     text = content(page, prediction)
-    assert "One of: neutrophil, immature granulocytes" in text
+    assert "Undecided: “neutrophil” or “immature granulocytes”" in text
     assert (
-        "In 95% of images like the training data, the true class is among those that the model "
+        "In 95\xa0% of images like the training data, the true class is among those that the model "
         "names."
     ) in text
     assert "cannot tell these classes apart" in text
 
 
+@pytest.mark.parametrize(
+    ("state", "chip"),
+    [
+        ("out_of_distribution", "Refused"),
+        ("doubtful", "Undecided"),
+        ("succeeded", "Succeeded"),
+    ],
+)
+def test_only_a_plain_answer_has_succeeded(
+    page: Client, image: ImageUpload, state: str, chip: str
+) -> None:
+    prediction = PredictionFactory.create(image=image, **{state: True})
+    for text in (content(page, prediction), page.get("/predictions/").content.decode()):
+        assert f"{chip}</span>" in text
+        assert ("Succeeded" in text) is (chip == "Succeeded")
+
+
+def test_no_confidence_stands_beside_an_undecided_answer(page: Client, image: ImageUpload) -> None:
+    decided, undecided = (
+        PredictionFactory.create(image=image, **{state: True})
+        for state in ("succeeded", "doubtful")
+    )
+    assert 'class="answer-number"' in content(page, decided)
+    assert 'class="answer-number"' not in content(page, undecided)
+
+
+def test_confidence_is_said_to_be_as_good_as_it_was_measured(
+    page: Client, image: ImageUpload
+) -> None:
+    prediction = PredictionFactory.create(image=image, succeeded=True)
+    assert "it was off by 2.0 percentage points on average" in content(page, prediction)
+    prediction.trained_model.evaluation = None
+    prediction.trained_model.save()
+    assert "How far it is off was not measured." in content(page, prediction)
+
+
 def test_a_class_with_a_comma_in_its_name_is_told_apart(page: Client, image: ImageUpload) -> None:
     labels = ["malignant", "normal, benign"]
     prediction = PredictionFactory.create(image=image, doubtful=True, prediction_set=labels)
-    assert "One of: malignant; normal, benign" in content(page, prediction)
+    assert "Undecided: “malignant” or “normal, benign”" in content(page, prediction)
 
 
 def test_of_a_set_of_all_classes_nothing_is_promised(page: Client, image: ImageUpload) -> None:
     model = TrainedModelFactory.create(dataset="breastmnist", channels=1)
-    model.metadata["uncertainty"] = {"coverage": 0.95}
+    model.metadata["uncertainty"] = limits_described(coverage=0.95)
     model.save()
     prediction = PredictionFactory.create(
         image=image,
@@ -265,7 +302,7 @@ def test_of_a_set_of_all_classes_nothing_is_promised(page: Client, image: ImageU
     )
     text = content(page, prediction)
     assert "The model rules out none of its classes." in text
-    assert "95%" not in text.split('id="outcome"')[1].split("</section>")[0]
+    assert "95\xa0%" not in text.split('id="outcome"')[1].split("</section>")[0]
 
 
 def test_a_class_is_described_as_that_of_the_training_data(
@@ -282,8 +319,8 @@ def test_a_class_is_described_as_that_of_the_training_data(
 @pytest.mark.parametrize(
     ("state", "news"),
     [
-        ("foreign", f"{FOREIGN}. Look again."),
-        ("doubtful", "The predicted class is one of: neutrophil, immature granulocytes."),
+        ("out_of_distribution", f"{OUT_OF_DISTRIBUTION}. Look again."),
+        ("doubtful", "The model is undecided: “neutrophil” or “immature granulocytes”."),
     ],
 )
 def test_doubts_are_announced(page: Client, image: ImageUpload, state: str, news: str) -> None:

@@ -11,6 +11,8 @@ from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.test import Client
 
+from classifier.datasets import datasets
+from classifier.notice import NOTICE
 from tests.factories import PredictionFactory, TrainedModelFactory
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
@@ -52,7 +54,13 @@ def test_landing_says_what_it_is(client: Client, db: None) -> None:
     text = client.get("/").content.decode()
     assert "immature granulocytes" in text
     assert "Create an account" in text
+    assert all(dataset.image_noun in text for dataset in datasets().values())
     assert "Research use only" in text
+
+
+def test_pages_and_programs_say_the_same_of_its_use() -> None:
+    line = re.sub("<[^>]+>", "", render_to_string("web/partials/research.html")).strip()
+    assert line.replace(" — ", ", ") == NOTICE
 
 
 def test_landing_of_a_signed_in_person(page: Client) -> None:

@@ -78,8 +78,8 @@ class BatchViewSet(
     def create(self, request: Request) -> Response:
         """Queue up to 1,000 images, sent one by one or in a zip file, for one or several models.
 
-        With `open` the batch is empty, and its images are sent piece by piece afterwards.
-        A file that cannot be read is listed under `rejected`, and the others run.
+        With `open` the batch is empty, and its images are sent piece by piece afterwards. A file
+        that cannot be read is listed under `rejected`, and the others run.
         """
         requests.valid(requests.WaitSerializer, request.query_params)
         fields = requests.valid(requests.BatchRequestSerializer, request.data)

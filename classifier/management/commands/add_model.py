@@ -1,23 +1,25 @@
 """`manage.py add_model`: make a bundle of a Keras network of one's own."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.text import slugify
 
-from classifier.bundles import registry
+from classifier.bundles.registry import Bundle
+from classifier.bundles.schema import Evaluation
 from classifier.datasets import datasets
+from classifier.datasets.medmnist import DataError
+from classifier.errors import PlainError
 from classifier.management.commands.train_model import SLUG
+from classifier.management.model_command import ModelCommand
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+class Command(ModelCommand):
     help = (
         "Add a Keras network of one's own. Its outputs must be in the order of the dataset's "
         "classes, which no file says. Nothing in the file is run, and only Keras's own layers are "
@@ -38,8 +40,6 @@ class Command(BaseCommand):
         parser.add_argument("--force", action="store_true", help="replace a bundle of this name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.networks.safe_loading import NetworkError
         from classifier.training import add_model as adding
 
         slug = _free_slug(options)
@@ -58,37 +58,34 @@ class Command(BaseCommand):
                     logits=options["logits"],
                 ),
             )
-        except (NetworkError, registry.BundleError) as error:
-            raise CommandError(f"Nothing was added. {error}") from error
-        except OSError as error:
+        except (PlainError, OSError) as error:
             raise CommandError(f"Nothing was added: {error}") from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {bundle.path}, version {bundle.version}."))
         self._evaluate(bundle)
 
-    def _evaluate(self, bundle: registry.Bundle) -> None:
-        from classifier.datasets.medmnist import DataError
+    def _evaluate(self, bundle: Bundle) -> None:
         from classifier.training.add_model import evaluate_if_data_is_there
 
         try:
-            figures = evaluate_if_data_is_there(bundle, settings.MEDMNIST_ROOT)
+            evaluation = evaluate_if_data_is_there(bundle, settings.MEDMNIST_ROOT)
         except DataError as error:
             raise CommandError(f"{bundle.slug} could not be evaluated: {error}") from error
-        if figures is None:
+        if evaluation is None:
             self.stdout.write(
                 f"Not evaluated, since {settings.MEDMNIST_ROOT} does not have the test images. The "
                 "application leaves a model out until it has figures:\n"
                 f"Next: manage.py evaluate_model {bundle.slug}, then manage.py load_bundles"
             )
             return
-        self._say(figures, bundle)
-        self._register(bundle)
+        self._say(evaluation, bundle)
+        self._register()
 
-    def _say(self, figures: dict[str, Any], bundle: registry.Bundle) -> None:
-        low, high = figures["intervals"]["accuracy"]
-        commonest = max(row["support"] for row in figures["per_class"]) / figures["n"]
+    def _say(self, evaluation: Evaluation, bundle: Bundle) -> None:
+        low, high = evaluation.intervals.accuracy
+        commonest = max(row.support for row in evaluation.per_class) / evaluation.n
         self.stdout.write(
-            f"Accuracy {figures['accuracy']:.4f} (95 % interval {low:.4f}-{high:.4f}) on "
-            f"{figures['n']:,} test images; always naming the commonest class gives "
+            f"Accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f}-{high:.4f}) on "
+            f"{evaluation.n:,} test images; always naming the commonest class gives "
             f"{commonest:.4f}."
         )
         self.stdout.write(
@@ -96,7 +93,7 @@ class Command(BaseCommand):
             f"{'; '.join(bundle.classes)}, or it was trained on other values: see --rescale."
         )
 
-    def _register(self, bundle: registry.Bundle) -> None:
+    def _register(self) -> None:
         try:
             call_command("load_bundles", stdout=self.stdout, stderr=self.stderr)
         except DatabaseError:

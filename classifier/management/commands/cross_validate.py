@@ -1,15 +1,16 @@
 """`manage.py cross_validate`: how good a recipe is on images that its networks never saw."""
 
 import json
-import os
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from classifier.bundles.registry import load_bundle
+from classifier.management.model_command import ModelCommand
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+class Command(ModelCommand):
     help = (
         "Train a recipe five times, each time leaving out a fifth of the images, and print mean "
         "and standard deviation of the figures on what was left out."
@@ -35,30 +36,21 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from classifier.bundles import registry
-        from classifier.datasets.medmnist import DataError
         from classifier.training import pipeline
-        from classifier.training.export import write_cross_validation
-        from classifier.training.recipe_values import RecipeError
-        from classifier.training.trainer import ResumeError
 
         slug, epochs, record = options["slug"], options["epochs"], options["record"]
         if record and epochs:
             raise CommandError("With another number of epochs the figures are not the bundle's.")
         all_splits = options["all_splits"] or record
-        try:
-            bundle = registry.load_bundle(settings.MODELS_DIR / slug) if record else None
-            figures = pipeline.cross_validate_recipe(
-                slug,
-                {"epochs": epochs} if epochs else {},
-                ("train", "val", "test") if all_splits else ("train", "val"),
-                checkpoint_dir=settings.VAR_DIR / "cross_validation" / slug,
-                data_root=settings.MEDMNIST_ROOT,
-                resume=options["resume"],
-            )
-            if bundle:
-                write_cross_validation(bundle, figures)
-        except (registry.BundleError, DataError, RecipeError, ResumeError) as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(figures, indent=2))
+        bundle = load_bundle(settings.MODELS_DIR / slug) if record else None
+        found = pipeline.cross_validate_recipe(
+            slug,
+            {"epochs": epochs} if epochs else {},
+            ("train", "val", "test") if all_splits else ("train", "val"),
+            checkpoint_dir=settings.VAR_DIR / "cross_validation" / slug,
+            data_root=settings.MEDMNIST_ROOT,
+            resume=options["resume"],
+        )
+        if bundle:
+            pipeline.record_cross_validation(bundle, found)
+        self.stdout.write(json.dumps(found.as_json(), indent=2))

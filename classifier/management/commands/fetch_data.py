@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from classifier.datasets import datasets
+from classifier.management.model_command import ModelCommand
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+class Command(ModelCommand):
     help = "Download MedMNIST's data files into MEDMNIST_ROOT, unless they are there."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,15 +22,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from classifier.datasets.medmnist import DataError
         from classifier.training.pipeline import obtain
 
         known = datasets()
         for slug in options["datasets"] or known:
             if slug not in known:
                 raise CommandError(f"There is no dataset {slug!r}. Known: {', '.join(known)}.")
-            try:
-                path, _ = obtain(known[slug], options["size"], settings.MEDMNIST_ROOT)
-            except DataError as error:
-                raise CommandError(str(error)) from error
+            path = obtain(known[slug], options["size"], settings.MEDMNIST_ROOT)
             self.stdout.write(str(path))

@@ -1,21 +1,18 @@
 """`manage.py verify_bundles`: check every model bundle, network included."""
 
-import os
 import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from classifier.bundles import registry
+from classifier.management.model_command import ModelCommand
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+class Command(ModelCommand):
     help = "Check every bundle under models/ and load its network; exit code 1 if one is broken."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from classifier.networks.checks import network_problems
 
         found = registry.discover(settings.MODELS_DIR)

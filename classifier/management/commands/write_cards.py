@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from classifier.cards.files import write_cards
+from classifier.management.model_command import ModelCommand
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # the checks load every page, of which nothing is used here
+class Command(ModelCommand):
     help = "Write the card of each bundle under models/, and models/README.md; evaluates nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from classifier.networks.contract import VIEWS_LAYER
+from classifier.networks.contract import LOGITS_LAYER, VIEWS_LAYER
 
 Tensor = Any
 
@@ -35,7 +35,7 @@ class ImageSpec:
 
 
 def pixel_input(spec: ImageSpec) -> Tensor:
-    """Give the symbolic input, float32 pixels in 0–255; of several views, one after another."""
+    """The symbolic input, float32 pixels in 0–255; of several views, one after another."""
     pixels = keras.Input((spec.size, spec.size, spec.channels), name="pixels")
     if spec.views == 1:
         return pixels
@@ -89,7 +89,7 @@ def pooled_classification(
 
 def classification(spec: ImageSpec, features: Tensor, classes: int) -> keras.Model:
     """End a network on features (views x N, width): logits, then probabilities (N, classes)."""
-    logits = layers.Dense(classes, name="logits")(features)
+    logits = layers.Dense(classes, name=LOGITS_LAYER)(features)
     if spec.views > 1:
         logits = ops.mean(ops.reshape(logits, (spec.views, -1, classes)), axis=0)
     probabilities = layers.Softmax(name="probabilities", dtype="float32")(logits)

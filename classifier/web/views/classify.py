@@ -11,10 +11,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from classifier.models import TrainedModel
+from classifier.models import CROP_CHOICES, TrainedModel
 from classifier.synthetic.samples import samples
-from classifier.web.forms import CROP_CHOICES, ClassifyForm
-from classifier.web.model_figures import model_groups
+from classifier.web.forms import ClassifyForm
+from classifier.web.model_cards import model_groups
+from classifier.web.previews import Preview
 
 
 class HtmxRequest(HttpRequest):
@@ -28,13 +29,16 @@ class HtmxRequest(HttpRequest):
 def classify(request: HtmxRequest) -> HttpResponseBase:
     if request.method != "POST":
         form = ClassifyForm(_asked_for(request), user=_user(request), require_image=False)
-        return render(request, "web/classify.html", _page(form))
+        return render(request, "web/classify.html", _page(form, form.preview()))
     form = ClassifyForm(request.POST, request.FILES, user=_user(request))
     prediction = form.submit() if form.is_valid() else None
-    if prediction is None:
-        return _refuse(request, form)
-    url = prediction.get_absolute_url()
-    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+    if prediction:
+        url = prediction.get_absolute_url()
+        return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+    if request.htmx:
+        # Only the messages are sent, so that the chosen file stays chosen.
+        return render(request, "web/partials/errors.html", {"form": form}, status=form.status)
+    return render(request, "web/classify.html", _page(form, form.preview()), status=form.status)
 
 
 @never_cache
@@ -45,13 +49,6 @@ def preview(request: HttpRequest) -> HttpResponse:
     context = {"preview": form.preview(), "form": form}
     status = 200 if form.is_valid() else form.status
     return render(request, "web/partials/preview_response.html", context, status=status)
-
-
-def _refuse(request: HtmxRequest, form: ClassifyForm) -> HttpResponse:
-    """With htmx only the messages are sent, so that the chosen file stays chosen."""
-    if request.htmx:
-        return render(request, "web/partials/errors.html", {"form": form}, status=form.status)
-    return render(request, "web/classify.html", _page(form), status=form.status)
 
 
 def _user(request: HttpRequest) -> User:
@@ -75,7 +72,10 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     The latter comes last, since another one is asked for.
     """
     models = TrainedModel.objects.active()
-    used = _used_before(request.GET.get("instead_of"))
+    # Compared here, since not every database takes what may stand in an address.
+    slug = request.GET.get("instead_of")
+    registered = TrainedModel.objects.all() if slug else ()
+    used = next((model for model in registered if model.slug == slug), None)
     sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
     if kind := sample or used:
         models = models.filter(dataset=kind.dataset)
@@ -84,15 +84,8 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     return others.first() or ordered.first()
 
 
-def _used_before(slug: str | None) -> TrainedModel | None:
-    if not slug:
-        return None
-    # Compared here, since not every database takes what may stand in an address.
-    return next((model for model in TrainedModel.objects.all() if model.slug == slug), None)
-
-
-def _page(form: ClassifyForm) -> dict[str, Any]:
-    preview = form.preview()
+def _page(form: ClassifyForm, preview: Preview | None) -> dict[str, Any]:
+    """The page for a form whose choices were checked, with the preview of them."""
     groups = model_groups(TrainedModel.objects.active().in_display_order())
     kinds = {group.dataset.slug for group in groups}
     return {

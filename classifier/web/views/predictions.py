@@ -18,14 +18,13 @@ from classifier.models import Prediction, PredictionQuerySet, Status
 from classifier.preprocessing import Crop
 from classifier.services import pages, permissions, search
 from classifier.web import health
-from classifier.web.forms import CROP_CHOICES
-from classifier.web.model_figures import data_name
-from classifier.web.presenters import accuracy, outcome, seconds
+from classifier.web.model_cards import view_of
+from classifier.web.presenters import outcome, seconds
 from classifier.web.previews import crop_words
 
 PAGE_SIZE: Final = 25
 TRASH_SHOWN: Final = 100
-FOREIGN_ONLY: Final = "unlike-training"
+OUT_OF_DISTRIBUTION_ONLY: Final = "unlike-training"
 # (age of the prediction, milliseconds between questions): often at first, then ever less.
 POLLING: Final = (
     (timedelta(seconds=2), 200),
@@ -40,15 +39,15 @@ LONG_WAIT: Final = timedelta(seconds=10)
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     predictions = Prediction.objects.owned_by(request.user)
-    only_foreign = request.GET.get("show") == FOREIGN_ONLY
-    if only_foreign:
+    only_refused = request.GET.get("show") == OUT_OF_DISTRIBUTION_ONLY
+    if only_refused:
         predictions = predictions.out_of_distribution()
     page = _page(request, predictions)
     context = {
         "page": page,
         "count": search.count(predictions),
         "rows": [(prediction, outcome(prediction)) for prediction in page.rows],
-        "only_foreign": only_foreign,
+        "only_refused": only_refused,
     }
     return render(request, "web/history.html", context)
 
@@ -146,9 +145,7 @@ def _context(prediction: Prediction) -> dict[str, Any]:
         "prediction": prediction,
         "outcome": outcome(prediction),
         "crop_words": crop_words((image.width, image.height), model, Crop(prediction.crop)),
-        "crop_title": dict(CROP_CHOICES)[Crop(prediction.crop)],
-        "accuracy": accuracy(model.evaluation) if model.evaluation else None,
-        "data_name": data_name(model),
+        "view": view_of(model),
         "waited": seconds(prediction.created_at, prediction.started_at),
         "ran": seconds(prediction.started_at, prediction.finished_at),
         **({} if prediction.is_finished else _waiting(prediction)),

@@ -1,0 +1,1 @@
+"""Counts, agreement and consensus, with their 95 % intervals; of numbers alone."""
