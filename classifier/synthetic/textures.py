@@ -54,7 +54,7 @@ class Blob:
     def depth(self, shape: tuple[int, int]) -> Field:
         """About how many pixels each point lies inside the outline; far outside, -1000."""
         depth = np.full(shape, -1000, np.float32)
-        rows, columns = self._window(shape)
+        rows, columns = self.window(shape)
         down, right = np.ogrid[rows, columns]
         depth[rows, columns] = self._depth_at(
             right.astype(np.float32) - np.float32(self.x),
@@ -62,7 +62,8 @@ class Blob:
         )
         return depth
 
-    def _window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+    def window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+        """The part of an image of ``shape`` (rows, columns) that the outline can reach."""
         reach = 1.2 * max(self.radius_x, self.radius_y) + 8
         return (
             slice(max(0, round(self.y - reach)), max(0, min(shape[0], round(self.y + reach)))),
