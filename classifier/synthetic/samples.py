@@ -94,14 +94,14 @@ _ALL: Final = (
         blood.immature_granulocyte,
         33,
     ),
-    _scan("tissue without lesion", "layers of speckled tissue", ultrasound.tissue, 3),
+    _scan("tissue without lesion", "layers of speckled tissue", ultrasound.tissue, 17),
     _scan(
-        "smooth lesion", "a smooth dark oval, the tissue behind it bright",
-        ultrasound.smooth_lesion, 2,
+        "smooth lesion", "a smooth dark oval with a bright rim",
+        ultrasound.smooth_lesion, 59,
     ),
     _scan(
         "irregular lesion", "a dark patch with a jagged outline, a shadow behind it",
-        ultrasound.irregular_lesion, 4,
+        ultrasound.irregular_lesion, 19,
     ),
 )  # fmt: skip
 _DRAWINGS: Final = {drawing.sample.slug: drawing for drawing in _ALL}
