@@ -189,9 +189,9 @@ def monocyte(slide: Canvas) -> None:
     granules(cell, inside, (112, 74, 156), grain=3.5, share=0.35, cover=0.6)
     granules(cell, inside, (196, 164, 192), grain=4, share=0.2, cover=0.6)
     parts = [
-        cell.blob(-20, -14, 40, 38, 0.8),
-        cell.blob(6, -24, 42, 32, 0.0),
-        cell.blob(28, 4, 32, 42, 0.2),
+        cell.blob(-24, -10, 40, 34, 1.2),
+        cell.blob(4, -26, 42, 29, 0.0),
+        cell.blob(29, 8, 28, 44, 0.15),
     ]
     nucleus(cell, union(*parts), gaps=0.6, pale=0.8)
     round_granules(cell, inside, (214, 196, 212), radii=(2, 4), spacing=45, cover=0.75)
