@@ -71,7 +71,8 @@ class ProblemSchema(AutoSchema):
         if self.get_auth():
             codes += ["401"] if self.method == "GET" else ["401", "403", "404", "409"]
         if self.method == "GET" and self._get_parameters_in("query"):
-            codes.append("400")
+            # Of a list or search, the project that it is to be of may not be there.
+            codes += ["400", "404"]
         if self._has_etag():
             codes.append("412")
         if self._get_parameters_in("path") or self._is_list_view():

@@ -4,17 +4,13 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from classifier import tasks
 from classifier.models import ApiToken, TrainedModel
 from tests.factories import TrainedModelFactory
 
 
 @pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Slugs for which a task was queued; a real broker is tried in tests/processes."""
-    slugs: list[str] = []
-    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
-    return slugs
+def no_broker(rung: list[str]) -> None:
+    """These tests run without one."""
 
 
 def client_of(user: User) -> APIClient:

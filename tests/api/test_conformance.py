@@ -5,6 +5,7 @@ SCHEMATHESIS_EXAMPLES sets how many are drawn for each operation, beside the edg
 
 import os
 import zlib
+from uuid import UUID
 
 import pytest
 import schemathesis
@@ -19,10 +20,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from classifier.models import ApiToken, TrainedModel
+from classifier.models import ApiToken, Assignment, Batch, SavedView, TrainedModel
 from medclassifier.wsgi import application
 from tests.api.test_schema import served_schema
-from tests.factories import BatchFactory, PredictionFactory, png
+from tests.factories import BatchFactory, PredictionFactory, ProjectFactory, UserFactory, png
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 CHECKS = [
@@ -64,6 +65,8 @@ def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedMo
     """Half of the requests get beyond 404 and 400: to rows that exist, with images."""
     if "id" in case.path_parameters:
         case.path_parameters["id"] = existing_key(case.path, user, trained_model)
+    if "username" in case.path_parameters:
+        case.path_parameters["username"] = UserFactory.create().username
     if "slug" in case.path_parameters:
         case.path_parameters["slug"] = trained_model.slug
     if "model" in (case.query or {}):
@@ -72,7 +75,8 @@ def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedMo
         del case.query["wait"]
     if isinstance(case.body, dict) and case.media_type == "multipart/form-data":
         sent = {"images": [png()]} if "batches" in case.path else {"image": png()}
-        case.body = {"model": [trained_model.slug], **sent}
+        named = {} if case.path.endswith("/images/") else {"model": [trained_model.slug]}
+        case.body = {**named, **sent}
 
 
 def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
@@ -85,5 +89,20 @@ def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
         "batches": batch.pk,
         "images": prediction.image_id,
         "tokens": ApiToken.objects.issue(user, name="one more")[0].pk,
+        "projects": ProjectFactory.create(owner=user).pk,
+        "assignments": reading_of(batch, UserFactory.create()),
+        "readings": reading_of(batch_of_another(trained_model), user),
+        "views": SavedView.objects.create(owner=user, name=str(batch.pk)).pk,
     }
     return str(keys[path.split("/")[3]])
+
+
+def reading_of(batch: Batch, reader: User) -> UUID:
+    return Assignment.objects.create(batch=batch, reader=reader).pk
+
+
+def batch_of_another(trained_model: TrainedModel) -> Batch:
+    prediction = PredictionFactory.create(
+        succeeded=True, batch=BatchFactory.create(), trained_model=trained_model
+    )
+    return prediction.batch

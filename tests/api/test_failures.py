@@ -60,7 +60,7 @@ def test_an_unexpected_error(api: APIClient, monkeypatch: pytest.MonkeyPatch) ->
         raise RuntimeError("This must not be in the answer.")
 
     api.raise_request_exception = False
-    monkeypatch.setattr(Prediction.objects.__class__, "with_relations", fail)
+    monkeypatch.setattr(Prediction.objects.__class__, "listed", fail)
     answer = api.get("/api/v1/predictions/")
     expect_problem(answer, 500)
     assert "must not" not in answer.content.decode()

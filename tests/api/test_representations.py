@@ -123,7 +123,7 @@ def test_lists_are_ordered_and_found_by_batch(api: APIClient, user: User) -> Non
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ("ordering=confidence", 400),
+        ("ordering=status", 400),
         ("batch=not-a-key", 400),
         ("in_distribution=perhaps", 400),
         ("predicted_label=%00", 400),

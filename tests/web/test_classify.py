@@ -54,7 +54,7 @@ def test_valid_upload_is_stored_and_queued(
     page: Client,
     user: User,
     model: TrainedModel,
-    no_ringing: list[str],
+    rung: list[str],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -66,7 +66,7 @@ def test_valid_upload_is_stored_and_queued(
     assert prediction.image.original_filename == "my cell.png"
     assert prediction.crop == Crop.NONE
     assert not prediction.image.is_synthetic
-    assert no_ringing == ["blood"]
+    assert rung == ["blood"]
 
 
 def test_htmx_is_sent_to_the_result(page: Client, model: TrainedModel) -> None:

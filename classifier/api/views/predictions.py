@@ -43,7 +43,7 @@ class PredictionViewSet(
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Prediction]:
-        predictions = Prediction.objects.with_relations()
+        predictions = Prediction.objects.listed()
         if self.action == "list":
             return predictions.listed_for(self.request.user, listed_project(self.request))
         return predictions.visible_to(self.request.user)
@@ -82,13 +82,13 @@ class PredictionViewSet(
         )
 
     def found(self, known: IdempotencyKey) -> Sequence[Prediction]:
-        return list(known.predictions.in_order())
+        return list(known.predictions.kept().in_order())
 
     def answer(self, created: Sequence[Prediction]) -> Response:
         keys = [prediction.pk for prediction in created]
         predictions = Prediction.objects.filter(pk__in=keys)
         finished = wait_for(self.request, predictions)
-        current = list(predictions.with_relations().in_order())
+        current = list(predictions.kept().with_relations().in_order())
         if not current:
             raise NotFound("What this request made was deleted before its answer.")
         identical = services.identical_results(
