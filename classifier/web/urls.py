@@ -3,12 +3,14 @@
 from django.urls import path
 
 from classifier.web.views import (
+    batch_figures,
     classify,
     gallery,
     images,
     models,
     predictions,
     programs,
+    readings,
     sign_off,
     site,
 )
@@ -34,9 +36,13 @@ urlpatterns = [
     path("batches/<uuid:pk>/list/", gallery.batch_list, name="batch_list"),
     path("batches/<uuid:pk>/rows/", gallery.batch_rows, name="batch_rows"),
     path("batches/<uuid:pk>/changes/", gallery.batch_changes, name="batch_changes"),
+    path("batches/<uuid:pk>/differential/", batch_figures.differential, name="batch_differential"),
+    path("batches/<uuid:pk>/agreement/", batch_figures.agreement, name="batch_agreement"),
     path("batches/<uuid:pk>/sign/", sign_off.sign, name="batch_sign"),
     path("batches/<uuid:pk>/reopen/", sign_off.reopen, name="batch_reopen"),
     path("batches/<uuid:pk>/close/", sign_off.close, name="batch_close"),
+    path("readings/", readings.readings, name="readings"),
+    path("readings/<uuid:pk>/", readings.reading, name="reading"),
     path("gallery/", gallery.found, name="gallery"),
     path("gallery/list/", gallery.found_list, name="gallery_list"),
     path("gallery/rows/", gallery.found_rows, name="gallery_rows"),

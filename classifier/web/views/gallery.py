@@ -17,6 +17,7 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import services
+from classifier.datasets import datasets
 from classifier.models import Batch, Prediction, PredictionQuerySet, Role, TrainedModel, may
 from classifier.services import gallery, pages, search
 from classifier.web.gallery_page import COLUMNS, Label, labels_of, row, sections
@@ -53,11 +54,17 @@ class Scope:
         return f"{base}?{self.query}" if self.query else base
 
     @property
+    def counts_cells(self) -> bool:
+        """Whether there is a differential count of these images."""
+        known = datasets().get(self.model.dataset) if self.model else None
+        return known is not None and known.differential is not None
+
+    @property
     def labels(self) -> list[Label]:
         return labels_of([self.model] if self.model else self.models)
 
 
-def _batch_scope(request: HttpRequest, pk: uuid.UUID) -> Scope:
+def batch_scope(request: HttpRequest, pk: uuid.UUID) -> Scope:
     batch = seen_batch(request, pk)
     models = list(batch.trained_models.defer("metadata", "evaluation").in_display_order())
     models = models or gallery.models_of(batch.predictions.kept())
@@ -96,20 +103,20 @@ def _search_scope(request: HttpRequest) -> Scope:
 @never_cache
 @require_safe
 def batch(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return _page(request, _batch_scope(request, pk))
+    return _page(request, batch_scope(request, pk))
 
 
 @gzip_page
 @never_cache
 @require_safe
 def batch_rows(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return _rows(request, _batch_scope(request, pk))
+    return _rows(request, batch_scope(request, pk))
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def batch_list(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return _list(request, _batch_scope(request, pk))
+    return _list(request, batch_scope(request, pk))
 
 
 @gzip_page
@@ -187,7 +194,7 @@ def _least_certain(request: HttpRequest, found: PredictionQuerySet, size: int) -
 @require_safe
 def batch_changes(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """What finished, was reviewed or was deleted since a moment, for a page that shows it."""
-    scope = _batch_scope(request, pk)
+    scope = batch_scope(request, pk)
     changes = search.changes(seen_batch(request, pk), _moment(request.GET.get("since", "")))
     kept = [each for each in changes.predictions if _is_about(scope, each)]
     return JsonResponse(
@@ -218,7 +225,7 @@ def _moment(text: str) -> datetime:
 def _list(request: HttpRequest, scope: Scope) -> HttpResponse:
     """Without scripts: a page of images, each with a form."""
     if request.method == "POST":
-        _take_step(request, scope)
+        take_step(request, scope)
         return redirect(request.get_full_path())
     name = request.GET.get("group", "")
     found = search.in_group(scope.found, name) if name else scope.found
@@ -237,7 +244,8 @@ def _list(request: HttpRequest, scope: Scope) -> HttpResponse:
     return render(request, "web/gallery_list.html", context)
 
 
-def _take_step(request: HttpRequest, scope: Scope) -> None:
+def take_step(request: HttpRequest, scope: Scope) -> None:
+    """Do what a form says, and tell how it went."""
     said = request.POST
     reader: Any = request.user
     try:
