@@ -18,7 +18,7 @@ from rest_framework.views import exception_handler
 from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from classifier.evaluation.batch_predict import BATCH, outputs, predict
 from classifier.networks.architectures import ARCHITECTURES
-from tests.training import synthetic
 from tests.networks.test_architectures import spec
+from tests.training import synthetic
 
 NETWORK = ARCHITECTURES["dnn_relu"](spec(synthetic.SIZE), 2)
 IMAGES = np.zeros((BATCH + 3, synthetic.SIZE, synthetic.SIZE, 3), np.uint8)

@@ -20,8 +20,8 @@ from classifier.training.members import joined_networks
 from classifier.training.recipe import UncertaintySettings, resolve_recipe
 from classifier.training.recipe_values import RecipeError
 from classifier.training.trainer import TrainedNetwork
-from tests.training import synthetic
 from tests.networks.test_architectures import ARCHITECTURES, spec
+from tests.training import synthetic
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 OVERRIDES = {

@@ -20,7 +20,7 @@ from classifier.api.views.base import ApiView, accepted, create_once, current_us
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 
 class PredictionViewSet(
@@ -71,7 +71,7 @@ class PredictionViewSet(
         quotas.check_submission(owner, predictions=len(models), byte_size=image.size)
         return services.submit_predictions(
             owner=owner,
-            picture=requests.read_sent(image),
+            picture=requests.read_sent(image, fields.get("frame")),
             trained_models=models,
             crop=Crop(fields["crop"]),
             repeatable=repeatable,
