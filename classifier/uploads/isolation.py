@@ -35,7 +35,7 @@ STRIP_BYTES: Final = 4 * 2**20
 # Children are forked from a process without threads that has loaded the decoders once; the web
 # process itself loads none of them.
 PROCESSES: Final = get_context("forkserver")
-READERS: Final = ("jpeg", "png", "raster", "tiff", "dicom", "webp", "heif")
+READERS: Final = ("jpeg", "jpeg2000", "png", "raster", "tiff", "dicom", "webp", "heif")
 PROCESSES.set_forkserver_preload(
     [
         # A child runs the imports of the program again that its web process was started by.

@@ -56,10 +56,7 @@ FORMATS: Final = (
     Format(starts(rb"RIFF.{4}WEBP"), lazily("webp")),
     Format(starts(rb"BM"), partial(raster.read, format="BMP")),
     Format(starts(rb"GIF8[79]a"), partial(raster.read, format="GIF")),
-    Format(
-        starts(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
-        partial(raster.read, format="JPEG2000"),
-    ),
+    Format(starts(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), lazily("jpeg2000")),
     Format(
         starts(rb".{4}ftyp(?:avi[fs]|m[is][fa]1.{0,40}?avif)"), partial(raster.read, format="AVIF")
     ),

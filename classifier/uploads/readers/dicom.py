@@ -96,6 +96,7 @@ def _settings_of_frame(dataset: Dataset, index: int) -> Dataset:
     """Rescale and window of a frame, which enhanced files have in a sequence for each of them."""
     settings = Dataset()
     settings.update(dataset)
+    settings.file_meta = dataset.file_meta
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     own = dataset.get("PerFrameFunctionalGroupsSequence") or []
     for group in [*shared[:1], *own[index : index + 1]]:
@@ -126,7 +127,8 @@ def _greys(
     table: npt.NDArray[np.uint8] = _shown(apply_modality_lut(stored, settings), settings)
     if is_inverted:
         np.subtract(255, table, out=table)
-    return np.take(table, values.astype(np.int32) - lowest)
+    shades: npt.NDArray[np.uint8] = table[values.astype(np.int32) - lowest]
+    return shades
 
 
 def _shown(levels: Values, settings: Dataset) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""TIFF over a corpus that is made here: each file's pixels are known, and Pillow reads it as well."""
+"""TIFF over a corpus made here: each file's pixels are known, and Pillow reads many as well."""
 
 import io
 from typing import Any
