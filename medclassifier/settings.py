@@ -287,6 +287,10 @@ SPECTACULAR_SETTINGS = {
 API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 6_000)
 MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20
+# As PNG, which is what is kept.
+MAX_STORED_BYTES_PER_PERSON = env_int("MAX_STORED_MEGABYTES_PER_PERSON", 50_000) * 2**20
+# Below it no image is stored any more, so that database and logs can still be written.
+MIN_FREE_DISK_BYTES = env_int("MIN_FREE_DISK_MEGABYTES", 500, minimum=0) * 2**20
 
 # Inference and its queue -----------------------------------------------------------------------
 

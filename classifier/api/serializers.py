@@ -54,6 +54,7 @@ class MeSerializer(serializers.Serializer[Any]):
     requests_per_minute = LimitSerializer()
     waiting_predictions = LimitSerializer()
     bytes_per_day = LimitSerializer()
+    stored_bytes = LimitSerializer()
 
 
 class TrainedModelSerializer(serializers.ModelSerializer[TrainedModel]):
@@ -79,10 +80,17 @@ class ImageSerializer(serializers.ModelSerializer[ImageUpload]):
     url = serializers.HyperlinkedIdentityField("api:image")
     model_view_url = serializers.HyperlinkedIdentityField("api:image-model-view")
     filename = serializers.CharField(source="original_filename")
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Sentences, such as that a DICOM file says it has text burned into its picture.",
+    )
 
     class Meta:
         model = ImageUpload
-        fields = ("id", "url", "model_view_url", "filename", "format", "width", "height", "sha256")
+        fields = (
+            *("id", "url", "model_view_url", "filename", "format", "width", "height", "sha256"),
+            "warnings",
+        )
 
 
 @extend_schema_serializer(examples=[examples.PREDICTION])

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps
 from classifier.inference.inputs import array_png, model_input
 from classifier.models import ImageUpload, TrainedModel
 from classifier.preprocessing import Crop, describe_crop
-from classifier.uploads.images import UploadedPicture
+from classifier.uploads.images import UploadedPicture, reduced
 
 LONGEST_SIDE: Final = 512
 # Twice what the pages show, for screens with small pixels.
@@ -28,6 +29,7 @@ class Preview:
     width: int
     height: int
     picture_uri: str
+    warnings: Sequence[str] = ()
     model_view_uri: str = ""
     crop_words: str = ""
 
@@ -45,7 +47,8 @@ def build_preview(
         byte_size=facts.byte_size,
         width=facts.width,
         height=facts.height,
-        picture_uri=_data_uri(_reduced_png(pixels)),
+        picture_uri=_data_uri(_png(reduced(pixels, LONGEST_SIDE))),
+        warnings=facts.warnings,
     )
     if trained_model is None:
         return preview
@@ -67,12 +70,6 @@ def square_thumbnail(png: bytes) -> bytes:
     """The centred square of a sample, small; there are few samples, so each is reduced once."""
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         return _png(ImageOps.fit(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)))
-
-
-def _reduced_png(pixels: Image.Image) -> bytes:
-    reduced = pixels.copy()
-    reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    return _png(reduced)
 
 
 def _png(image: Image.Image) -> bytes:
