@@ -22,7 +22,7 @@ from classifier.services.batches import BatchRefused
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
 

@@ -96,6 +96,7 @@ class MeView(ApiView):
                     settings.MAX_WAITING_PREDICTIONS, used.waiting_predictions
                 ),
                 "bytes_per_day": _limit(settings.MAX_BYTES_PER_DAY, used.bytes_today),
+                "stored_bytes": _limit(settings.MAX_STORED_BYTES_PER_PERSON, used.stored_bytes),
             }
         )
 

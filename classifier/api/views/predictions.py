@@ -21,7 +21,7 @@ from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 
 class PredictionViewSet(
@@ -75,7 +75,7 @@ class PredictionViewSet(
         quotas.check_submission(owner, predictions=len(models), byte_size=image.size)
         return services.submit_predictions(
             owner=owner,
-            picture=requests.read_sent(image),
+            picture=requests.read_sent(image, fields.get("frame")),
             trained_models=models,
             crop=Crop(fields["crop"]),
             repeatable=repeatable,
