@@ -64,14 +64,16 @@ def submit_predictions(
 ) -> list[Prediction]:
     """Store an image and queue one prediction per model; both or neither.
 
-    Raises StorageFailed, and idempotency.AlreadyDone when the same request was stored meanwhile.
+    Raises StorageFailed, idempotency.AlreadyDone when the same request was stored meanwhile, and
+    quotas.QuotaExceeded or quotas.BeyondLimit.
     """
+    quotas.check_submission(owner, predictions=len(trained_models), byte_size=picture.byte_size)
     with _files_unless_stored() as images:
         images.append(_build_image(owner, picture, is_synthetic))
         with transaction.atomic():
             images[0].save()
             quotas.count_bytes(owner, picture.byte_size)
-            predictions = predict_image(image=images[0], trained_models=trained_models, crop=crop)
+            predictions = _queue(images, trained_models, crop)
             if repeatable:
                 repeatable.remember(predictions=predictions)
     return predictions
@@ -166,8 +168,10 @@ def predict_image(
 ) -> list[Prediction]:
     """Queue one prediction per model for an image that is already stored.
 
-    Raises ImageUpload.DoesNotExist when it was deleted meanwhile.
+    Raises ImageUpload.DoesNotExist when it was deleted meanwhile, and quotas.QuotaExceeded or
+    quotas.BeyondLimit.
     """
+    quotas.check_submission(image.owner, predictions=len(trained_models), byte_size=0)
     ImageUpload.objects.select_for_update().get(pk=image.pk)
     return _queue([image], trained_models, crop)
 

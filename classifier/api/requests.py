@@ -18,7 +18,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.idempotency import RepeatableRequest, fingerprint
-from classifier.models import CROP_CHOICES, TrainedModel
+from classifier.models import CROP_CHOICES, ApiToken, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile
 from classifier.uploads.archives import Archive, basename
@@ -85,6 +85,15 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
         return [models[slug] for slug in slugs]
 
 
+class DaysField(serializers.IntegerField):
+    """How long a token holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            min_value=1, max_value=3650, default=None, allow_null=True, help_text="Null: for ever."
+        )
+
+
 class TokenRequestSerializer(serializers.Serializer[Any]):
     # An e-mail address will do, which may be longer than any username.
     username = serializers.CharField(max_length=254)
@@ -92,6 +101,8 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
         max_length=4096, trim_whitespace=False, style={"input_type": "password"}
     )
     name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = authenticated(
@@ -119,6 +130,8 @@ def authenticated(request: HttpRequest, **credentials: str) -> User | None:
 
 class NewTokenSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=80, help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
 
 class SubmissionSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the module of ApiView imports this one, by its setting
 DESCRIPTIONS: Final = {
     "400": "Something that was sent is not valid; `errors` says what, by field.",
     "401": "The token is missing or not valid.",
-    "403": "Signed in by session cookie, but without a CSRF token.",
+    "403": "The token may only read, a session came without a CSRF token, or it is not yours.",
     "404": "There is nothing at this address, or it is not yours.",
     "409": "The Idempotency-Key came with another request before.",
     "411": "The length of the body is missing.",

@@ -1,5 +1,6 @@
 """What the database keeps."""
 
+from classifier.models.access import may
 from classifier.models.batches import Batch
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
@@ -27,6 +28,7 @@ __all__ = [
     "TrainedModel",
     "TrainedModelQuerySet",
     "Usage",
+    "may",
     "token_digest",
     "upload_path",
 ]

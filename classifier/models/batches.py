@@ -8,10 +8,12 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.utils import timezone
 
+from classifier.models.access import may
+
 
 class BatchQuerySet(models.QuerySet["Batch"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.all() if getattr(user, "is_staff", False) else self.filter(owner_id=user.pk)
+        return self.all() if may(user, "view", self.model) else self.filter(owner_id=user.pk)
 
 
 class Batch(models.Model):

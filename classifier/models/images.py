@@ -19,6 +19,8 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
+from classifier.models.access import may
+
 logger = logging.getLogger(__name__)
 
 IMAGE, THUMBNAIL = "image.png", "thumbnail.png"
@@ -33,7 +35,7 @@ def upload_path(image: "ImageUpload", filename: str) -> str:
 
 class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.all() if getattr(user, "is_staff", False) else self.filter(owner_id=user.pk)
+        return self.all() if may(user, "view", self.model) else self.filter(owner_id=user.pk)
 
 
 class ImageUpload(models.Model):

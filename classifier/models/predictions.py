@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.models.access import may
 from classifier.models.batches import Batch
 from classifier.models.images import ImageUpload
 from classifier.models.trained import TrainedModel
@@ -67,8 +68,8 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.filter(image__owner_id=user.pk)
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Everyone sees their own, staff see all."""
-        return self.all() if getattr(user, "is_staff", False) else self.owned_by(user)
+        """Everyone sees their own; all are for staff with the permission to view them."""
+        return self.all() if may(user, "view", self.model) else self.owned_by(user)
 
     def with_relations(self) -> Self:
         return self.select_related("image", "trained_model")

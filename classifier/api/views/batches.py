@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -31,7 +30,7 @@ class BatchViewSet(
     mixins.ListModelMixin,
     viewsets.GenericViewSet[Batch],
 ):
-    """Your batches; for staff, everyone's."""
+    """Your batches; everyone's for staff with the permission to view them."""
 
     queryset = Batch.objects.none()
     serializer_class = serializers.BatchSerializer
@@ -42,14 +41,14 @@ class BatchViewSet(
     ordering_fields = ("created_at",)
     lookup_value_converter = "uuid"
 
+    def owner_id(self, batch: Batch) -> int:
+        return int(batch.owner_id)
+
     def get_queryset(self) -> QuerySet[Batch]:
         return Batch.objects.visible_to(self.request.user)
 
     def has_etag(self) -> bool:
         return self.action not in {"results_csv", "results_json"}
-
-    def max_body_bytes(self) -> int:
-        return int(settings.MAX_BATCH_BYTES)
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """With the progress of the batches, which is one query for a whole page of them."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import services
-from classifier.models import Prediction, Status
+from classifier.models import Prediction, Status, may
 from classifier.preprocessing import Crop
 from classifier.web import health
 from classifier.web.forms import CROP_CHOICES
@@ -66,7 +67,7 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    found = _visible(request, pk)
+    found = _changeable(request, pk, "change")
     services.requeue(prediction=found)
     return redirect(found)
 
@@ -74,7 +75,7 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    found = _visible(request, pk)
+    found = _changeable(request, pk, "delete")
     if request.method == "POST":
         services.delete_prediction(prediction=found)
         messages.success(request, f"The result for {found.image} was deleted.")
@@ -87,6 +88,14 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _visible(request: HttpRequest, pk: uuid.UUID) -> Prediction:
     predictions = Prediction.objects.visible_to(request.user).with_relations()
     return get_object_or_404(predictions, pk=pk)
+
+
+def _changeable(request: HttpRequest, pk: uuid.UUID, verb: str) -> Prediction:
+    """One's own, or of someone else as the admin site would let one."""
+    found = _visible(request, pk)
+    if found.image.owner_id != request.user.pk and not may(request.user, verb, Prediction):
+        raise PermissionDenied
+    return found
 
 
 def _context(prediction: Prediction) -> dict[str, Any]:
