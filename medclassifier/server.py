@@ -171,8 +171,6 @@ class Worker(GunicornWorker):
     def server(
         self, listener: socket.socket, connections: dict[int, Any], threads: ThreadedTaskDispatcher
     ) -> Server:
-        from django.conf import settings
-
         adjustments = Adjustments(
             sockets=[listener],
             connection_limit=CONNECTIONS,
@@ -182,7 +180,7 @@ class Worker(GunicornWorker):
             # Beyond this a thread would wait for a client that takes its answer slowly.
             outbuf_high_watermark=2**30,
             max_request_header_size=2**16,
-            max_request_body_size=2 * settings.MAX_BATCH_BYTES,
+            max_request_body_size=2**62,  # Parser sees to it, by address
             # Django reads X-Forwarded-For, as far as TRUSTED_PROXIES goes.
             clear_untrusted_proxy_headers=False,
             log_socket_errors=False,

@@ -298,6 +298,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Classify medical images. Research use only, not for diagnosis.",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "classifier.api.schema.either_images_or_archive",
+    ],
     "ENUM_NAME_OVERRIDES": {"CropEnum": "classifier.models.CROP_CHOICES"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],

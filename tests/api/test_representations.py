@@ -132,7 +132,12 @@ def test_lists_are_ordered_and_found_by_batch(api: APIClient, user: User) -> Non
         ("created_after=0001-01-01T00:00:00%2B14:00", 400),
         ("cursor=nonsense", 404),
         ("cursor=cD15ZXN0ZXJkYXk=", 404),  # p=yesterday
-        ("page_size=-1", 200),
+        ("page_size=-1", 400),
+        ("page_size=0", 400),
+        ("page_size=ten", 400),
+        ("page_size=1.5", 400),
+        ("page_size=", 400),
+        ("page_size=9999999999999999999", 200),
     ],
 )
 @pytest.mark.parametrize("path", ["predictions/"])
