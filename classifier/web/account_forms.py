@@ -48,5 +48,7 @@ class ResetPasswordKeyForm(RevokesTokens, allauth.ResetPasswordKeyForm):
 class ChangeAddressForm(allauth.AddEmailForm):
     def save(self, request: HttpRequest) -> EmailAddress:
         change = address_changes.begin(request, self.user, self.cleaned_data["email"])
-        messages.info(request, f"A link was sent to {change.asked}. Nothing changes until then.")
+        messages.info(
+            request, f"A link was sent to {change.asked}. Nothing changes until it is opened."
+        )
         return EmailAddress(user=self.user, email=change.new)

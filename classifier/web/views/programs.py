@@ -23,10 +23,13 @@ LIFETIMES: Final = (
 
 class TokenForm(forms.ModelForm):
     scope = forms.ChoiceField(
-        label="May", choices=ApiToken.Scope.choices, initial=ApiToken.Scope.WRITE, required=False
+        label="What it may do",
+        choices=ApiToken.Scope.choices,
+        initial=ApiToken.Scope.WRITE,
+        required=False,
     )
     days = forms.TypedChoiceField(
-        label="Holds", choices=LIFETIMES, coerce=int, empty_value=None, required=False
+        label="How long it holds", choices=LIFETIMES, coerce=int, empty_value=None, required=False
     )
 
     class Meta:
