@@ -20,7 +20,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.idempotency import RepeatableRequest, digest, fingerprint
-from classifier.models import CROP_CHOICES, TrainedModel
+from classifier.models import CROP_CHOICES, ApiToken, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile
 from classifier.services.reviews import MOST_AT_ONCE
@@ -31,6 +31,8 @@ from classifier.uploads.names import path_name
 from classifier.uploads.refusals import REFUSALS
 
 LONGEST_WAIT: Final = 30
+NOT_BLANK: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
+NOT_EMPTY: Final = r"^[^\x00]+$"
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
@@ -90,17 +92,46 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
         return [models[slug] for slug in slugs]
 
 
+class TextField(serializers.RegexField):
+    """Text as it is sent; DRF would take numbers for text, and cut spaces off before it counts."""
+
+    default_error_messages = {  # noqa: RUF012, DRF declares it so
+        "type": "This has to be text.",
+        "invalid": "This needs more than spaces, and no null characters.",
+    }
+
+    def __init__(self, pattern: str = NOT_BLANK, **kwargs: Any) -> None:
+        super().__init__(pattern, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("type")
+        return super().to_internal_value(data)
+
+
+class DaysField(serializers.IntegerField):
+    """How long a token holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            min_value=1,
+            max_value=3650,
+            required=False,
+            help_text="Without it, the token holds until it is revoked.",
+        )
+
+
 class TokenRequestSerializer(serializers.Serializer[Any]):
     # An e-mail address will do, which may be longer than any username.
-    username = serializers.CharField(max_length=254)
-    password = serializers.CharField(
-        max_length=4096, trim_whitespace=False, style={"input_type": "password"}
-    )
-    name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
+    username = TextField(max_length=254)
+    password = TextField(NOT_EMPTY, max_length=4096, style={"input_type": "password"})
+    name = TextField(max_length=80, default="API", help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = authenticated(
-            self.context["request"], username=attrs["username"], password=attrs["password"]
+            self.context["request"], username=attrs["username"].strip(), password=attrs["password"]
         )
         if user is None:
             raise serializers.ValidationError("The username or the password is wrong.")
@@ -123,7 +154,9 @@ def authenticated(request: HttpRequest, **credentials: str) -> User | None:
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=80, help_text="To tell tokens apart.")
+    name = TextField(max_length=80, help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
 
 class SubmissionSerializer(serializers.Serializer[Any]):

@@ -33,7 +33,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
     class Meta:
         model = ApiToken
-        fields = ("id", "name", "created_at", "last_used_at")
+        fields = ("id", "name", "scope", "created_at", "expires_at", "last_used_at")
 
 
 class IssuedTokenSerializer(ApiTokenSerializer):

@@ -64,8 +64,9 @@ def submit_predictions(
     """Store an image and queue one prediction per model; both or neither.
 
     Raises StorageFailed, idempotency.AlreadyDone when the same request was stored meanwhile, and
-    quotas.BeyondLimit when the person's images would take more room than they have.
+    quotas.QuotaExceeded or quotas.BeyondLimit.
     """
+    quotas.check_submission(owner, predictions=len(trained_models), byte_size=picture.byte_size)
     with files_unless_stored() as images:
         images.append(build_image(owner, picture, is_synthetic=is_synthetic))
         with transaction.atomic():

@@ -24,6 +24,7 @@ IMAGE_GONE = "This image is no longer stored. Choose the file again."
 SAMPLE_GONE = "There is no such sample. Choose another one, or a file of your own."
 WRONG_KIND = "This model is for another kind of image than the sample. Choose a model for its kind."
 NO_FRAME = "The frame is a number from 1 on. Change it."
+KEPT_NOTHING = "Nothing of what you sent was kept. Try again later."
 NO_MODEL = "No model was chosen. Choose one."
 NO_CROP = "There is no such crop. Choose auto, centre or none."
 MODEL_GONE = "This model is not available. Choose another one."
@@ -133,7 +134,14 @@ class ClassifyForm(forms.Form):
         except services.StorageFailed as error:
             self.status = 503
             self.add_error(None, ValidationError(str(error), code="storage_failed"))
+        except quotas.QuotaExceeded as error:
+            self.refuse(str(error))
         return None
+
+    def refuse(self, limit_reached: str) -> None:
+        """Say at the form that a limit is reached."""
+        self.status = 429
+        self.add_error(None, ValidationError(f"{limit_reached} {KEPT_NOTHING}", code="limit"))
 
     def _queue(self) -> Prediction:
         chosen = {"trained_models": [self.cleaned_data["model"]], "crop": self.cleaned_data["crop"]}
