@@ -78,7 +78,7 @@ def _key(text: str) -> uuid.UUID:
 
 def _page(request: HttpRequest, predictions: PredictionQuerySet) -> pages.Page:
     """The page that the address asks for; the first one where it asks for none that there is."""
-    rows = predictions.with_relations()
+    rows = predictions.listed()
     after, before = request.GET.get("after", ""), request.GET.get("before", "")
     try:
         found = pages.page(rows, pages.NEWEST, size=PAGE_SIZE, after=after, before=before)
