@@ -50,7 +50,10 @@ def bounded_body(get_response: Handler) -> Handler:
     """Refuse a body that is larger than its view takes, before anything of it is read."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > largest_body(request.path_info):
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        # Every address takes so much; only beyond it is looked up which one it is.
+        is_small = length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if not is_small and length > largest_body(request.path_info):
             raise RequestDataTooBig("This request is larger than what is accepted here.")
         return get_response(request)
 
