@@ -33,6 +33,8 @@ STALLED_SECONDS: Final = 60
 # connection in place of the answer.
 LINGER_SECONDS: Final = 5
 CONNECTIONS: Final = 2_000
+# A connection, its body and its answer, and what the application opens meanwhile.
+FILES_EACH: Final = 4
 # Read from anybody, to any address: Django's own limit for what is no file.
 SMALL_BODY: Final = 2_621_440
 
@@ -152,8 +154,9 @@ class Worker(GunicornWorker):
 
     def init_process(self) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        # Each connection may have a file for its body and one for its answer.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4 * CONNECTIONS), most))
+        files = min(most, FILES_EACH * CONNECTIONS) if most > 0 else FILES_EACH * CONNECTIONS
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+        self.connections = files // FILES_EACH
         super().init_process()
 
     def run(self) -> None:
@@ -176,7 +179,7 @@ class Worker(GunicornWorker):
     ) -> Server:
         adjustments = Adjustments(
             sockets=[listener],
-            connection_limit=CONNECTIONS,
+            connection_limit=self.connections,
             cleanup_interval=1,
             recv_bytes=2**16,
             inbuf_overflow=2**17,

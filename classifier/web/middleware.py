@@ -51,9 +51,7 @@ def bounded_body(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
-        # Every address takes so much; only beyond it is looked up which one it is.
-        is_small = length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if not is_small and length > largest_body(request.path_info):
+        if length and length > largest_body(request.path_info):
             raise RequestDataTooBig("This request is larger than what is accepted here.")
         return get_response(request)
 
