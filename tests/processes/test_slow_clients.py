@@ -35,6 +35,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("web")
     write_slow_bundle(folder / "models", "any")
     with running_stack(folder / "var", "broker", "web", MODELS_DIR=str(folder / "models")) as stack:
+        for _ in range(10):  # whatever a process loads for its first page
+            requests.get(f"{stack.url}/accounts/login/", timeout=30)
         yield stack
 
 
