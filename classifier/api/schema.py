@@ -20,6 +20,7 @@ DESCRIPTIONS: Final = {
     "412": "The record is no longer the one that If-Match asks for.",
     "413": "The request, or its image, is too large.",
     "415": "The body is of a content type that is not read here.",
+    "503": "Many large images are being read at the moment; try again in a minute.",
     "507": "The image could not be stored, and nothing was kept.",
     "429": "One of your limits is reached; Retry-After says when to try again.",
 }
@@ -78,7 +79,7 @@ class ProblemSchema(AutoSchema):
             codes.append("404")
         if self._get_request_body_types():
             codes += ["400", "411", "413", "415"]
-        return codes + (["404", "409", "507"] if self._creates() else [])
+        return codes + (["404", "409", "503", "507"] if self._creates() else [])
 
     def _get_request_body_types(self) -> list[str]:
         body = self._get_request_body() or {}  # type: ignore[no-untyped-call]
