@@ -111,7 +111,8 @@ class ProblemSchema(AutoSchema):
 
     def _creates(self) -> bool:
         """A record with an address that is asked again."""
-        return bool(self._get_parameters_in("header"))
+        view = cast("ApiView", self.view)
+        return view.answers_with_location and getattr(view, "action", "") == "create"
 
     def _problem_codes(self) -> list[str]:
         codes = ["429"]

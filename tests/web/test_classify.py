@@ -27,7 +27,8 @@ from classifier.web.forms import (
     WRONG_KIND,
 )
 from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
-from tests.uploads.readers.test_dicom import dataset, samples, written
+from tests.uploads.readers.test_dicom import dataset as dicom
+from tests.uploads.readers.test_dicom import samples, written
 from tests.web import pictures
 from tests.web.conftest import assert_nothing_stored, stored_files
 
@@ -390,7 +391,7 @@ def test_submissions_and_previews_count_as_requests(
 
 
 def test_the_frame_of_a_dicom_loop_is_asked_for(page: Client, model: TrainedModel) -> None:
-    loop = written(dataset(np.stack([samples(8), 255 - samples(8)]), NumberOfFrames=2))
+    loop = written(dicom(np.stack([samples(8), 255 - samples(8)]), NumberOfFrames=2))
     asked = page.post(URL, entered(SimpleUploadedFile("loop.dcm", loop)))
     assert asked.status_code == 400
     assert "from 1 to 2" in asked.content.decode()
@@ -411,7 +412,7 @@ def test_what_is_no_frame_is_said(page: Client, model: TrainedModel, frame: str)
 def test_what_a_file_warns_about_stands_at_preview_and_result(
     page: Client, model: TrainedModel
 ) -> None:
-    content = written(dataset(samples(8), BurnedInAnnotation="YES"))
+    content = written(dicom(samples(8), BurnedInAnnotation="YES"))
     file = SimpleUploadedFile("scan.dcm", content)
     shown = page.post(PREVIEW, entered(file)).content.decode()
     assert "text is burned into its picture" in shown
