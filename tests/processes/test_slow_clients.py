@@ -116,6 +116,11 @@ def test_what_is_too_large_is_answered_and_kept_nowhere(web: Stack, path: str, s
     assert written(web) - before < 10_000_000
 
 
+def test_a_length_that_is_too_large_is_answered_before_any_body(web: Stack) -> None:
+    begun = connection(web, HALF_A_BODY.replace(b"100000", b"1500000000"))
+    assert begun.recv(100).startswith(b"HTTP/1.1 413")
+
+
 def written(stack: Stack) -> int:
     """Bytes that the web processes have written to files, pipes and sockets."""
     lines = [Path(f"/proc/{pid}/io").read_text() for pid in stack.children("web")]
