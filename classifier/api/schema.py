@@ -65,7 +65,12 @@ LINKS: Final[dict[str, dict[str, dict[str, str]]]] = {
 def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """A hook of drf-spectacular, for what no serializer can say of its fields."""
     batch = result["components"]["schemas"]["BatchRequest"]
-    batch["oneOf"] = [{"required": ["images"]}, {"required": ["archive"]}]
+    batch["oneOf"] = [
+        {"required": ["images"]},
+        {"required": ["archive"]},
+        # What is sent piece by piece afterwards.
+        {"required": ["open"], "properties": {"open": {"enum": [True]}}},
+    ]
     batch["properties"]["images"] |= {"minItems": 1, "maxItems": settings.MAX_BATCH_IMAGES}
     return result
 
