@@ -46,9 +46,11 @@ export function label(name) {
   if (ids.length) goOn(ids, () => take(ids, { label: name }));
 }
 
+// Only what nobody has said anything of: a correction is not lost to the key after it.
 export function confirm() {
   const ids = mayReview() ? subject() : [];
-  if (ids.length) goOn(ids, () => take(ids, { confirm: true }));
+  const waiting = ids.filter((id) => rows.get(id).state === "unreviewed");
+  if (ids.length) goOn(ids, () => { if (waiting.length) take(waiting, { confirm: true }); });
 }
 
 export function confirmGroup(section = targetSection()) {
