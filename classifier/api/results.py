@@ -45,7 +45,7 @@ def json_pieces(
 
 
 def _predictions(batch: Batch) -> Iterator[Prediction]:
-    rows = Prediction.objects.filter(batch=batch).with_relations().in_order()
+    rows = Prediction.objects.kept().filter(batch=batch).with_relations().in_order()
     return rows.iterator(chunk_size=ROWS_AT_ONCE)
 
 
