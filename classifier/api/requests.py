@@ -20,15 +20,19 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.idempotency import RepeatableRequest, digest, fingerprint
-from classifier.models import CROP_CHOICES, TrainedModel
+from classifier.models import CROP_CHOICES, ApiToken, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile
 from classifier.services.reviews import MOST_AT_ONCE
-from classifier.uploads.archives import Archive, basename
+from classifier.uploads.archives import Archive, Entry
 from classifier.uploads.handlers import sent_name
-from classifier.uploads.images import MAXIMUM_FILENAME_LENGTH, MESSAGES, UploadedPicture, read_image
+from classifier.uploads.images import UploadedPicture, read_image
+from classifier.uploads.names import path_name
+from classifier.uploads.refusals import REFUSALS
 
 LONGEST_WAIT: Final = 30
+NOT_BLANK: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
+NOT_EMPTY: Final = r"^[^\x00]+$"
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
@@ -88,17 +92,46 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
         return [models[slug] for slug in slugs]
 
 
+class TextField(serializers.RegexField):
+    """Text as it is sent; DRF would take numbers for text, and cut spaces off before it counts."""
+
+    default_error_messages = {  # noqa: RUF012, DRF declares it so
+        "type": "This has to be text.",
+        "invalid": "This needs more than spaces, and no null characters.",
+    }
+
+    def __init__(self, pattern: str = NOT_BLANK, **kwargs: Any) -> None:
+        super().__init__(pattern, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("type")
+        return super().to_internal_value(data)
+
+
+class DaysField(serializers.IntegerField):
+    """How long a token holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            min_value=1,
+            max_value=3650,
+            required=False,
+            help_text="Without it, the token holds until it is revoked.",
+        )
+
+
 class TokenRequestSerializer(serializers.Serializer[Any]):
     # An e-mail address will do, which may be longer than any username.
-    username = serializers.CharField(max_length=254)
-    password = serializers.CharField(
-        max_length=4096, trim_whitespace=False, style={"input_type": "password"}
-    )
-    name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
+    username = TextField(max_length=254)
+    password = TextField(NOT_EMPTY, max_length=4096, style={"input_type": "password"})
+    name = TextField(max_length=80, default="API", help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = authenticated(
-            self.context["request"], username=attrs["username"], password=attrs["password"]
+            self.context["request"], username=attrs["username"].strip(), password=attrs["password"]
         )
         if user is None:
             raise serializers.ValidationError("The username or the password is wrong.")
@@ -121,7 +154,9 @@ def authenticated(request: HttpRequest, **credentials: str) -> User | None:
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=80, help_text="To tell tokens apart.")
+    name = TextField(max_length=80, help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
 
 class SubmissionSerializer(serializers.Serializer[Any]):
@@ -131,7 +166,12 @@ class SubmissionSerializer(serializers.Serializer[Any]):
 
 class PredictionRequestSerializer(SubmissionSerializer):
     image = BinaryField(
-        error_messages={"required": MESSAGES["missing"], "invalid": MESSAGES["missing"]}
+        error_messages=dict.fromkeys(("required", "invalid"), REFUSALS["missing"].message)
+    )
+    frame = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="Which frame of a DICOM file that holds several, counted from 1.",
     )
 
 
@@ -250,18 +290,22 @@ def repeatable_request(
     if sent is None:
         return None
     key = valid(IdempotencyKeySerializer, {"key": sent})["key"]
-    slugs = [model.slug for model in fields["model"]]
+    choices: dict[str, Any] = {name: fields[name] for name in ("crop", "frame") if name in fields}
     asked = fingerprint(
         request.path,
-        {"model": slugs, "crop": fields["crop"], **{name: str(fields.get(name)) for name in names}},
+        {
+            "model": [model.slug for model in fields["model"]],
+            **choices,
+            **{name: str(fields.get(name)) for name in names},
+        },
         [(sent_name(file), cast(BinaryIO, file)) for file in files],
     )
     return RepeatableRequest(cast(User, request.user), key, asked)
 
 
-def read_sent(file: UploadedFile[Any]) -> UploadedPicture:
+def read_sent(file: UploadedFile[Any], frame: int | None = None) -> UploadedPicture:
     """A file of the request as a picture. Raises UploadRejected."""
-    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0)
+    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0, frame=frame)
 
 
 def sent_files(fields: dict[str, Any]) -> tuple[list[SentFile], int]:
@@ -272,8 +316,15 @@ def sent_files(fields: dict[str, Any]) -> tuple[list[SentFile], int]:
     if "archive" in fields:
         return _archived_files(fields["archive"])
     images = fields["images"]
-    files = [SentFile(_presentable(sent_name(file)), partial(read_sent, file)) for file in images]
-    return files, sum(file.size or 0 for file in images)
+    return [_sent_file(file) for file in images], sum(file.size or 0 for file in images)
+
+
+def _sent_file(file: UploadedFile[Any]) -> SentFile:
+    """One of several, whose name may have the folders before it that a browser or client sends."""
+    path = path_name(sent_name(file))
+    return SentFile(
+        path, partial(_read, cast(BinaryIO, file), path, file.size or 0, in_folder=True)
+    )
 
 
 def added_files(fields: dict[str, Any]) -> list[SentFile]:
@@ -294,7 +345,7 @@ def added_files(fields: dict[str, Any]) -> list[SentFile]:
         _key(path, digest(cast(BinaryIO, image))) for path, image in zip(paths, images, strict=True)
     ]
     return [
-        replace(file, filename=_presentable(path), key=key)
+        replace(file, filename=path_name(path), key=key)
         for file, path, key in zip(files, paths, keys, strict=True)
     ]
 
@@ -310,27 +361,28 @@ def _archived_files(file: UploadedFile[Any]) -> tuple[list[SentFile], int]:
         max_total_bytes=settings.MAX_BATCH_BYTES,
     )
 
-    def read(index: int) -> UploadedPicture:
-        entry = archive.entries[index]
+    def read(entry: Entry) -> UploadedPicture:
         content = archive.open(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
-        return _read(content, basename(entry), entry.file_size)
+        return _read(content, entry.path, entry.info.file_size, in_folder=True)
 
-    files = [
-        SentFile(_presentable(basename(entry)), partial(read, index))
-        for index, entry in enumerate(archive.entries)
-    ]
-    return files, sum(entry.file_size for entry in archive.entries)
+    files = [SentFile(entry.path, partial(read, entry)) for entry in archive.entries]
+    return files, sum(entry.info.file_size for entry in archive.entries)
 
 
-def _presentable(filename: str) -> str:
-    return "".join(char for char in filename if char.isprintable())[:MAXIMUM_FILENAME_LENGTH]
-
-
-def _read(file: BinaryIO, filename: str, size: int) -> UploadedPicture:
+def _read(
+    file: BinaryIO,
+    filename: str,
+    size: int,
+    *,
+    frame: int | None = None,
+    in_folder: bool = False,
+) -> UploadedPicture:
     return read_image(
         file,
         filename=filename,
         size=size,
         max_bytes=settings.MAX_UPLOAD_BYTES,
         max_pixels=settings.MAX_UPLOAD_PIXELS,
+        frame=frame,
+        in_folder=in_folder,
     )

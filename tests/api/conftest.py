@@ -26,6 +26,14 @@ def api(user: User) -> APIClient:
 
 
 @pytest.fixture
+def signed_in(user: User) -> APIClient:
+    """The person in a browser, who may do what no token may."""
+    client = APIClient()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
 def trained_model(db: None) -> TrainedModel:
     return TrainedModelFactory.create(slug="blood")
 

@@ -1,16 +1,19 @@
 """Creating things: repeats, waiting, several models, limits."""
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
+from PIL import Image
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -26,8 +29,10 @@ from classifier.models import (
     TrainedModel,
     Usage,
 )
+from classifier.uploads.refusals import UploadRejected
 from tests.api.conftest import client_of
-from tests.factories import PredictionFactory, TrainedModelFactory, png
+from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory, png
+from tests.uploads.readers.test_dicom import dataset, samples, written
 
 pytestmark = pytest.mark.django_db
 
@@ -228,12 +233,49 @@ def test_too_much_waiting_is_refused(
 def test_too_many_bytes_a_day_are_refused(
     api: APIClient, create: Create, settings: Settings
 ) -> None:
-    settings.MAX_BYTES_PER_DAY = len(png()) + 10
+    settings.MAX_BYTES_PER_DAY = 200  # one such image, but not two
     assert create(api).status_code == 202
     answer = create(api)
     assert answer.status_code == 429
     assert 0 < int(answer["Retry-After"]) <= 24 * 3600
     assert Batch.objects.count() + Prediction.objects.filter(batch=None).count() == 1
+
+
+def test_what_is_stored_counts_and_not_what_was_sent(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    """A drawing of one colour is small as WebP, and what is kept of it is not."""
+    buffer = io.BytesIO()
+    Image.effect_noise((300, 300), 80).save(buffer, "WEBP", quality=0)
+    assert create(api, content=buffer.getvalue()).status_code == 202
+    image = ImageUpload.objects.get()
+    files = [image.file.size, image.thumbnail.size]
+    assert image.stored_bytes == sum(files) > 2 * image.byte_size
+    settings.MAX_STORED_BYTES_PER_PERSON = image.stored_bytes + image.byte_size
+    refused = create(api, content=buffer.getvalue())
+    assert refused.status_code == 400
+    assert "Delete some" in refused.json()["detail"]
+    assert ImageUpload.objects.count() == 1
+    stored = [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+    assert len(stored) == 2
+
+
+def test_what_is_stored_by_others_counts_for_them(
+    api: APIClient, create: Create, other_user: User, settings: Settings
+) -> None:
+    ImageUploadFactory.create(owner=other_user, stored_bytes=10**6)
+    settings.MAX_STORED_BYTES_PER_PERSON = 10**5
+    assert create(api).status_code == 202
+
+
+def test_a_disk_that_is_nearly_full_takes_nothing_more(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    settings.MIN_FREE_DISK_BYTES = 2**62
+    answer = create(api)
+    assert answer.status_code == 507
+    assert "nothing was kept" in answer.json()["detail"]
+    assert not ImageUpload.objects.exists()
 
 
 def test_a_repeat_counts_against_no_limit(
@@ -250,7 +292,8 @@ def test_me_tells_what_is_left(api: APIClient, user: User, create: Create) -> No
     assert body["username"] == user.username
     assert body["requests_per_minute"]["used"] == 2
     assert body["waiting_predictions"]["used"] == 1
-    assert body["bytes_per_day"]["used"] == len(png())
+    stored = ImageUpload.objects.get().stored_bytes
+    assert body["bytes_per_day"]["used"] == body["stored_bytes"]["used"] == stored > 0
 
 
 def test_what_no_waiting_makes_possible_is_refused_for_good(
@@ -307,3 +350,42 @@ def test_of_several_images_none_is_dropped_in_silence(
 def test_a_model_is_named_in_text(api: APIClient, create: Create) -> None:
     answer = create(api, model=SimpleUploadedFile("blood", b"x"))
     assert list(answer.json()["errors"]) == ["model"]
+
+
+def cine_loop() -> tuple[bytes, np.ndarray]:
+    frames = np.stack([samples(8), 255 - samples(8)])
+    return written(dataset(frames, NumberOfFrames=2, BurnedInAnnotation="YES")), frames
+
+
+def test_a_frame_of_a_dicom_loop_is_chosen(api: APIClient, trained_model: TrainedModel) -> None:
+    content, frames = cine_loop()
+    refused = create_prediction(api, content=content)
+    assert (refused.status_code, refused.json()["code"]) == (400, "frames")
+    beyond = create_prediction(api, content=content, frame=3)
+    assert list(beyond.json()["errors"]) == ["frame"]
+    image = create_prediction(api, content=content, frame=2).json()["image"]
+    assert image["format"] == "DICOM"
+    assert "burned into" in image["warnings"][0]
+    with Image.open(ImageUpload.objects.get().file) as stored:
+        assert np.array_equal(np.asarray(stored), frames[1])
+
+
+def test_another_frame_is_another_request(api: APIClient, trained_model: TrainedModel) -> None:
+    content, _ = cine_loop()
+    assert create_prediction(api, content=content, frame=1, key="k").status_code == 202
+    assert create_prediction(api, content=content, frame=1, key="k").status_code == 202
+    assert create_prediction(api, content=content, frame=2, key="k").status_code == 409
+    assert ImageUpload.objects.count() == 1
+
+
+def test_a_busy_server_keeps_nothing_of_a_batch(
+    api: APIClient, create: Create, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    def busy(*args: Any, **kwargs: Any) -> None:
+        raise UploadRejected("busy")
+
+    monkeypatch.setattr("classifier.uploads.images.decode", busy)
+    answer = create(api)
+    assert answer.status_code == 503
+    assert "in a minute" in answer.json()["detail"]
+    assert not Prediction.objects.exists()

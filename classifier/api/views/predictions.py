@@ -13,7 +13,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier import quotas, services
+from classifier import services
 from classifier.api import requests, serializers
 from classifier.api.filters import NewestFirst, PredictionFilter, StrictOrdering
 from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
@@ -21,7 +21,7 @@ from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 
 class PredictionViewSet(
@@ -31,9 +31,10 @@ class PredictionViewSet(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Prediction],
 ):
-    """Your predictions; for staff, everyone's."""
+    """Your predictions; everyone's for staff with the permission to view them."""
 
     queryset = Prediction.objects.none()
+    answers_with_location = True
     serializer_class = serializers.PredictionSerializer
     parser_classes = (MultiPartParser,)
     pagination_class = NewestFirst
@@ -42,15 +43,14 @@ class PredictionViewSet(
     ordering_fields = ("created_at", "confidence")
     lookup_value_converter = "uuid"
 
+    def owner_id(self, prediction: Prediction) -> int:
+        return int(prediction.image.owner_id)
+
     def get_queryset(self) -> QuerySet[Prediction]:
         predictions = Prediction.objects.listed()
         if self.action == "list":
             return predictions.listed_for(self.request.user, listed_project(self.request))
         return predictions.visible_to(self.request.user)
-
-    def max_body_bytes(self) -> int:
-        """With room for the other fields: what is wrong with the image is said of the image."""
-        return int(2 * settings.MAX_UPLOAD_BYTES)
 
     @extend_schema(
         parameters=[requests.WaitSerializer, requests.IDEMPOTENCY_KEY],
@@ -72,10 +72,9 @@ class PredictionViewSet(
         image, models, owner = fields["image"], fields["model"], current_user(self.request)
         if image.size > settings.MAX_UPLOAD_BYTES:
             raise UploadRejected("too_many_bytes", limit=settings.MAX_UPLOAD_BYTES // 10**6)
-        quotas.check_submission(owner, predictions=len(models), byte_size=image.size)
         return services.submit_predictions(
             owner=owner,
-            picture=requests.read_sent(image),
+            picture=requests.read_sent(image, fields.get("frame")),
             trained_models=models,
             crop=Crop(fields["crop"]),
             repeatable=repeatable,
