@@ -73,7 +73,7 @@ def _labels(batch: Batch) -> list[str]:
 def _cells(prediction: Prediction) -> list[object]:
     image, known = prediction.image, prediction.in_distribution
     return [
-        image.original_filename,
+        image.shown_path,
         prediction.status,
         prediction.trained_model.slug,
         prediction.model_version,
