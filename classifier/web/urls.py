@@ -13,6 +13,7 @@ urlpatterns = [
     path("classify/", classify.classify, name="classify"),
     path("classify/preview/", classify.preview, name="preview"),
     path("predictions/", predictions.history, name="history"),
+    path("predictions/trash/", predictions.trash, name="trash"),
     path("predictions/<uuid:pk>/", predictions.prediction, name="prediction"),
     path("predictions/<uuid:pk>/status/", predictions.status, name="prediction_status"),
     path("predictions/<uuid:pk>/retry/", predictions.retry, name="retry"),

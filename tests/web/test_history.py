@@ -1,6 +1,8 @@
 """The list of a person's own results."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from classifier.services import search
 from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
 
 URL = "/predictions/"
@@ -59,20 +62,42 @@ def test_states_have_words(
     assert f'<span class="visually-hidden">{class_so_far}</span>' in text
 
 
+def follow(page: Client, text: str, rel: str) -> str:
+    """The page to which a link of the pages leads."""
+    [query] = re.findall(rf'href="(\?[^"]+)" rel="{rel}"', text)
+    return page.get(URL + unescape(query)).content.decode()
+
+
 def test_pages_of_25(page: Client, user: User) -> None:
-    make(user, 26, succeeded=True)
-    first, second = page.get(URL).content.decode(), page.get(URL, {"page": "2"}).content.decode()
+    make(user, 51, succeeded=True)
+    first = page.get(URL).content.decode()
     assert first.count('class="cell-file"') == 25
-    assert second.count('class="cell-file"') == 1
-    assert 'href="?page=2" rel="next"' in first
-    assert 'href="?page=1" rel="prev"' in second
-    assert 'aria-current="page">2</a>' in second
+    assert 'rel="prev"' not in first
+    second = follow(page, first, "next")
+    assert "cell-025.png" in second
+    third = follow(page, second, "next")
+    assert third.count('class="cell-file"') == 1
+    assert 'rel="next"' not in third
+    back = follow(page, third, "prev")
+    assert back.count('class="cell-file"') == 25
+    assert "cell-025.png" in back
 
 
-@pytest.mark.parametrize("number", ["0", "99", "x", ""])
-def test_page_out_of_range_is_still_a_page(page: Client, user: User, number: str) -> None:
+@pytest.mark.parametrize("cursor", ["0", "99", "x", "", "e30="])
+def test_page_out_of_range_is_still_a_page(page: Client, user: User, cursor: str) -> None:
     make(user, 1, succeeded=True)
-    assert page.get(URL, {"page": number}).status_code == 200
+    for name in ("after", "before"):
+        answer = page.get(URL, {name: cursor})
+        assert answer.status_code == 200
+        assert "cell-000.png" in answer.content.decode()
+
+
+def test_many_results_are_counted_no_further_than_helps(
+    page: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_COUNTED", 3)
+    make(user, 5, succeeded=True)
+    assert "3+ results" in page.get(URL).content.decode()
 
 
 def test_number_of_queries_does_not_grow(
@@ -105,8 +130,8 @@ def test_only_what_is_unlike_the_training_data(page: Client, user: User) -> None
     make(user, 1, succeeded=True)
     first = page.get(URL, {"show": "unlike-training"}).content.decode()
     assert "26 results" in first
-    assert 'href="?show=unlike-training&amp;page=2" rel="next"' in first
-    second = page.get(URL, {"show": "unlike-training", "page": "2"}).content.decode()
+    assert 'href="?show=unlike-training&amp;after=' in first
+    second = follow(page, first, "next")
     assert second.count('class="cell-file"') == 1
 
 

@@ -13,6 +13,7 @@ from classifier.web import health
 from tests.factories import (
     ImageUploadFactory,
     PredictionFactory,
+    ProjectFactory,
     TrainedModelFactory,
     limits_described,
 )
@@ -135,7 +136,7 @@ def test_retry_leaves_a_result_alone(page: Client, image: ImageUpload) -> None:
 
 def test_delete_asks_first(page: Client, image: ImageUpload) -> None:
     prediction = PredictionFactory.create(image=image, succeeded=True)
-    assert "the stored image are deleted for good" in content(page, prediction, "delete/")
+    assert "can be taken back from the" in content(page, prediction, "delete/")
     assert Prediction.objects.exists()
 
 
@@ -155,29 +156,43 @@ def test_delete_names_a_result_as_its_page_does(
     assert words in content(page, prediction, "delete/")
 
 
-def test_delete_removes_row_image_and_files(
-    page: Client, image: ImageUpload, django_capture_on_commit_callbacks: Any
-) -> None:
+def test_what_is_deleted_can_be_taken_back(page: Client, image: ImageUpload) -> None:
     prediction = PredictionFactory.create(image=image, succeeded=True)
-    assert len(stored_files()) == 2
-    with django_capture_on_commit_callbacks(execute=True):
-        response = page.post(f"{prediction.get_absolute_url()}delete/", follow=True)
+    response = page.post(f"{prediction.get_absolute_url()}delete/", follow=True)
     assert response.redirect_chain == [("/predictions/", 302)]
     assert "was deleted" in response.content.decode()
-    assert not ImageUpload.objects.exists()
-    assert not stored_files()
     assert page.get(prediction.get_absolute_url()).status_code == 404
-
-
-def test_delete_keeps_an_image_that_another_result_uses(
-    page: Client, image: ImageUpload, django_capture_on_commit_callbacks: Any
-) -> None:
-    first, second = PredictionFactory.create_batch(2, image=image, succeeded=True)
-    assert "1 other result uses it" in content(page, first, "delete/")
-    with django_capture_on_commit_callbacks(execute=True):
-        page.post(f"{first.get_absolute_url()}delete/")
-    assert page.get(second.get_absolute_url()).status_code == 200
+    trash = page.get("/predictions/trash/").content.decode()
+    assert f'value="{prediction.pk}"' in trash
+    assert "30 days" in trash
+    back = page.post("/predictions/trash/", {"prediction": str(prediction.pk)}, follow=True)
+    assert "is back" in back.content.decode()
+    assert page.get(prediction.get_absolute_url()).status_code == 200
     assert len(stored_files()) == 2
+
+
+@pytest.mark.parametrize("key", ["", "x", "0b8fa3a2-6a4d-4ab4-a7f8-8f5a2f9b4c11"])
+def test_only_what_lies_in_ones_own_trash_is_taken_back(
+    page: Client, other_user: User, key: str
+) -> None:
+    theirs = PredictionFactory.create(image__owner=other_user, deleted_at=timezone.now())
+    assert "nothing in the trash" in page.get("/predictions/trash/").content.decode()
+    for chosen in (key, str(theirs.pk)):
+        assert page.post("/predictions/trash/", {"prediction": chosen}).status_code == 404
+
+
+def test_who_looks_on_in_a_project_changes_nothing(
+    client: Client, other_user: User, image: ImageUpload
+) -> None:
+    project = ProjectFactory.create(owner=image.owner)
+    project.memberships.create(user=other_user, role="viewer")
+    prediction = PredictionFactory.create(image=image, failed=True, project=project)
+    client.force_login(other_user)
+    for action in ("retry", "delete"):
+        answer = client.post(f"{prediction.get_absolute_url()}{action}/", follow=True)
+        assert answer.redirect_chain == [(prediction.get_absolute_url(), 302)]
+        prediction.refresh_from_db()
+        assert (prediction.status, prediction.deleted_at) == (Status.FAILURE, None)
 
 
 def test_another_model_is_offered_to_the_owner_only(
