@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
-from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from allauth.account.adapter import get_adapter
@@ -19,14 +16,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from classifier.idempotency import RepeatableRequest, digest, fingerprint
+from classifier.idempotency import RepeatableRequest, fingerprint
 from classifier.models import CROP_CHOICES, TrainedModel
 from classifier.preprocessing import Crop
-from classifier.services import SentFile
+from classifier.services import SentFile, incoming
 from classifier.services.reviews import MOST_AT_ONCE
-from classifier.uploads.archives import Archive, basename
 from classifier.uploads.handlers import sent_name
-from classifier.uploads.images import MAXIMUM_FILENAME_LENGTH, MESSAGES, UploadedPicture, read_image
+from classifier.uploads.images import MESSAGES
 
 LONGEST_WAIT: Final = 30
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
@@ -259,21 +255,15 @@ def repeatable_request(
     return RepeatableRequest(cast(User, request.user), key, asked)
 
 
-def read_sent(file: UploadedFile[Any]) -> UploadedPicture:
-    """A file of the request as a picture. Raises UploadRejected."""
-    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0)
-
-
 def sent_files(fields: dict[str, Any]) -> tuple[list[SentFile], int]:
     """The files of a batch, not yet read, and how many bytes they come to.
 
     Raises UploadRejected where an archive cannot be taken as a whole.
     """
     if "archive" in fields:
-        return _archived_files(fields["archive"])
+        return incoming.archived_images(fields["archive"])
     images = fields["images"]
-    files = [SentFile(_presentable(sent_name(file)), partial(read_sent, file)) for file in images]
-    return files, sum(file.size or 0 for file in images)
+    return incoming.sent_images(images), sum(file.size or 0 for file in images)
 
 
 def added_files(fields: dict[str, Any]) -> list[SentFile]:
@@ -281,56 +271,8 @@ def added_files(fields: dict[str, Any]) -> list[SentFile]:
 
     Raises UploadRejected where an archive cannot be taken as a whole.
     """
-    files, _ = sent_files(fields)
     if "archive" in fields:
-        whole = digest(cast(BinaryIO, fields["archive"]))
-        return [
-            replace(file, key=_key(whole, number, file.filename))
-            for number, file in enumerate(files)
-        ]
-    images = fields["images"]
-    paths = fields.get("paths") or [file.filename for file in files]
-    keys = fields.get("keys") or [
-        _key(path, digest(cast(BinaryIO, image))) for path, image in zip(paths, images, strict=True)
-    ]
-    return [
-        replace(file, filename=_presentable(path), key=key)
-        for file, path, key in zip(files, paths, keys, strict=True)
-    ]
-
-
-def _key(*parts: object) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
-
-
-def _archived_files(file: UploadedFile[Any]) -> tuple[list[SentFile], int]:
-    archive = Archive(
-        cast(BinaryIO, file),
-        max_images=settings.MAX_BATCH_IMAGES,
-        max_total_bytes=settings.MAX_BATCH_BYTES,
-    )
-
-    def read(index: int) -> UploadedPicture:
-        entry = archive.entries[index]
-        content = archive.open(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
-        return _read(content, basename(entry), entry.file_size)
-
-    files = [
-        SentFile(_presentable(basename(entry)), partial(read, index))
-        for index, entry in enumerate(archive.entries)
-    ]
-    return files, sum(entry.file_size for entry in archive.entries)
-
-
-def _presentable(filename: str) -> str:
-    return "".join(char for char in filename if char.isprintable())[:MAXIMUM_FILENAME_LENGTH]
-
-
-def _read(file: BinaryIO, filename: str, size: int) -> UploadedPicture:
-    return read_image(
-        file,
-        filename=filename,
-        size=size,
-        max_bytes=settings.MAX_UPLOAD_BYTES,
-        max_pixels=settings.MAX_UPLOAD_PIXELS,
+        return incoming.keyed_archived_images(fields["archive"])
+    return incoming.keyed_images(
+        fields["images"], fields.get("paths") or (), fields.get("keys") or ()
     )

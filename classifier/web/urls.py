@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from classifier.web.views import classify, images, models, predictions, programs, site
+from classifier.web.views import (
+    batches,
+    classify,
+    compare,
+    history,
+    images,
+    models,
+    predictions,
+    programs,
+    projects,
+    site,
+)
 
 app_name = "web"
 
@@ -12,8 +23,26 @@ urlpatterns = [
     path("healthz", site.healthz, name="healthz"),
     path("classify/", classify.classify, name="classify"),
     path("classify/preview/", classify.preview, name="preview"),
-    path("predictions/", predictions.history, name="history"),
-    path("predictions/trash/", predictions.trash, name="trash"),
+    path("batches/", batches.listing, name="batches"),
+    path("batches/new/", batches.new, name="batch_new"),
+    path("batches/<uuid:pk>/", batches.results, name="batch"),
+    path("batches/<uuid:pk>/upload/", batches.upload, name="batch_upload"),
+    path("batches/<uuid:pk>/close/", batches.close, name="batch_close"),
+    path("batches/<uuid:pk>/edit/", batches.edit, name="batch_edit"),
+    path("batches/<uuid:pk>/delete/", batches.delete, name="batch_delete"),
+    path("batches/<uuid:pk>/report/", batches.report, name="batch_report"),
+    path("batches/<uuid:pk>/compare/", compare.batch, name="batch_compare"),
+    path("compare/", compare.image, name="compare"),
+    path("projects/", projects.listing, name="projects"),
+    path("projects/<uuid:pk>/", projects.project, name="project"),
+    path("projects/<uuid:pk>/members/", projects.members, name="project_members"),
+    path("projects/<uuid:pk>/leave/", projects.leave, name="project_leave"),
+    path("projects/<uuid:pk>/delete/", projects.delete, name="project_delete"),
+    path("predictions/", history.listing, name="history"),
+    path("predictions/selected/", history.selected, name="selected"),
+    path("predictions/views/", history.save_view, name="save_view"),
+    path("predictions/views/<int:pk>/delete/", history.delete_view, name="delete_view"),
+    path("predictions/trash/", history.trash, name="trash"),
     path("predictions/<uuid:pk>/", predictions.prediction, name="prediction"),
     path("predictions/<uuid:pk>/status/", predictions.status, name="prediction_status"),
     path("predictions/<uuid:pk>/retry/", predictions.retry, name="retry"),

@@ -21,6 +21,7 @@ from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
+from classifier.services import incoming
 from classifier.uploads.images import UploadRejected
 
 
@@ -75,7 +76,7 @@ class PredictionViewSet(
         quotas.check_submission(owner, predictions=len(models), byte_size=image.size)
         return services.submit_predictions(
             owner=owner,
-            picture=requests.read_sent(image),
+            picture=incoming.read_upload(image),
             trained_models=models,
             crop=Crop(fields["crop"]),
             repeatable=repeatable,
