@@ -71,7 +71,12 @@ class Search:
 
     @property
     def is_narrowed(self) -> bool:
-        return any(value for name, value in self.values.items() if name not in {"sort", "project"})
+        return bool(self.values.keys() - {"sort", "project"})
+
+    @property
+    def is_filtered(self) -> bool:
+        """By more than what is always in sight."""
+        return bool(self.values.keys() - {"sort", "project", "q", "batch", "id", "group"})
 
 
 def read_search(user: User, address: QueryDict) -> Search:
