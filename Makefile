@@ -16,7 +16,10 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 BASE_PYTHON ?= $(shell for python in $(CANDIDATES); do $$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: run test lint format schema train bench requirements browser
+QUICK := tests/bundles tests/cards tests/datasets tests/uploads/test_pixels.py tests/test_docs.py \
+	tests/test_imports.py tests/test_preprocessing.py tests/test_settings.py
+
+.PHONY: run test quick lint format schema train bench requirements browser
 
 run: $(VENV)/runtime
 	@$(PYTHON) manage.py serve --host "$(HOST)" --port "$(PORT)"
@@ -24,6 +27,13 @@ run: $(VENV)/runtime
 # The tests that need MedMNIST's data run where MEDMNIST_ROOT says that it is there.
 test: $(VENV)/development browser
 	@$(PYTHON) -m pytest $(if $(MEDMNIST_ROOT),,-m "not data")
+
+# In under a minute: what most mistakes show in.
+quick: $(VENV)/development
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m pytest --quiet --durations=0 --durations-min=5 $(QUICK)
 
 lint: $(VENV)/development
 	@$(PYTHON) -m ruff check .

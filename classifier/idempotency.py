@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from classifier.models import Batch, IdempotencyKey, Prediction
 
@@ -36,7 +37,10 @@ class RepeatableRequest:
             return None
         if known.fingerprint != self.fingerprint:
             raise KeyReused
-        return known if known.batch or known.predictions.exists() else None
+        is_kept = (
+            known.batch.deleted_at is None if known.batch else known.predictions.kept().exists()
+        )
+        return known if is_kept else None
 
     def remember(
         self, *, batch: Batch | None = None, predictions: Sequence[Prediction] = ()
@@ -44,8 +48,12 @@ class RepeatableRequest:
         """Store the key with what it created, inside of the caller's transaction."""
         mine = IdempotencyKey.objects.filter(owner=self.owner, key=self.key)
         IdempotencyKey.objects.expired().delete()
-        # Its predictions were deleted one by one: the key stands for nothing any more.
-        mine.filter(batch=None, predictions=None).delete()
+        standing = mine.filter(
+            Q(batch__isnull=False, batch__deleted_at=None)
+            | Q(predictions__isnull=False, predictions__deleted_at=None)
+        )
+        # What it made was deleted: the key stands for nothing any more.
+        mine.exclude(pk__in=standing.values("pk")).delete()
         try:
             with transaction.atomic():
                 known = IdempotencyKey.objects.create(

@@ -1,13 +1,17 @@
 """How much one person may use up, and how much they have."""
 
+import errno
+import os
+import shutil
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import Prediction, Usage
+from classifier.models import ImageUpload, Prediction, Usage
 
 MINUTE: Final = 60
 DAY: Final = 24 * 3600
@@ -34,6 +38,7 @@ class Used:
     requests_this_minute: int
     waiting_predictions: int
     bytes_today: int
+    stored_bytes: int
 
 
 def used(user: User) -> Used:
@@ -41,6 +46,7 @@ def used(user: User) -> Used:
         requests_this_minute=Usage.objects.used(user, Usage.Kind.REQUESTS, seconds=MINUTE),
         waiting_predictions=_waiting_predictions(user),
         bytes_today=_bytes_today(user),
+        stored_bytes=_stored_bytes(user),
     )
 
 
@@ -50,6 +56,10 @@ def _waiting_predictions(user: User) -> int:
 
 def _bytes_today(user: User) -> int:
     return int(Usage.objects.used(user, Usage.Kind.BYTES, seconds=DAY))
+
+
+def _stored_bytes(user: User) -> int:
+    return ImageUpload.objects.filter(owner=user).stored_bytes()
 
 
 def count_request(user: User) -> None:
@@ -78,6 +88,7 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
     Raises BeyondLimit where it would even if nothing had been used up.
     """
     _check_alone(predictions, byte_size)
+    check_room(room(user))
     waiting = _waiting_predictions(user)
     if waiting + predictions > settings.MAX_WAITING_PREDICTIONS:
         raise QuotaExceeded(
@@ -99,6 +110,28 @@ def _check_alone(predictions: int, byte_size: int) -> None:
         )
     if byte_size > settings.MAX_BYTES_PER_DAY:
         raise BeyondLimit(f"This alone is more than your {_megabytes_per_day()} MB a day.")
+
+
+def room(user: User) -> int:
+    """How many bytes the files of this person's images may still take; negative when too many."""
+    return int(settings.MAX_STORED_BYTES_PER_PERSON - _stored_bytes(user))
+
+
+def check_room(room: int) -> None:
+    """Raises BeyondLimit where it is negative."""
+    if room < 0:
+        raise BeyondLimit(
+            f"Your images would take more than the {settings.MAX_STORED_BYTES_PER_PERSON // 2**20} "
+            "MB that you have here, so nothing was kept. Delete some that you no longer need."
+        )
+
+
+def require_free_disk() -> None:
+    """Raises OSError, as a full disk does, while there is still room for the database to write."""
+    media = Path(settings.MEDIA_ROOT)
+    folder = next(folder for folder in (media, *media.parents) if folder.exists())
+    if shutil.disk_usage(folder).free < settings.MIN_FREE_DISK_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _megabytes_per_day() -> int:

@@ -59,6 +59,8 @@ def stored_secret_key(path: Path) -> str:
 
 # Where things are ------------------------------------------------------------------------------
 
+# What any process of the application writes is for its own account alone: database, logs, images.
+os.umask(0o077)
 VAR_DIR = env_path("VAR_DIR", BASE_DIR / "var")
 # Password hashes, sessions and results lie here: for the account that runs the application alone.
 VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,6 +75,8 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 SIGNUP_OPEN = env_bool("SIGNUP_OPEN", True)
 HTTPS = env_bool("HTTPS", False)
+# Where links in mails lead; without it, to the address that the request was sent to.
+SITE_URL = env_str("SITE_URL").rstrip("/")
 WEB_WORKERS = env_int("WEB_WORKERS", 2)
 
 INSTALLED_APPS = [
@@ -97,11 +101,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "classifier.web.middleware.content_security_policy",
+    "classifier.web.middleware.bounded_body",
     "classifier.web.middleware.readable_charset",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "classifier.web.middleware.idle_timeout",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -187,19 +193,28 @@ DATA_UPLOAD_MAX_NUMBER_FILES = MAX_BATCH_IMAGES + 1
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 10}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
-]
+] + [{"NAME": f"classifier.web.passwords.{name}"} for name in ("NotBreached", "NotMostlyNames")]
 ACCOUNT_ADAPTER = "classifier.web.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[medclassifier] "
+# One address each, which is changed and not added to; that asks for the password first.
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_FORMS = {
+    "add_email": "classifier.web.account_forms.ChangeAddressForm",
+    "change_password": "classifier.web.account_forms.ChangePasswordForm",
+    "reset_password_from_key": "classifier.web.account_forms.ResetPasswordKeyForm",
+}
 ACCOUNT_LOGOUT_REDIRECT_URL = "web:landing"
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
@@ -208,9 +223,13 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "20/m/ip,5/m/key",
     "change_password": "5/m/user",
 }
+# Of a device that was signed in to the account before.
+KNOWN_DEVICE_RATE_LIMIT = "5/300s/key"
 # How many reverse proxies stand in front: the client's address is taken from that far back in
 # X-Forwarded-For. With 0 the header, which a client can write itself, is ignored.
 ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXIES", 0, minimum=0)
+# Whoever does nothing for so long is signed out; 0 for never.
+IDLE_MINUTES = env_int("IDLE_MINUTES", 0, minimum=0)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:classify"
 
@@ -256,7 +275,11 @@ REST_FRAMEWORK = {
         "classifier.api.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "classifier.api.permissions.TokenScope",
+        "classifier.api.permissions.OwnerOrPermitted",
+    ],
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.JSONParser",
         "rest_framework.parsers.MultiPartParser",
@@ -276,6 +299,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Classify medical images. Research use only, not for diagnosis.",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "classifier.api.schema.either_images_or_archive",
+    ],
     "ENUM_NAME_OVERRIDES": {"CropEnum": "classifier.models.CROP_CHOICES"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
@@ -290,6 +317,10 @@ MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
 # How long what was deleted can be taken back.
 TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=0)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20
+# As PNG, which is what is kept.
+MAX_STORED_BYTES_PER_PERSON = env_int("MAX_STORED_MEGABYTES_PER_PERSON", 50_000) * 2**20
+# Below it no image is stored any more, so that database and logs can still be written.
+MIN_FREE_DISK_BYTES = env_int("MIN_FREE_DISK_MEGABYTES", 500, minimum=0) * 2**20
 
 # Inference and its queue -----------------------------------------------------------------------
 

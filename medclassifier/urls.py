@@ -4,7 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from classifier.web.views.accounts import SignupView
+from classifier.web.views.accounts import SignupView, change_address
 
 # The admin asks for the same sign-in as the pages, with the same limits on failed attempts.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -15,6 +15,7 @@ handler500 = "classifier.api.errors.server_error"
 urlpatterns = [
     path("", include("classifier.web.urls")),
     path("accounts/signup/", SignupView.as_view(), name="account_signup"),
+    path("accounts/email/change/<str:key>/", change_address, name="account_change_address"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("classifier.api.urls")),

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
+from classifier import tasks
 from tests.factories import UserFactory
 from tests.processes.stack import Stack, running_stack
 
@@ -48,3 +49,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     names = ("broker", "web", "worker", "beat")
     with running_stack(tmp_path_factory.mktemp("stack"), *names) as running:
         yield running
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Slugs for which a task was queued; a real broker is tried in tests/processes."""
+    slugs: list[str] = []
+    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
+    return slugs

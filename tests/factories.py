@@ -49,6 +49,9 @@ def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
     return buffer.getvalue()
 
 
+PASSWORD = "correct horse battery"
+
+
 class UserFactory(factory.django.DjangoModelFactory[User]):
     class Meta:
         model = User
@@ -56,7 +59,7 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
 
     username = factory.Sequence(lambda number: f"person{number}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
-    password = factory.django.Password("correct horse battery")
+    password = factory.django.Password(PASSWORD)
 
 
 def evaluation_of(classes: Sequence[str]) -> dict[str, Any]:

@@ -235,7 +235,7 @@ def test_a_cell_of_a_field_has_its_box() -> None:
         ({"succeeded": True}, "monocyte", "", "corrected", "monocyte"),
         ({"succeeded": True}, "none of these", "", "corrected", "none of these"),
         ({"succeeded": True}, "cannot tell", "", "unclear", "cannot tell"),
-        ({"foreign": True}, "", "unlike", "unreviewed", "unlike the training data"),
+        ({"out_of_distribution": True}, "", "unlike", "unreviewed", "unlike the training data"),
         ({"doubtful": True}, "", "undecided", "unreviewed", "undecided"),
         ({"doubtful": True}, "neutrophil", "undecided", "confirmed", "neutrophil"),
         ({"doubtful": True, "prediction_set": ["neutrophil"]}, "", "accepted", "unreviewed",

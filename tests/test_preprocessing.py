@@ -6,7 +6,7 @@ from PIL import Image
 
 from classifier.preprocessing import Crop, SourceFrame, crop_box, describe_crop, model_view
 
-BLOOD = SourceFrame(width=360, height=363, crop=200)
+BLOOD = SourceFrame(360, 363, crop=200, tolerance=0.02, name="micrograph")
 
 
 def box_size(width: int, height: int, crop: Crop, frame: SourceFrame | None) -> tuple[int, int]:

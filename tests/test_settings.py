@@ -61,3 +61,24 @@ def test_a_deep_folder_still_gets_a_socket_that_fits(tmp_path: Path) -> None:
     assert len(str(path)) <= broker.LONGEST_SOCKET_PATH
     assert path != broker.socket_path(tmp_path / ("deeper" * 30))
     assert broker.socket_path(Path("/srv/var")) == Path("/srv/var/redis.sock")
+
+
+def test_what_the_application_writes_is_for_its_account_alone(tmp_path: Path) -> None:
+    old = tmp_path / "var" / "readable-from-before"
+    old.parent.mkdir(mode=0o755)
+    old.touch(0o644)
+    subprocess.run(
+        [sys.executable, "manage.py", "setup"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": ""},
+        capture_output=True,
+        check=True,
+        umask=0o022,
+    )
+    modes = {
+        path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode)
+        for path in (tmp_path / "var").rglob("*")
+    }
+    assert Path("var/db.sqlite3") in modes
+    assert {path for path, mode in modes.items() if mode & 0o077} == set()
+    assert stat.S_IMODE(old.parent.stat().st_mode) == 0o700

@@ -13,13 +13,6 @@ from tests.factories import PredictionFactory, TrainedModelFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    slugs: list[str] = []
-    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
-    return slugs
-
-
 def test_a_sweep_rings_once_per_waiting_batch(rung: list[str], settings: Settings) -> None:
     settings.PREDICTION_BATCH_SIZE = 2
     first, second = TrainedModelFactory.create_batch(2)

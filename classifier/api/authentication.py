@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from classifier.models import ApiToken, token_digest
+from classifier.models import ApiToken
 
 # `last_used_at` is for people; writing it more often would make every read a write.
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
@@ -30,10 +30,9 @@ class ApiTokenAuthentication(BaseAuthentication):
         return self.authenticate_secret(words[1].decode("latin-1"))
 
     def authenticate_secret(self, secret: str) -> tuple[User, ApiToken]:
-        digest = token_digest(secret)
-        token = ApiToken.objects.select_related("user").filter(digest=digest).first()
-        if token is None or not token.user.is_active:
-            raise AuthenticationFailed("This token is not valid.")
+        token = ApiToken.objects.holding(secret)
+        if token is None:
+            raise AuthenticationFailed("This token is not valid, or not any more.")
         note_use(token)
         return token.user, token
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -22,7 +23,7 @@ from classifier.services.batches import BatchRefused
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -127,9 +128,17 @@ def not_found(request: HttpRequest) -> JsonResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: for what no view of the API gets to see, such as an unknown host."""
+    if isinstance(exception, RequestDataTooBig):
+        return _too_large(request)
     if _is_for_api(request):
         return problem_response(400, "This request could not be read.")
     return defaults.bad_request(request, exception)
+
+
+def _too_large(request: HttpRequest) -> HttpResponse:
+    if _is_for_api(request):
+        return problem_response(413, RequestTooLarge.default_detail)
+    return render(request, "413.html", status=413)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,11 +1,12 @@
 """Filters, ordering and pages of the API's lists."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 import django_filters
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms import CharField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
@@ -29,7 +30,17 @@ class TrueOrFalseFilter(django_filters.TypedChoiceFilter):
 PROJECT: Final = "The results of a project that you see; without it, your own."
 
 
-class BatchFilter(django_filters.FilterSet):
+class StrictFilterSet(django_filters.FilterSet):
+    """Refuses an empty value where it is no text; Django takes it for no filter at all."""
+
+    def is_valid(self) -> bool:
+        for name, field in self.form.fields.items():
+            if self.data.get(name) == "" and type(field) is not CharField:
+                self.form.add_error(name, "Give this a value, or leave it out.")
+        return bool(super().is_valid())
+
+
+class BatchFilter(StrictFilterSet):
     q = django_filters.CharFilter("name", "icontains", label="Part of its name")
     project = django_filters.UUIDFilter("project_id", label=PROJECT)
     created_after = PointInTimeFilter("created_at", "gte")
@@ -40,7 +51,7 @@ class BatchFilter(django_filters.FilterSet):
         fields: ClassVar[list[str]] = []
 
 
-class PredictionFilter(PredictionSearch):
+class PredictionFilter(StrictFilterSet, PredictionSearch):
     """All of the search, with what only programs ask for."""
 
     project = django_filters.UUIDFilter("project_id", label=PROJECT)
@@ -50,14 +61,22 @@ class PredictionFilter(PredictionSearch):
 class StrictOrdering(OrderingFilter):
     """Refuses what it cannot order by; DRF would order by something else without a word."""
 
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Any:
+        if request.query_params.get(self.ordering_param) == "":
+            self.refuse(view)
+        return super().get_ordering(request, queryset, view)
+
     def remove_invalid_fields(
         self, queryset: QuerySet[Any], fields: Iterable[str], view: APIView, request: Request
     ) -> list[str]:
         valid: list[str] = super().remove_invalid_fields(queryset, fields, view, request)
         if valid != list(fields):
-            choices = ", ".join(sorted(self.choices(view)))
-            raise exceptions.ValidationError({"ordering": [f"Choose one of {choices}."]})
+            self.refuse(view)
         return valid
+
+    def refuse(self, view: APIView) -> NoReturn:
+        choices = ", ".join(sorted(self.choices(view)))
+        raise exceptions.ValidationError({"ordering": [f"Choose one of {choices}."]})
 
     def choices(self, view: APIView) -> list[str]:
         return [sign + name for name in getattr(view, "ordering_fields", ()) for sign in ("", "-")]
@@ -72,6 +91,21 @@ class NewestFirst(CursorPagination):
     page_size = 50
     max_page_size = 500
     page_size_query_param = "page_size"
+    page_size_query_description = "Results on a page, 500 at most."
+
+    def get_page_size(self, request: Request) -> int:
+        """Refuses what is no number of results, for which DRF would take its own."""
+        sent = request.query_params.get(self.page_size_query_param, str(self.page_size))
+        if not sent.isascii() or not sent.isdecimal() or not int(sent[:10]):
+            raise exceptions.ValidationError({"page_size": ["This has to be a number from 1."]})
+        return min(int(sent[:10]), self.max_page_size)
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"]["minimum"] = 1
+        return parameters
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
         """With the key last, which decides between equals."""

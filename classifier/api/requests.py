@@ -17,14 +17,16 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.idempotency import RepeatableRequest, fingerprint
-from classifier.models import CROP_CHOICES, TrainedModel
+from classifier.models import CROP_CHOICES, ApiToken, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile, incoming
 from classifier.services.reviews import MOST_AT_ONCE
 from classifier.uploads.handlers import sent_name
-from classifier.uploads.images import MESSAGES
+from classifier.uploads.refusals import REFUSALS
 
 LONGEST_WAIT: Final = 30
+NOT_BLANK: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
+NOT_EMPTY: Final = r"^[^\x00]+$"
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
@@ -84,17 +86,46 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
         return [models[slug] for slug in slugs]
 
 
+class TextField(serializers.RegexField):
+    """Text as it is sent; DRF would take numbers for text, and cut spaces off before it counts."""
+
+    default_error_messages = {  # noqa: RUF012, DRF declares it so
+        "type": "This has to be text.",
+        "invalid": "This needs more than spaces, and no null characters.",
+    }
+
+    def __init__(self, pattern: str = NOT_BLANK, **kwargs: Any) -> None:
+        super().__init__(pattern, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("type")
+        return super().to_internal_value(data)
+
+
+class DaysField(serializers.IntegerField):
+    """How long a token holds."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            min_value=1,
+            max_value=3650,
+            required=False,
+            help_text="Without it, the token holds until it is revoked.",
+        )
+
+
 class TokenRequestSerializer(serializers.Serializer[Any]):
     # An e-mail address will do, which may be longer than any username.
-    username = serializers.CharField(max_length=254)
-    password = serializers.CharField(
-        max_length=4096, trim_whitespace=False, style={"input_type": "password"}
-    )
-    name = serializers.CharField(max_length=80, default="API", help_text="To tell tokens apart.")
+    username = TextField(max_length=254)
+    password = TextField(NOT_EMPTY, max_length=4096, style={"input_type": "password"})
+    name = TextField(max_length=80, default="API", help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = authenticated(
-            self.context["request"], username=attrs["username"], password=attrs["password"]
+            self.context["request"], username=attrs["username"].strip(), password=attrs["password"]
         )
         if user is None:
             raise serializers.ValidationError("The username or the password is wrong.")
@@ -117,7 +148,9 @@ def authenticated(request: HttpRequest, **credentials: str) -> User | None:
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=80, help_text="To tell tokens apart.")
+    name = TextField(max_length=80, help_text="To tell tokens apart.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
+    expires_in_days = DaysField()
 
 
 class SubmissionSerializer(serializers.Serializer[Any]):
@@ -127,7 +160,12 @@ class SubmissionSerializer(serializers.Serializer[Any]):
 
 class PredictionRequestSerializer(SubmissionSerializer):
     image = BinaryField(
-        error_messages={"required": MESSAGES["missing"], "invalid": MESSAGES["missing"]}
+        error_messages=dict.fromkeys(("required", "invalid"), REFUSALS["missing"].message)
+    )
+    frame = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="Which frame of a DICOM file that holds several, counted from 1.",
     )
 
 
@@ -246,10 +284,14 @@ def repeatable_request(
     if sent is None:
         return None
     key = valid(IdempotencyKeySerializer, {"key": sent})["key"]
-    slugs = [model.slug for model in fields["model"]]
+    choices: dict[str, Any] = {name: fields[name] for name in ("crop", "frame") if name in fields}
     asked = fingerprint(
         request.path,
-        {"model": slugs, "crop": fields["crop"], **{name: str(fields.get(name)) for name in names}},
+        {
+            "model": [model.slug for model in fields["model"]],
+            **choices,
+            **{name: str(fields.get(name)) for name in names},
+        },
         [(sent_name(file), cast(BinaryIO, file)) for file in files],
     )
     return RepeatableRequest(cast(User, request.user), key, asked)

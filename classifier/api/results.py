@@ -18,18 +18,33 @@ COLUMNS: Final = (
     "in_distribution", "prediction_set", "error_message", "id", "sha256",
     "width", "height", "created_at", "finished_at",
 )  # fmt: skip
-# A spreadsheet runs a cell as a formula that starts with one of these.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+REJECTED: Final = "REJECTED"
+# Excel takes a file without it for the encoding of its region.
+BYTE_ORDER_MARK: Final = "\ufeff"
+# A spreadsheet runs a cell as a formula that starts with one of these, the wide ones in Japan.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_lines(batch: Batch) -> Iterator[str]:
-    """A header and one line for each prediction; the last columns are probabilities by class."""
+    """A header and one line for each prediction; the last columns are probabilities by class.
+
+    Files that were not taken come last, with the reason.
+    """
     labels = _labels(batch)
-    yield _line([*COLUMNS, *(f"p({label})" for label in labels), "notice"])
+    columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
+    yield BYTE_ORDER_MARK + _line(columns)
     for prediction in _predictions(batch):
         probabilities = dict(prediction.ranked_probabilities)
-        columns = [probabilities.get(label, "") for label in labels]
-        yield _line([*_cells(prediction), *columns, NOTICE])
+        columns_of_classes = [probabilities.get(label, "") for label in labels]
+        yield _line([*_cells(prediction), *columns_of_classes, NOTICE])
+    for refusal in batch.rejected:
+        row = {
+            "filename": refusal["filename"],
+            "status": REJECTED,
+            "error_message": refusal["reason"],
+            "notice": NOTICE,
+        }
+        yield _line([row.get(column, "") for column in columns])
 
 
 def json_pieces(
@@ -58,7 +73,7 @@ def _labels(batch: Batch) -> list[str]:
 def _cells(prediction: Prediction) -> list[object]:
     image, known = prediction.image, prediction.in_distribution
     return [
-        _inert(image.original_filename),
+        image.original_filename,
         prediction.status,
         prediction.trained_model.slug,
         prediction.model_version,
@@ -76,11 +91,11 @@ def _cells(prediction: Prediction) -> list[object]:
     ]
 
 
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
 def _line(cells: list[Any]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
+    csv.writer(buffer).writerow([_inert(cell) for cell in cells])
     return buffer.getvalue()
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

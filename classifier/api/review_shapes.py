@@ -72,7 +72,9 @@ class StepSerializer(serializers.Serializer[Any]):
 
 class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
     batch = serializers.UUIDField(source="batch_id")
-    reader = serializers.CharField(source="reader.username")
+    reader = serializers.CharField(
+        source="reader.username", default=None, allow_null=True, help_text="Null once removed."
+    )
 
     class Meta:
         model = Assignment

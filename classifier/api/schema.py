@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
 from classifier.api.errors import PROBLEM_TYPE
@@ -13,7 +14,7 @@ if TYPE_CHECKING:  # the module of ApiView imports this one, by its setting
 DESCRIPTIONS: Final = {
     "400": "Something that was sent is not valid; `errors` says what, by field.",
     "401": "The token is missing or not valid.",
-    "403": "A session came without a CSRF token, or your role does not allow it.",
+    "403": "The token may only read, a session has no CSRF token, or your role does not allow it.",
     "404": "There is nothing at this address, or it is not yours.",
     "409": "Its state does not allow it, or the Idempotency-Key came with another request before.",
     "411": "The length of the body is missing.",
@@ -34,13 +35,49 @@ ETAG: Final = {
 }
 
 
+# From what an operation answers to those that take it up: the parameters of each of them.
+OF_PREDICTION: Final = {
+    "predictions_retrieve": {"id": "id"},
+    "predictions_destroy": {"id": "id"},
+    "images_retrieve": {"id": "image/id"},
+    "images_model_view": {"id": "image/id", "model": "model"},
+    "models_retrieve": {"slug": "model"},
+}
+OF_BATCH: Final = {
+    "batches_retrieve": {"id": "id"},
+    "batches_results_csv": {"id": "id"},
+    "batches_results_json": {"id": "id"},
+    "batches_cancel": {"id": "id"},
+    "predictions_list": {"batch": "id"},
+}
+LINKS: Final[dict[str, dict[str, dict[str, str]]]] = {
+    "predictions_create": OF_PREDICTION,
+    "predictions_retrieve": OF_PREDICTION,
+    "predictions_list": {"predictions_retrieve": {"id": "results/0/id"}},
+    "batches_create": OF_BATCH,
+    "batches_list": {"batches_retrieve": {"id": "results/0/id"}},
+    "models_list": {"models_retrieve": {"slug": "0/slug"}},
+    "tokens_create": {"tokens_destroy": {"id": "id"}},
+}
+
+
+def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular, for what no serializer can say of its fields."""
+    batch = result["components"]["schemas"]["BatchRequest"]
+    batch["oneOf"] = [{"required": ["images"]}, {"required": ["archive"]}]
+    batch["properties"]["images"] |= {"minItems": 1, "maxItems": settings.MAX_BATCH_IMAGES}
+    return result
+
+
 class ProblemSchema(AutoSchema):
-    """Adds to each operation the errors that it can answer with, and the headers that it sets."""
+    """Adds what each operation can answer beside: errors, headers, and where to go from there."""
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for code, body in bodies.items():
             body["headers"] = {**body.get("headers", {}), **self._headers(code)}
+            if links := self._links():
+                body["links"] = links
         if self._has_etag():
             bodies["304"] = {"description": "Not changed since the answer with that ETag."}
         problem = self.resolve_serializer(ProblemSerializer, direction).ref
@@ -59,6 +96,15 @@ class ProblemSchema(AutoSchema):
             return {}
         return {**LOCATION, **RETRY_AFTER} if code == "202" else LOCATION
 
+    def _links(self) -> dict[str, Any]:
+        return {
+            target: {
+                "operationId": target,
+                "parameters": {name: f"$response.body#/{at}" for name, at in parameters.items()},
+            }
+            for target, parameters in LINKS.get(self.get_operation_id(), {}).items()
+        }
+
     def _has_etag(self) -> bool:
         return self.method == "GET" and cast("ApiView", self.view).has_etag()
 
@@ -71,7 +117,8 @@ class ProblemSchema(AutoSchema):
         if self.get_auth():
             codes += ["401"] if self.method == "GET" else ["401", "403", "404", "409"]
         if self.method == "GET" and self._get_parameters_in("query"):
-            codes.append("400")
+            # Of a list or search, the project that it is to be of may not be there.
+            codes += ["400", "404"]
         if self._has_etag():
             codes.append("412")
         if self._get_parameters_in("path") or self._is_list_view():

@@ -33,7 +33,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
     class Meta:
         model = ApiToken
-        fields = ("id", "name", "created_at", "last_used_at")
+        fields = ("id", "name", "scope", "created_at", "expires_at", "last_used_at")
 
 
 class IssuedTokenSerializer(ApiTokenSerializer):
@@ -55,6 +55,7 @@ class MeSerializer(serializers.Serializer[Any]):
     requests_per_minute = LimitSerializer()
     waiting_predictions = LimitSerializer()
     bytes_per_day = LimitSerializer()
+    stored_bytes = LimitSerializer()
 
 
 class TrainedModelSerializer(serializers.ModelSerializer[TrainedModel]):
@@ -83,12 +84,16 @@ class ImageSerializer(serializers.ModelSerializer[ImageUpload]):
     path = serializers.CharField(
         source="shown_path", help_text="With the folders that it lay in when it was sent."
     )
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Sentences, such as that a DICOM file says it has text burned into its picture.",
+    )
 
     class Meta:
         model = ImageUpload
         fields = (
             "id", "url", "model_view_url", "filename", "path", "format", "width", "height",
-            "sha256",
+            "sha256", "warnings",
         )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class Unsound(ValueError):
 
 
 def parse(text: str, section: type[Parsed], file_name: str, context: object = None) -> Parsed:
-    """Give the contents of a file as its type. Raises Unsound with every problem found."""
+    """The contents of a file as its type. Raises Unsound with every problem found."""
     try:
         values = read_json(text)
     except ValueError as error:
@@ -36,7 +36,7 @@ def parse(text: str, section: type[Parsed], file_name: str, context: object = No
 def validated(
     values: Mapping[str, Any], section: type[Parsed], file_name: str, context: object = None
 ) -> Parsed:
-    """Give values of JSON as their type. Raises Unsound with every problem found."""
+    """Values of JSON as their type. Raises Unsound with every problem found."""
     try:
         return section.model_validate(values, context=context)
     except ValidationError as error:

@@ -510,6 +510,7 @@ class Evaluation(Section):
     confusion_matrix: Many[Many[Count]]
     ece: float
     brier: float
+    log_loss: May[float] = None
     intervals: Intervals
     reliability: Many[ReliabilityBin] = ()
     roc: Many[RocCurve] = ()

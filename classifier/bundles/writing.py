@@ -74,7 +74,7 @@ def write_history(folder: Path, history: Sequence[EpochRecord]) -> None:
 
 @contextmanager
 def replaced_bundle(target: Path) -> Iterator[Path]:
-    """Give an empty folder to write a bundle into, which then takes the place of `target`.
+    """An empty folder to write a bundle into, which then takes the place of `target`.
 
     Where writing fails, what was there before is kept. Hidden names are not taken for bundles.
     """

@@ -5,9 +5,9 @@ from pathlib import Path
 from classifier.bundles import registry
 from classifier.bundles.registry import Bundle, Discovery
 from classifier.bundles.writing import replace_file
+from classifier.cards.confusion import confusion_rows
 from classifier.cards.matrix_picture import render_matrix
 from classifier.cards.render import render_card, render_index
-from classifier.cards.view import Measured
 
 CARD_FILE = "README.md"
 MATRIX_FILE = "confusion.svg"
@@ -17,8 +17,8 @@ def write_card(bundle: Bundle) -> None:
     """Write a bundle's card, and where it was evaluated the picture of its confusion matrix."""
     if bundle.evaluation:
         title = f"Confusion matrix of {bundle.metadata.title}, n = {bundle.evaluation.n:,}"
-        rows = Measured(bundle.evaluation, bundle.dataset).confusion
-        replace_file(bundle.path / MATRIX_FILE, render_matrix(rows, title))
+        matrix = render_matrix(confusion_rows(bundle.evaluation), title)
+        replace_file(bundle.path / MATRIX_FILE, matrix)
     replace_file(bundle.path / CARD_FILE, render_card(bundle))
 
 

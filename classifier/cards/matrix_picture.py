@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from classifier.cards.view import Cell, ConfusionRow
+from classifier.cards.confusion import Cell, ConfusionRow
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 88, 44, 3
 LEFT, TOP, MARGIN = 172, 84, 16

@@ -16,13 +16,12 @@ from classifier.bundles.schema import (
     OperatingPoint,
     RateIntervals,
 )
+from classifier.cards.confusion import ConfusionRow, confusion_rows
 from classifier.cards.limits import LimitsView, limits_view
 from classifier.cards.numbers import Metric
 from classifier.cards.training import TrainingView
 from classifier.datasets import Dataset, datasets
 
-# Shades of a confusion matrix on a page, beside none.
-SHADES: Final = 10
 # What the original report has, with the names of its metrics; the latter three are weighted.
 REPORTED: Final = {
     "accuracy": "accuracy",
@@ -52,28 +51,6 @@ class ReportRow:
     f1: Metric
     specificity: Metric | None
     support: int
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A count of a confusion matrix, as a proportion of its row."""
-
-    count: int
-    proportion: float
-    is_diagonal: bool
-
-    @property
-    def shade(self) -> int:
-        """0 for nothing at all; a single case among many still shows."""
-        return max(1, round(SHADES * self.proportion)) if self.proportion else 0
-
-
-@dataclass(frozen=True)
-class ConfusionRow:
-    """Images of a true class by predicted class."""
-
-    label: str
-    cells: list[Cell]
 
 
 @dataclass(frozen=True)
@@ -206,17 +183,7 @@ class Measured:
     @property
     def confusion(self) -> list[ConfusionRow]:
         """A row per true class."""
-        labels, matrix = self.evaluation.labels, self.evaluation.confusion_matrix
-        return [
-            ConfusionRow(
-                label,
-                [
-                    Cell(n, n / max(1, sum(counts)), row == column)
-                    for column, n in enumerate(counts)
-                ],
-            )
-            for row, (label, counts) in enumerate(zip(labels, matrix, strict=True))
-        ]
+        return confusion_rows(self.evaluation)
 
     @cached_property
     def limits(self) -> LimitsView | None:

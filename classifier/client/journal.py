@@ -13,7 +13,15 @@ from typing import Any, Final, Self
 from classifier.client.files import written_whole
 from classifier.client.site import ClientError
 
-SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+SUFFIXES: Final = {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"),
+    *(".dcm", ".dicom", ".jp2", ".j2k", ".jpx", ".jls", ".heic", ".heif", ".hif", ".avif"),
+}
+# DICOM files often have no suffix: this stands in them behind 128 bytes of anything.
+DICOM_MARK, DICOM_MARK_AT = b"DICM", 128
+# Written by Windows without being asked, in small letters; what macOS writes starts with a dot, or
+# lies in a folder of its own.
+LITTER: Final = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
 # A parcel is in memory while it is sent.
 PARCEL_FILES: Final = 100
 PARCEL_BYTES: Final = 32 * 2**20
@@ -21,16 +29,20 @@ PARCEL_BYTES: Final = 32 * 2**20
 
 @dataclass(frozen=True)
 class Item:
-    """A file as it was when it was found; one that changes later is another one."""
+    """A file as it was when it was found; one that changes later is another one.
+
+    Attributes:
+        name: with the folders that it lies in below the one that was named, and forward slashes.
+    """
 
     name: str
     size: int
     modified: int
 
     @classmethod
-    def of(cls, path: Path) -> Self:
+    def of(cls, path: Path, folder: Path) -> Self:
         facts = path.stat()
-        return cls(path.name, facts.st_size, facts.st_mtime_ns)
+        return cls(path.relative_to(folder).as_posix(), facts.st_size, facts.st_mtime_ns)
 
     @property
     def text(self) -> str:
@@ -104,27 +116,45 @@ class Journal:
         else:
             self.path.unlink()
 
-    def pack(self, folder: Path) -> list[Parcel]:
-        """Parcels of the images of a folder that are in none yet."""
+    def pack(self, found: list[Item]) -> list[Parcel]:
+        """Parcels of the images that are in none yet."""
         known = {item for parcel in self.parcels for item in parcel.items}
-        try:
-            found = list(images(folder))
-        except OSError as error:
-            raise ClientError(f"{folder} cannot be read: {error.strerror}.") from error
-        return [Parcel(items) for items in packed([i for i in found if i not in known])]
+        return [Parcel(items) for items in packed([item for item in found if item not in known])]
 
 
-def images(folder: Path) -> Iterator[Item]:
-    for path in sorted(folder.iterdir()):
-        # What is gone since the folder was listed is not in it any more.
-        with suppress(FileNotFoundError):
-            if is_image(path):
-                yield Item.of(path)
+def images(folder: Path) -> tuple[list[Item], list[Item]]:
+    """The images in a folder and in those below it, and the files that are left out as none.
+
+    What is hidden, and what systems write unasked, is neither. Raises ClientError.
+    """
+    found: list[Item] = []
+    left_out: list[Item] = []
+    try:
+        for path in _files(folder):
+            # What is gone since the folder was listed is not in it any more.
+            with suppress(FileNotFoundError):
+                (found if is_image(path) else left_out).append(Item.of(path, folder))
+    except OSError as error:
+        raise ClientError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    return found, left_out
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name.lower() in LITTER:
+            continue
+        # A link to a folder may lead round in a circle.
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _files(entry)
+        elif entry.is_file():
+            yield entry
 
 
 def is_image(path: Path) -> bool:
-    hidden = path.name.startswith(".")
-    return path.is_file() and path.suffix.lower() in SUFFIXES and not hidden
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        return file.read(DICOM_MARK_AT + len(DICOM_MARK))[DICOM_MARK_AT:] == DICOM_MARK
 
 
 def packed(items: list[Item]) -> Iterator[list[Item]]:

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from classifier.client import table
-from classifier.client.journal import Item, Journal, Parcel
+from classifier.client.journal import Item, Journal, Parcel, images
 from classifier.client.progress import Bar
 from classifier.client.site import ClientError, KeyTaken, NothingAccepted, Refused, Site
 
 ASK_EVERY_SECONDS: Final = 2
+NOT_SENT: Final = (
+    "This file was not sent, since its name does not end as those of images do, such as .png."
+)
 
 
 def classify_folder(site: Site, folder: Path, journal: Journal, output: Path) -> Counter[str]:
     """Returns how many rows of the table ended in each status."""
-    new = journal.pack(folder)
+    found, left_out = images(folder)
+    new = journal.pack(found)
     if not (journal.parcels or new):
         raise ClientError(f"There is no image in {folder}.")
     site.check()
@@ -24,6 +28,7 @@ def classify_folder(site: Site, folder: Path, journal: Journal, output: Path) ->
     wait(site, journal)
     rows = [row for parcel in journal.parcels for row in rows_of(site, parcel)]
     rows += [table.row_of_rejected(item.text, reason) for item, reason in unread.items()]
+    rows += [table.row_of_rejected(item.text, NOT_SENT) for item in left_out]
     table.write(output, rows)
     return Counter(str(row["status"]) for row in rows)
 
@@ -62,7 +67,7 @@ def unchanged(folder: Path, item: Item) -> bytes:
     """A file that changed may have been sent as it was: whether it was cannot be told."""
     path = folder / item.name
     content = path.read_bytes()
-    if Item.of(path) != item:
+    if Item.of(path, folder) != item:
         raise ClientError(
             f"{path} changed while it was being sent. Run the same command again. "
             "If it says the same, choose another --output, which sends all files anew."

@@ -13,8 +13,11 @@ COLUMNS: Final = (
 )  # fmt: skip
 # The site has this notice and this list too, but the client works where the site's code is not.
 NOTICE: Final = "Research use only, not for diagnosis."
-# A spreadsheet runs a cell as a formula that starts with one of these.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# Excel takes a file without it for the encoding of its region.
+BYTE_ORDER_MARK: Final = "\ufeff"
+# A spreadsheet runs a cell as a formula that starts with one of these, the wide ones in Japan. The
+# site has the same list, but the client works where the site's code is not.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def rows_of(
@@ -72,10 +75,11 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
     """A table that is there is complete."""
     shares = dict.fromkeys(name for row in rows for name in row if name.startswith("p("))
     with written_whole(path) as file:
+        file.write(BYTE_ORDER_MARK)
         writer = csv.DictWriter(file, [*COLUMNS, *shares, "notice"])
         writer.writeheader()
-        writer.writerows({**row, "filename": inert(row["filename"])} for row in rows)
+        writer.writerows({name: inert(cell) for name, cell in row.items()} for row in rows)
 
 
-def inert(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+def inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

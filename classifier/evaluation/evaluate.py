@@ -13,6 +13,7 @@ from classifier.datasets.medmnist import Split, SplitName, load_split
 from classifier.datasets.near_duplicates import has_near_duplicate
 from classifier.evaluation import metrics
 from classifier.evaluation.batch_predict import Listener, ignore, predict
+from classifier.evaluation.calibration import log_loss
 from classifier.evaluation.curves import operating_point, reliability, roc
 from classifier.evaluation.intervals import proportion
 from classifier.evaluation.scores import Floats, Scores
@@ -48,6 +49,7 @@ def evaluate(
         confusion_matrix=tuple(map(tuple, matrix.tolist())),
         ece=metrics.expected_calibration_error(labels, probabilities),
         brier=metrics.brier_score(labels, probabilities),
+        log_loss=log_loss(labels, probabilities),
         intervals=metrics.intervals(labels, probabilities, matrix),
         reliability=reliability(labels, probabilities),
         roc=roc(labels, probabilities, names, positive),

@@ -183,8 +183,9 @@ class Assignment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="assignments")
+    # What readers said is kept when their account goes.
     reader = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assignments"
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="assignments"
     )
     given_at = models.DateTimeField(default=timezone.now, editable=False)
     ended_at = models.DateTimeField(

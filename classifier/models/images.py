@@ -52,6 +52,9 @@ class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
         )
         return self.filter(Q(owner=user) | Exists(shared))
 
+    def stored_bytes(self) -> int:
+        return int(self.aggregate(total=models.Sum("stored_bytes"))["total"] or 0)
+
 
 class ImageUpload(models.Model):
     """An image as a person sent it, turned upright, without its metadata, stored as PNG."""
@@ -73,9 +76,15 @@ class ImageUpload(models.Model):
     )
     format = models.CharField(max_length=8, help_text="The file format as it was sent.")
     byte_size = models.PositiveIntegerField("size in bytes")
+    stored_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="What its files take here, which is more than what was sent or less."
+    )
     sha256 = models.CharField("SHA-256 of the file as it was sent", max_length=64)
     width = models.PositiveIntegerField(help_text="In pixels, upright.")
     height = models.PositiveIntegerField(help_text="In pixels, upright.")
+    warnings = models.JSONField(
+        default=list, help_text="Sentences about the file for whoever looks at its results."
+    )
     is_synthetic = models.BooleanField(
         "synthetic", default=False, help_text="One of the drawn samples, not a photograph."
     )
@@ -97,6 +106,11 @@ class ImageUpload(models.Model):
     def shown_path(self) -> str:
         """What tells apart files of the same name in several folders."""
         return self.path or self.original_filename
+
+    def measure_files(self) -> None:
+        """Set `stored_bytes`; a small picture is its own thumbnail, and counts once."""
+        files = {file.name: file for file in (self.file, self.thumbnail)}
+        self.stored_bytes = sum(file.size for file in files.values())
 
     def remove_files(self) -> None:
         """Remove what is on the disk, whole or not; what cannot be removed is named in the log."""

@@ -184,6 +184,7 @@ class Prediction(models.Model):
             _own("predicted_label", name="prediction_own_label"),
             _own("trained_model", name="prediction_own_model"),
             _own("status", name="prediction_own_status"),
+            _own("gallery_group", name="prediction_own_group_newest"),
             _own("certainty", name="prediction_own_certainty"),
             _own("review_state", name="prediction_own_review"),
             # History by confidence, the least certain first.

@@ -56,7 +56,7 @@ class NetworkError(PlainError):
 
 
 def load_network(path: Path) -> Any:
-    """Give the network, not compiled, of a .keras or an HDF5 file, also one that Keras 2 wrote.
+    """The network, not compiled, of a .keras or an HDF5 file, also one that Keras 2 wrote.
 
     Raises NetworkError for every other file, and where the network needs more than Keras's own
     layers.
@@ -79,7 +79,7 @@ def load_network(path: Path) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """Give the first line of what went wrong at last; Keras puts whole configurations before it."""
+    """The first line of what went wrong at last; Keras puts whole configurations before it."""
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
 

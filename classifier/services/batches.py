@@ -126,8 +126,9 @@ def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
             "Nothing of this request was kept; open another batch for the rest."
         )
     images = [added.image for added in files if added.image]
-    models, size = list(batch.trained_models.all()), sum(image.byte_size for image in images)
+    models, size = list(batch.trained_models.all()), sum(image.stored_bytes for image in images)
     quotas.check_again(owner, predictions=len(images) * len(models), byte_size=size)
+    quotas.check_room(quotas.room(owner) - size)
     ImageUpload.objects.bulk_create(images)
     quotas.count_bytes(owner, size)
     BatchFile.objects.bulk_create(

@@ -11,21 +11,33 @@ from django.core.files.uploadedfile import UploadedFile
 
 from classifier.idempotency import digest
 from classifier.services.submission import SentFile
-from classifier.uploads.archives import SIGNATURE, Archive, basename
+from classifier.uploads.archives import SIGNATURE, Archive, Entry
 from classifier.uploads.handlers import sent_name
-from classifier.uploads.images import MAXIMUM_FILENAME_LENGTH, UploadedPicture, read_image
+from classifier.uploads.images import UploadedPicture, read_image
+from classifier.uploads.names import path_name
 
 Upload: TypeAlias = "UploadedFile[Any]"
 
 
-def read_upload(file: Upload) -> UploadedPicture:
-    """A file of the request as a picture. Raises UploadRejected."""
-    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0)
+def read_upload(file: Upload, frame: int | None = None) -> UploadedPicture:
+    """A file of the request as a picture. Raises UploadRejected.
+
+    Args:
+        frame: which one of a DICOM file that holds several, counted from 1.
+    """
+    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0, frame=frame)
 
 
 def sent_images(uploads: Sequence[Upload]) -> list[SentFile]:
     """Images as they came, not yet read."""
-    return [SentFile(presentable(sent_name(file)), partial(read_upload, file)) for file in uploads]
+    return [_sent_image(file) for file in uploads]
+
+
+def _sent_image(file: Upload) -> SentFile:
+    """One of several, whose name may have the folders before it that a browser or client sends."""
+    path = path_name(sent_name(file))
+    read = partial(_read, cast(BinaryIO, file), path, file.size or 0, in_folder=True)
+    return SentFile(path, read)
 
 
 def archived_images(upload: Upload) -> tuple[list[SentFile], int]:
@@ -39,16 +51,12 @@ def archived_images(upload: Upload) -> tuple[list[SentFile], int]:
         max_total_bytes=settings.MAX_BATCH_BYTES,
     )
 
-    def read(index: int) -> UploadedPicture:
-        entry = archive.entries[index]
+    def read(entry: Entry) -> UploadedPicture:
         content = archive.open(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
-        return _read(content, basename(entry), entry.file_size)
+        return _read(content, entry.path, entry.info.file_size, in_folder=True)
 
-    files = [
-        SentFile(presentable(basename(entry)), partial(read, index))
-        for index, entry in enumerate(archive.entries)
-    ]
-    return files, sum(entry.file_size for entry in archive.entries)
+    files = [SentFile(entry.path, partial(read, entry)) for entry in archive.entries]
+    return files, sum(entry.info.file_size for entry in archive.entries)
 
 
 def is_archive(upload: Upload) -> bool:
@@ -75,7 +83,7 @@ def keyed_images(
         for path, upload in zip(paths, uploads, strict=True)
     ]
     return [
-        replace(file, filename=presentable(path), key=key)
+        replace(file, filename=path_name(path), key=key)
         for file, path, key in zip(files, paths, keys, strict=True)
     ]
 
@@ -89,19 +97,24 @@ def keyed_archived_images(upload: Upload) -> list[SentFile]:
     ]
 
 
-def presentable(filename: str) -> str:
-    return "".join(char for char in filename if char.isprintable())[:MAXIMUM_FILENAME_LENGTH]
-
-
 def _key(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
 
 
-def _read(file: BinaryIO, filename: str, size: int) -> UploadedPicture:
+def _read(
+    file: BinaryIO,
+    filename: str,
+    size: int,
+    *,
+    frame: int | None = None,
+    in_folder: bool = False,
+) -> UploadedPicture:
     return read_image(
         file,
         filename=filename,
         size=size,
         max_bytes=settings.MAX_UPLOAD_BYTES,
         max_pixels=settings.MAX_UPLOAD_PIXELS,
+        frame=frame,
+        in_folder=in_folder,
     )

@@ -32,8 +32,10 @@ def queue_predictions(
 ) -> list[Prediction]:
     """Queue one prediction per model for an image that is already stored.
 
-    Raises ImageUpload.DoesNotExist when it was deleted meanwhile.
+    Raises ImageUpload.DoesNotExist when it was deleted meanwhile, and quotas.QuotaExceeded or
+    quotas.BeyondLimit.
     """
+    quotas.check_submission(owner, predictions=len(trained_models), byte_size=0)
     ImageUpload.objects.select_for_update(no_key=True).get(pk=image.pk)
     return queue(owner=owner, images=[image], trained_models=trained_models, crop=crop)
 

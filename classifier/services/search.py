@@ -25,7 +25,8 @@ from classifier.models import (
 
 # Counting on would cost more the more a person has, and tell them little.
 MOST_COUNTED: Final = 1_000
-MOST_GROUPED: Final = 10_000
+# Its images by all models that there are.
+MOST_IN_BATCH: Final = 20_000
 # A row that another process is still writing has an earlier time than its commit.
 OVERLAP: Final = timedelta(seconds=2)
 REVIEWED: Final = "reviewed"
@@ -165,7 +166,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """A gallery in outline; `counted` are its images with a result, at most `MOST_GROUPED`."""
+    """A gallery in outline; `counted` are its images with a result."""
 
     groups: list[Group]
     counted: Count
@@ -173,11 +174,16 @@ class Groups:
     failed: int
 
 
-def groups(predictions: PredictionQuerySet) -> Groups:
-    """First what asks for a look, then the classes, the most frequent first."""
+def groups(predictions: PredictionQuerySet, *, most: int = MOST_COUNTED) -> Groups:
+    """First what asks for a look, then the classes, the most frequent first.
+
+    Args:
+        most: so many of the newest results are counted; for a batch, `MOST_IN_BATCH` are all.
+    """
     newest = predictions.order_by("-created_at", "-pk").values_list("gallery_group", "status")
-    rows = list(newest[: MOST_GROUPED + 1])
-    is_more = len(rows) > MOST_GROUPED
+    rows = list(newest[: most + 1])
+    is_more = len(rows) > most
+    rows = rows[:most]
     by_status = Counter(status for _, status in rows)
     found = Counter(name for name, status in rows if status == Status.SUCCESS)
     ordered = [Group(name, number) for name, number in found.items()]

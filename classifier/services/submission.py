@@ -63,13 +63,16 @@ def submit_predictions(
 ) -> list[Prediction]:
     """Store an image and queue one prediction per model; both or neither.
 
-    Raises StorageFailed, and idempotency.AlreadyDone when the same request was stored meanwhile.
+    Raises StorageFailed, idempotency.AlreadyDone when the same request was stored meanwhile, and
+    quotas.QuotaExceeded or quotas.BeyondLimit.
     """
+    quotas.check_submission(owner, predictions=len(trained_models), byte_size=picture.byte_size)
     with files_unless_stored() as images:
         images.append(build_image(owner, picture, is_synthetic=is_synthetic))
         with transaction.atomic():
+            quotas.check_room(quotas.room(owner) - images[0].stored_bytes)
             images[0].save()
-            quotas.count_bytes(owner, picture.byte_size)
+            quotas.count_bytes(owner, images[0].stored_bytes)
             predictions = queue(
                 owner=owner, images=images, trained_models=trained_models, crop=crop
             )
@@ -92,7 +95,7 @@ def submit_batch(
 
     One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed,
     idempotency.AlreadyDone when the same request was stored meanwhile, quotas.QuotaExceeded and
-    permissions.NotAllowed.
+    quotas.BeyondLimit, and permissions.NotAllowed.
     """
     check_reads_in(owner, project)
     with files_unless_stored() as images:
@@ -100,7 +103,7 @@ def submit_batch(
         if not images:
             raise NothingAccepted(rejected)
         with transaction.atomic():
-            byte_size = sum(image.byte_size for image in images)
+            byte_size = sum(image.stored_bytes for image in images)
             waiting = len(images) * len(trained_models)
             quotas.check_again(owner, predictions=waiting, byte_size=byte_size)
             batch = Batch.objects.create(
@@ -138,11 +141,15 @@ def _read_all(
 ) -> list[dict[str, str]]:
     """Append an image for each file that can be read; returns the others with the reason."""
     rejected = []
+    room = quotas.room(owner)
     for file in files:
         try:
             images.append(build_image(owner, file.read(), path=file.filename))
         except uploads.UploadRejected as refusal:
             rejected.append({"filename": file.filename, "reason": refusal.message})
+        else:
+            room -= images[-1].stored_bytes
+            quotas.check_room(room)
     return rejected
 
 
@@ -165,11 +172,14 @@ def build_image(
         sha256=picture.sha256,
         width=picture.width,
         height=picture.height,
+        warnings=list(picture.warnings),
         is_synthetic=is_synthetic,
     )
     try:
+        quotas.require_free_disk()
         image.file.save(IMAGE, ContentFile(uploads.encode(picture)), save=False)
         _add_thumbnail(image, picture)
+        image.measure_files()
     except OSError as error:
         image.remove_files()
         raise StorageFailed from error

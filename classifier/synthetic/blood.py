@@ -10,33 +10,32 @@ from classifier.synthetic.textures import Blob, Field, dots, smooth_noise, soft_
 
 WIDTH: Final = 360
 HEIGHT: Final = 363
-SHAPE: Final = (HEIGHT, WIDTH)
-MIDDLE: Final = (180.0, 182.0)
-# The part in which the cell in the middle lies.
-CELL_SIDE: Final = 180
-CELL: Final = (slice(92, 92 + CELL_SIDE), slice(90, 90 + CELL_SIDE))
-# A platelet's outline, as in ``Blob``.
-RAGGED: Final = ((3, 0.07, 0.4), (5, 0.06, 1.9), (8, 0.05, 4.0))
+# The part in which the cell in the middle lies, and the middle of that part.
+CELL_SIDE: Final = 190
+CELL: Final = (slice(87, 87 + CELL_SIDE), slice(85, 85 + CELL_SIDE))
+MIDDLE: Final = CELL_SIDE / 2
 
 Colour = tuple[float, float, float]
+Random = np.random.Generator
 
-SMEAR: Final[Colour] = (253, 229, 203)
+SMEAR: Final[Colour] = (255, 230, 204)
 # The share of red, green and blue that the thickest part of a red cell takes away.
-RED_CELL_ABSORPTION: Final[Colour] = (0.18, 0.31, 0.25)
-NUCLEUS: Final[Colour] = (66, 24, 118)
-CHROMATIN_GAPS: Final[Colour] = (134, 88, 162)
+RED_CELL_ABSORPTION: Final[Colour] = (0.2, 0.285, 0.19)
+RED_CELLS: Final = 30
+NUCLEUS: Final[Colour] = (68, 25, 127)
+CHROMATIN_GAPS: Final[Colour] = (158, 108, 166)
 
 
-class Slide:
-    """A smear being painted; colours are floats from 0 to 255."""
+class Canvas:
+    """A smear being painted, or a part of it; colours are floats from 0 to 255."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
-        shade = 1 + 0.008 * smooth_noise(self.random, SHAPE, (120, 120))
-        self.colours = np.asarray(shade[..., None] * np.array(SMEAR), np.float32)
+    def __init__(self, random: Random, colours: Field) -> None:
+        self.random = random
+        self.colours = colours
+        self.shape = colours.shape[:2]
 
     def noise(self, grain: float) -> Field:
-        return smooth_noise(self.random, SHAPE, (grain, grain))
+        return smooth_noise(self.random, self.shape, (grain, grain))
 
     def paint(self, cover: Field, colour: Colour) -> None:
         self.colours += cover[..., None] * (np.array(colour, np.float32) - self.colours)
@@ -46,71 +45,80 @@ class Slide:
         passed = 1 - np.array(absorption, np.float32)
         self.colours *= np.exp(thickness[..., None] * np.log(passed))
 
-    def finish(self) -> Image.Image:
-        """Out of focus by a little, with the noise of a camera."""
-        sharp = Image.fromarray(np.clip(self.colours, 0, 255).astype(np.uint8))
-        blurred = np.asarray(sharp.filter(ImageFilter.GaussianBlur(1.7)), np.float32)
-        noise = self.random.normal(0, 1.6, blurred.shape) + 1.2 * self.noise(3)[..., None]
-        return Image.fromarray(np.clip(blurred + noise, 0, 255).astype(np.uint8))
+    def blob(
+        self,
+        x: float,
+        y: float,
+        radius_x: float,
+        radius_y: float,
+        angle: float,
+        height: float = 0.04,
+    ) -> Field:
+        """Depth of an ellipse, placed from the middle, whose outline waves up to ``height``."""
+        waves = wavy(self.random, height, (2, 3, 4, 7))
+        return Blob(MIDDLE + x, MIDDLE + y, radius_x, radius_y, angle, waves).depth(self.shape)
 
 
-def red_cells(slide: Slide, clear_radius: float, count: int = 24) -> None:
-    """Scatter red cells, which may touch each other but not the cell in the middle."""
+def clearing(slide: Canvas, radius: float) -> Canvas:
+    """Scatter red cells, some on each other, but none in the middle; returns the part with that."""
+    middle = (CELL[1].start + MIDDLE, CELL[0].start + MIDDLE)
     placed: list[tuple[float, float]] = []
-    thickness = np.zeros(SHAPE, np.float32)
-    for x, y in slide.random.uniform(-20, 385, (400, 2)):
-        from_middle = np.hypot(x - MIDDLE[0], y - MIDDLE[1])
+    thickness = np.zeros(slide.shape, np.float32)
+    dent = slide.random.uniform(0.3, 0.8)
+    for x, y in slide.random.uniform(-30, 393, (400, 2)):
+        from_middle = np.hypot(x - middle[0], y - middle[1])
         nearest = min((np.hypot(x - left, y - top) for left, top in placed), default=np.inf)
-        if len(placed) < count and from_middle > clear_radius + 42 and nearest > 60:
+        if len(placed) < RED_CELLS and from_middle > radius + 35 and nearest > 60:
             placed.append((x, y))
-            thickness += _red_cell(slide.random, x, y)
+            _add_red_cell(thickness, slide.random, x, y, dent)
     slide.absorb(thickness, RED_CELL_ABSORPTION)
+    return Canvas(slide.random, slide.colours[CELL])
 
 
-def _red_cell(random: np.random.Generator, x: float, y: float) -> Field:
-    """Thickness of a disc that is dented in the middle."""
-    radius = random.uniform(32, 39)
-    waves = wavy(random, 0.035, (2, 3, 5))
-    blob = Blob(x, y, radius, radius * random.uniform(0.82, 1), random.uniform(0, np.pi), waves)
-    depth = blob.depth(SHAPE)
-    start = random.uniform(0.25, 0.5)
-    dent = random.uniform(0.35, 0.85) * soft_step(depth, start * radius, (start + 0.4) * radius)
-    rim = 0.14 * soft_step(-depth, -9, -2)
-    return np.asarray(soft_step(depth, -1.2, 1.6) * (0.9 + rim) * (1 - dent), np.float32)
+def _add_red_cell(thickness: Field, random: Random, x: float, y: float, dent: float) -> None:
+    """Add a disc that is thickest half way out and dented in the middle."""
+    radius = random.uniform(33, 42)
+    waves = wavy(random, 0.06, (2, 3, 4, 5))
+    blob = Blob(x, y, radius, radius * random.uniform(0.8, 1), random.uniform(0, np.pi), waves)
+    window = blob.window(thickness.shape)
+    depth = blob.depth(thickness.shape)[window] / radius
+    start = random.uniform(0.35, 0.5)
+    hollow = random.uniform(0.6, 1.4) * dent * soft_step(depth, start, start + 0.35)
+    body = soft_step(depth, -0.03, 0.04) * (0.72 + 0.33 * soft_step(depth, 0, 0.3))
+    thickness[window] += random.uniform(0.8, 1.1) * body * (1 - hollow)
 
 
-def cytoplasm(slide: Slide, blob: Blob, colour: Colour, texture: float = 5) -> Field:
-    """Paint the body of a cell; returns its depth."""
-    depth = blob.depth(SHAPE)
-    slide.paint(soft_step(depth, -1.5, 1.5) * 0.95, colour)
+def cytoplasm(cell: Canvas, depth: Field, colour: Colour, texture: float = 6) -> Field:
+    """Paint the body of a cell of a given depth; returns the mask of its inside."""
+    cell.paint(soft_step(depth, -1.2, 1.2) * 0.97, colour)
     inside = soft_step(depth, 0, 3)
-    slide.colours += (texture * inside * (slide.noise(4) + slide.noise(14)))[..., None]
-    slide.absorb(inside * soft_step(-depth, -5, -1), (0.12, 0.14, 0.06))
-    return depth
+    cell.colours += (texture * inside * (cell.noise(3.5) + cell.noise(12)))[..., None]
+    cell.absorb(inside * soft_step(-depth, -4, -1), (0.12, 0.14, 0.06))
+    return inside
 
 
 def nucleus(
-    slide: Slide, depth: Field, *, gaps: float = 0.6, grain: float = 6, pale: float = 0
+    cell: Canvas, depth: Field, *, gaps: float = 0.2, grain: float = 3.6, pale: float = 0.7
 ) -> None:
-    """Paint chromatin: dark clumps with lighter ``gaps``, darkest at the rim."""
-    slide.paint(soft_step(depth, -1.2, 1.2), NUCLEUS)
-    inside = soft_step(depth, 1, 5)
-    open_chromatin = soft_step(slide.noise(grain), 0.2, 1.7)
-    slide.paint(inside * np.clip(gaps * open_chromatin + pale, 0, 1), CHROMATIN_GAPS)
-    slide.colours += (inside * (7 * slide.noise(3) + 7 * slide.noise(14)))[..., None]
+    """Paint chromatin: a dark net and rim, ``pale`` where it opens, over a share ``gaps`` of it."""
+    cell.paint(soft_step(depth, -1.2, 1.2), NUCLEUS)
+    inside = soft_step(depth, 1.5, 4.5)
+    net = cell.noise(grain) + 0.7 * cell.noise(0.7 * grain) + 0.4 * cell.noise(3 * grain)
+    start = float(np.quantile(net, 1 - gaps))
+    cell.paint(inside * pale * soft_step(net, start - 1, start + 1.2), CHROMATIN_GAPS)
 
 
 def granules(
-    slide: Slide, region: Field, colour: Colour, *, grain: float, share: float, cover: float
+    cell: Canvas, region: Field, colour: Colour, *, grain: float, share: float, cover: float
 ) -> None:
     """Paint fine grains of about ``grain`` pixels over ``share`` of a region given by its mask."""
-    noise = slide.noise(grain)
+    noise = cell.noise(grain)
     threshold = float(np.quantile(noise, 1 - share))
-    slide.paint(region * cover * soft_step(noise, threshold - 0.25, threshold + 0.35), colour)
+    cell.paint(region * cover * soft_step(noise, threshold - 0.35, threshold + 0.5), colour)
 
 
 def round_granules(
-    slide: Slide,
+    cell: Canvas,
     region: Field,
     colour: Colour,
     *,
@@ -118,109 +126,113 @@ def round_granules(
     spacing: float,
     cover: float,
 ) -> None:
-    cover_here = np.zeros(SHAPE, np.float32)
-    cover_here[CELL] = cover * dots(slide.random, (CELL_SIDE, CELL_SIDE), radii, spacing)
-    slide.paint(region * cover_here, colour)
+    cell.paint(region * cover * dots(cell.random, cell.shape, radii, spacing), colour)
 
 
-def round_cell(slide: Slide, radius: float, height: float = 0.015) -> Blob:
-    squash = slide.random.uniform(0.94, 1)
-    angle = slide.random.uniform(0, np.pi)
-    waves = wavy(slide.random, height, (2, 3, 4, 7))
-    return Blob(*MIDDLE, radius, radius * squash, angle, waves)
+def round_cell(cell: Canvas, radius: float, height: float = 0.03) -> Field:
+    """Depth of a cell whose membrane is not quite smooth."""
+    squash = cell.random.uniform(0.9, 1)
+    angle = cell.random.uniform(0, np.pi)
+    return cell.blob(0, 0, radius, radius * squash, angle, height=height) + 0.6 * cell.noise(11)
 
 
-def lobe(slide: Slide, x: float, y: float, radius_x: float, radius_y: float, angle: float) -> Field:
-    """Part of a nucleus, placed from the middle of the image."""
-    waves = wavy(slide.random, 0.04, (2, 3, 4))
-    return Blob(MIDDLE[0] + x, MIDDLE[1] + y, radius_x, radius_y, angle, waves).depth(SHAPE)
-
-
-def neutrophil(slide: Slide) -> None:
-    red_cells(slide, 66)
-    body = cytoplasm(slide, round_cell(slide, 66), (226, 194, 190))
-    inside = soft_step(body, 1, 4)
-    granules(slide, inside, (176, 128, 168), grain=2.5, share=0.3, cover=0.6)
+def neutrophil(slide: Canvas) -> None:
+    cell = clearing(slide, 66)
+    inside = cytoplasm(cell, round_cell(cell, 66), (207, 167, 180))
+    granules(cell, inside, (165, 112, 165), grain=3, share=0.2, cover=0.5)
+    granules(cell, inside, (226, 194, 196), grain=4, share=0.25, cover=0.5)
     lobes = [
-        lobe(slide, -24, -26, 25, 18, 0.9),
-        lobe(slide, 13, -31, 20, 17, -0.5),
-        lobe(slide, 27, 6, 18, 23, 0.3),
-        lobe(slide, 0, 33, 26, 18, 0.2),
+        cell.blob(-26, -22, 24, 20, 0.9),
+        cell.blob(8, -31, 23, 18, -0.3),
+        cell.blob(28, 4, 20, 26, 0.3),
+        cell.blob(2, 34, 28, 20, 0.2),
     ]
     strands = [
-        lobe(slide, -5, -31, 12, 6, 0.0),
-        lobe(slide, 23, -12, 6, 11, -0.3),
-        lobe(slide, 18, 24, 6, 13, 0.8),
+        cell.blob(-8, -31, 14, 9, 0.0),
+        cell.blob(22, -16, 9, 14, -0.3),
+        cell.blob(20, 24, 9, 15, 0.8),
     ]
-    nucleus(slide, union(*lobes, *strands))
+    nucleus(cell, union(*lobes, *strands), gaps=0.25)
 
 
-def eosinophil(slide: Slide) -> None:
-    red_cells(slide, 66)
-    body = cytoplasm(slide, round_cell(slide, 66), (222, 170, 160))
-    inside = soft_step(body, 0, 3)
-    round_granules(slide, inside, (192, 104, 100), radii=(1.8, 3.2), spacing=4.2, cover=0.75)
-    round_granules(slide, inside, (208, 126, 108), radii=(1.5, 2.6), spacing=6, cover=0.8)
-    lobes = [lobe(slide, -23, -20, 32, 24, 0.9), lobe(slide, 22, 22, 31, 25, 0.6)]
-    nucleus(slide, union(*lobes, lobe(slide, 0, 2, 7, 16, -0.8)))
+def eosinophil(slide: Canvas) -> None:
+    cell = clearing(slide, 67)
+    inside = cytoplasm(cell, round_cell(cell, 67), (190, 128, 154))
+    round_granules(cell, inside, (164, 84, 130), radii=(1.6, 2.8), spacing=4.4, cover=0.7)
+    round_granules(cell, inside, (194, 114, 140), radii=(1.4, 2.4), spacing=5, cover=0.8)
+    granules(cell, inside, (206, 164, 182), grain=9, share=0.1, cover=0.7)
+    lobes = [cell.blob(-23, -20, 33, 26, 0.9), cell.blob(22, 22, 32, 27, 0.6)]
+    nucleus(cell, union(*lobes, cell.blob(0, 2, 8, 16, -0.8)), gaps=0.45, pale=0.6)
 
 
-def basophil(slide: Slide) -> None:
-    red_cells(slide, 64)
-    body = cytoplasm(slide, round_cell(slide, 63, 0.03), (206, 172, 200))
-    lobes = [lobe(slide, -14, -14, 36, 30, 0.8), lobe(slide, 14, 16, 35, 29, 0.4)]
-    nucleus(slide, union(*lobes), pale=0.25)
+def basophil(slide: Canvas) -> None:
+    cell = clearing(slide, 62)
+    body = round_cell(cell, 62, 0.04)
+    cytoplasm(cell, body, (176, 120, 172))
+    lobes = [cell.blob(-14, -14, 37, 31, 0.8), cell.blob(14, 16, 36, 30, 0.4)]
+    nucleus(cell, union(*lobes), gaps=0.35, grain=6)
     inside = soft_step(body, -2, 1)
-    round_granules(slide, inside, (92, 40, 132), radii=(1.6, 3.0), spacing=7, cover=0.85)
-    round_granules(slide, inside, (54, 16, 104), radii=(1.8, 3.8), spacing=6.5, cover=0.92)
+    round_granules(cell, inside, (110, 52, 140), radii=(1.6, 3.0), spacing=6, cover=0.8)
+    round_granules(cell, inside, (62, 18, 112), radii=(1.8, 3.4), spacing=6, cover=0.9)
 
 
-def lymphocyte(slide: Slide) -> None:
-    red_cells(slide, 50)
-    cytoplasm(slide, round_cell(slide, 50, 0.03), (140, 142, 200))
-    nucleus(slide, lobe(slide, -3, 2, 44, 41, 0.4), gaps=0.4, grain=9)
+def lymphocyte(slide: Canvas) -> None:
+    cell = clearing(slide, 52)
+    body = round_cell(cell, 50, 0.06) + cell.noise(4)
+    cytoplasm(cell, body, (124, 108, 172), texture=12)
+    nucleus(cell, union(cell.blob(-2, 1, 45, 42, 0.4), body - 6), gaps=0.45, pale=0.35)
 
 
-def monocyte(slide: Slide) -> None:
-    red_cells(slide, 78)
-    body = cytoplasm(slide, round_cell(slide, 76, 0.045), (152, 138, 178), texture=7)
-    inside = soft_step(body, 2, 6)
-    granules(slide, inside, (190, 178, 208), grain=4, share=0.35, cover=0.6)
-    round_granules(slide, inside, (232, 220, 224), radii=(2, 5), spacing=22, cover=0.75)
+def monocyte(slide: Canvas) -> None:
+    cell = clearing(slide, 74)
+    inside = cytoplasm(cell, round_cell(cell, 74, 0.06), (156, 122, 176))
+    granules(cell, inside, (112, 74, 156), grain=3.5, share=0.35, cover=0.6)
+    granules(cell, inside, (196, 164, 192), grain=4, share=0.2, cover=0.6)
     parts = [
-        lobe(slide, -24, -16, 36, 30, 0.8),
-        lobe(slide, 6, -28, 38, 26, 0.0),
-        lobe(slide, 32, 2, 26, 38, 0.2),
+        cell.blob(-24, -10, 40, 34, 1.2),
+        cell.blob(4, -26, 42, 29, 0.0),
+        cell.blob(29, 8, 28, 44, 0.15),
     ]
-    nucleus(slide, union(*parts), pale=0.15, grain=7)
+    nucleus(cell, union(*parts), gaps=0.6, pale=0.8)
+    round_granules(cell, inside, (214, 196, 212), radii=(2, 4), spacing=45, cover=0.75)
 
 
-def platelet(slide: Slide) -> None:
-    red_cells(slide, 26)
-    body = cytoplasm(slide, Blob(*MIDDLE, 26, 22, 0.5, RAGGED), (190, 160, 198))
-    granules(slide, soft_step(body, -1, 3), (150, 104, 172), grain=4, share=0.3, cover=0.6)
-    core = soft_step(body, 4, 11)
-    round_granules(slide, core, (112, 52, 144), radii=(1.5, 3.2), spacing=4.5, cover=0.8)
+def platelet(slide: Canvas) -> None:
+    cell = clearing(slide, 30)
+    inside = cytoplasm(cell, cell.blob(0, 0, 30, 26, 0.5, height=0.1), (196, 152, 184))
+    granules(cell, inside, (140, 84, 158), grain=4, share=0.4, cover=0.7)
+    round_granules(cell, inside, (104, 42, 138), radii=(1.5, 3.2), spacing=5.5, cover=0.8)
 
 
-def erythroblast(slide: Slide) -> None:
-    red_cells(slide, 54)
-    cytoplasm(slide, round_cell(slide, 54, 0.03), (146, 136, 178))
-    nucleus(slide, lobe(slide, 7, 6, 33, 31, 0.2), grain=9)
+def erythroblast(slide: Canvas) -> None:
+    cell = clearing(slide, 54)
+    cytoplasm(cell, round_cell(cell, 54, 0.03), (160, 132, 170), texture=4)
+    nucleus(cell, cell.blob(6, 6, 34, 32, 0.2), gaps=0.15)
 
 
-def immature_granulocyte(slide: Slide) -> None:
-    red_cells(slide, 72)
-    body = cytoplasm(slide, round_cell(slide, 71, 0.03), (190, 166, 198), texture=6)
-    inside = soft_step(body, 1, 5)
-    granules(slide, inside, (134, 78, 158), grain=3, share=0.3, cover=0.6)
-    round_granules(slide, inside, (116, 56, 146), radii=(1, 2), spacing=6.5, cover=0.7)
-    parts = [lobe(slide, -16, -2, 40, 44, 0.3), lobe(slide, 4, -20, 36, 28, 0.5)]
-    nucleus(slide, union(*parts), pale=0.15, grain=5)
+def immature_granulocyte(slide: Canvas) -> None:
+    cell = clearing(slide, 70)
+    inside = cytoplasm(cell, round_cell(cell, 71, 0.05), (178, 140, 182))
+    granules(cell, inside, (118, 66, 154), grain=3.5, share=0.4, cover=0.7)
+    granules(cell, inside, (208, 180, 200), grain=4, share=0.2, cover=0.6)
+    parts = [cell.blob(-16, -14, 44, 40, 0.8), cell.blob(10, -16, 46, 38, 0.5)]
+    nucleus(cell, union(*parts), gaps=0.5, pale=0.75)
+    round_granules(cell, inside, (104, 40, 140), radii=(1, 2), spacing=8, cover=0.7)
 
 
-def draw(cell: Callable[[Slide], None], seed: int) -> Image.Image:
+def draw(paint: Callable[[Canvas], None], seed: int) -> Image.Image:
     """A micrograph, mode "RGB", of the size that the analyser's camera gives."""
-    slide = Slide(seed)
-    cell(slide)
-    return slide.finish()
+    random = np.random.default_rng(seed)
+    shade = 1 + 0.005 * smooth_noise(random, (HEIGHT, WIDTH), (120, 120))
+    slide = Canvas(random, np.asarray(shade[..., None] * np.array(SMEAR), np.float32))
+    paint(slide)
+    return _photograph(slide)
+
+
+def _photograph(slide: Canvas) -> Image.Image:
+    """Out of focus by a little, sharpened by the camera, with its noise."""
+    painted = Image.fromarray(np.clip(slide.colours, 0, 255).astype(np.uint8))
+    focused = painted.filter(ImageFilter.GaussianBlur(1.1))
+    sharpened = np.asarray(focused.filter(ImageFilter.UnsharpMask(2, 60, 0)), np.float32)
+    noise = slide.random.normal(0, 0.7, sharpened.shape)
+    return Image.fromarray(np.clip(sharpened + noise, 0, 255).astype(np.uint8))

@@ -1,6 +1,6 @@
 """Noise and soft-edged shapes, the material that the samples are drawn from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ class Blob:
 
     Attributes:
         waves: (cycles around the outline, height as a share of the radius, phase) each.
+        margin: how far outside the outline the depth is wanted.
     """
 
     x: float
@@ -49,12 +50,13 @@ class Blob:
     radius_x: float
     radius_y: float
     angle: float = 0.0
-    waves: tuple[tuple[int, float, float], ...] = field(default=())
+    waves: tuple[tuple[int, float, float], ...] = ()
+    margin: float = 8
 
     def depth(self, shape: tuple[int, int]) -> Field:
         """About how many pixels each point lies inside the outline; far outside, -1000."""
         depth = np.full(shape, -1000, np.float32)
-        rows, columns = self._window(shape)
+        rows, columns = self.window(shape)
         down, right = np.ogrid[rows, columns]
         depth[rows, columns] = self._depth_at(
             right.astype(np.float32) - np.float32(self.x),
@@ -62,8 +64,10 @@ class Blob:
         )
         return depth
 
-    def _window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
-        reach = 1.2 * max(self.radius_x, self.radius_y) + 8
+    def window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+        """The part of an image of ``shape`` that the outline with its margin can reach."""
+        waves = sum(height for _, height, _ in self.waves)
+        reach = (1 + waves) * max(self.radius_x, self.radius_y) + self.margin
         return (
             slice(max(0, round(self.y - reach)), max(0, min(shape[0], round(self.y + reach)))),
             slice(max(0, round(self.x - reach)), max(0, min(shape[1], round(self.x + reach)))),

@@ -30,7 +30,7 @@ Images = NDArray[np.uint8]
 
 
 def augment(images: Images, settings: Augmentation, seed: int) -> Images:
-    """Give randomly changed copies of images (N, side, side, channels); `seed` decides all.
+    """Randomly changed copies of images (N, side, side, channels); `seed` decides all.
 
     All processors take part: NumPy and Pillow let other threads run while they work.
     """

@@ -14,7 +14,7 @@ from classifier.models import CROP_CHOICES, Batch, Project, Role, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile, incoming
 from classifier.services.batches import AddedFile
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 NO_FILES = "No files were chosen. Choose images, or a zip file with images."
 NO_MODELS = "No model was chosen. Choose one or several."

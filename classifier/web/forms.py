@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from PIL import Image
 
-from classifier import services
+from classifier import quotas, services
 from classifier.models import CROP_CHOICES, ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.synthetic import samples
@@ -23,6 +23,8 @@ MANY_IMAGES = "Several files were sent, and one is classified at a time. Choose 
 IMAGE_GONE = "This image is no longer stored. Choose the file again."
 SAMPLE_GONE = "There is no such sample. Choose another one, or a file of your own."
 WRONG_KIND = "This model is for another kind of image than the sample. Choose a model for its kind."
+NO_FRAME = "The frame is a number from 1 on. Change it."
+KEPT_NOTHING = "Nothing of what you sent was kept. Try again later."
 NO_MODEL = "No model was chosen. Choose one."
 NO_CROP = "There is no such crop. Choose auto, centre or none."
 MODEL_GONE = "This model is not available. Choose another one."
@@ -34,6 +36,12 @@ class ClassifyForm(forms.Form):
     A file comes before a sample, and a sample before an image that is already stored.
     """
 
+    # Before the image, which is read with it.
+    frame = forms.IntegerField(
+        required=False,
+        min_value=1,
+        error_messages=dict.fromkeys(("invalid", "min_value"), NO_FRAME),
+    )
     image = forms.FileField(required=False, allow_empty_file=True)
     sample = forms.CharField(required=False)
     stored_image = forms.UUIDField(required=False, error_messages={"invalid": IMAGE_GONE})
@@ -65,7 +73,8 @@ class ClassifyForm(forms.Form):
         if len(self.files.getlist("image")) > 1:
             raise ValidationError(MANY_IMAGES, code="many_images")
         if file is not None:
-            self.source = self._read(cast(BinaryIO, file), sent_name(file), file.size or 0)
+            frame = self.cleaned_data.get("frame")
+            self.source = self._read(cast(BinaryIO, file), sent_name(file), file.size or 0, frame)
         return file
 
     def clean_sample(self) -> str:
@@ -97,8 +106,13 @@ class ClassifyForm(forms.Form):
     @property
     def image_errors(self) -> list[str]:
         """What is wrong with the image, wherever it was to come from."""
-        fields = ("image", "sample", "stored_image")
+        fields = ("frame", "image", "sample", "stored_image")
         return [str(message) for field in fields for message in self.errors.get(field, ())]
+
+    @property
+    def asks_for_frame(self) -> bool:
+        """Whether the file holds several pictures, of which one is to be chosen."""
+        return bool(self.data.get("frame")) or self.has_error("image", "frames")
 
     @property
     def max_megabytes(self) -> int:
@@ -115,10 +129,19 @@ class ClassifyForm(forms.Form):
         except ImageUpload.DoesNotExist:
             self.source = None
             self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))
+        except quotas.BeyondLimit as error:
+            self.add_error(None, ValidationError(str(error), code="beyond_limit"))
         except services.StorageFailed as error:
             self.status = 503
             self.add_error(None, ValidationError(str(error), code="storage_failed"))
+        except quotas.QuotaExceeded as error:
+            self.refuse(str(error))
         return None
+
+    def refuse(self, limit_reached: str) -> None:
+        """Say at the form that a limit is reached."""
+        self.status = 429
+        self.add_error(None, ValidationError(f"{limit_reached} {KEPT_NOTHING}", code="limit"))
 
     def _queue(self) -> Prediction:
         chosen = {"trained_models": [self.cleaned_data["model"]], "crop": self.cleaned_data["crop"]}
@@ -150,7 +173,9 @@ class ClassifyForm(forms.Form):
     def _has_file(self) -> bool:
         return "image" in self.files
 
-    def _read(self, file: BinaryIO, filename: str, size: int) -> uploads.UploadedPicture:
+    def _read(
+        self, file: BinaryIO, filename: str, size: int, frame: int | None = None
+    ) -> uploads.UploadedPicture:
         try:
             return uploads.read_image(
                 file,
@@ -158,6 +183,7 @@ class ClassifyForm(forms.Form):
                 size=size,
                 max_bytes=settings.MAX_UPLOAD_BYTES,
                 max_pixels=settings.MAX_UPLOAD_PIXELS,
+                frame=frame,
             )
         except uploads.UploadRejected as rejected:
             self.status = rejected.status

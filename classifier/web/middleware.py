@@ -1,14 +1,22 @@
 """What holds for every request and every answer."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
+from django.contrib.auth import SESSION_KEY, logout
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from classifier.web.bodies import largest_body
+
 Handler = Callable[[HttpRequest], HttpResponseBase]
+
+LAST_SEEN: Final = "last_seen"
+# To note each request would write the session each time.
+NOTES_PER_TIMEOUT: Final = 20
 
 # Python has codecs that give bytes, such as hex, some that fail on stray bytes, and some whose text
 # has halves of surrogate pairs in it, which no database takes.
@@ -34,6 +42,34 @@ def content_security_policy(get_response: Handler) -> Handler:
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+    return middleware
+
+
+def bounded_body(get_response: Handler) -> Handler:
+    """Refuse a body that is larger than its view takes, before anything of it is read."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > largest_body(request.path_info):
+            raise RequestDataTooBig("This request is larger than what is accepted here.")
+        return get_response(request)
+
+    return middleware
+
+
+def idle_timeout(get_response: Handler) -> Handler:
+    """Sign out whoever has asked for nothing for IDLE_MINUTES."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        seconds = 60 * settings.IDLE_MINUTES
+        if seconds and SESSION_KEY in request.session:
+            now = time.time()
+            idle = now - request.session.get(LAST_SEEN, now)
+            if idle > seconds:
+                logout(request)
+            elif idle > seconds / NOTES_PER_TIMEOUT or LAST_SEEN not in request.session:
+                request.session[LAST_SEEN] = now
+        return get_response(request)
 
     return middleware
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps
 from classifier.inference.inputs import array_png, model_input
 from classifier.models import ImageUpload, TrainedModel
 from classifier.preprocessing import Crop, describe_crop
-from classifier.uploads.images import UploadedPicture
+from classifier.uploads.images import UploadedPicture, reduced
 
 LONGEST_SIDE: Final = 512
 # Twice what the pages show, for screens with small pixels.
@@ -28,6 +29,7 @@ class Preview:
     width: int
     height: int
     picture_uri: str
+    warnings: Sequence[str] = ()
     model_view_uri: str = ""
     crop_words: str = ""
 
@@ -39,15 +41,14 @@ def build_preview(
     crop: Crop,
 ) -> Preview:
     """The preview of an image; without a model, it has no model's view."""
-    picture = pixels.copy()
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     preview = Preview(
         filename=image.original_filename if isinstance(image, ImageUpload) else image.filename,
         format=image.format,
         byte_size=image.byte_size,
         width=image.width,
         height=image.height,
-        picture_uri=_data_uri(_png(picture)),
+        picture_uri=_data_uri(_png(reduced(pixels, LONGEST_SIDE))),
+        warnings=image.warnings,
     )
     if trained_model is None:
         return preview

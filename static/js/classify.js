@@ -47,6 +47,8 @@ function forgetOtherSources() {
   form.elements.stored_image.value = "";
   for (const sample of samples) sample.removeAttribute("aria-current");
   form.querySelector("#image-errors").replaceChildren();
+  // The number of a frame belongs to the file before.
+  if (form.elements.frame) form.elements.frame.value = "";
 }
 
 function takeFiles(files) {

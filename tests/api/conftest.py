@@ -4,17 +4,13 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from classifier import tasks
 from classifier.models import ApiToken, TrainedModel
 from tests.factories import TrainedModelFactory
 
 
 @pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Slugs for which a task was queued; a real broker is tried in tests/processes."""
-    slugs: list[str] = []
-    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
-    return slugs
+def no_broker(rung: list[str]) -> None:
+    """These tests run without one."""
 
 
 def client_of(user: User) -> APIClient:
@@ -27,6 +23,14 @@ def client_of(user: User) -> APIClient:
 @pytest.fixture
 def api(user: User) -> APIClient:
     return client_of(user)
+
+
+@pytest.fixture
+def signed_in(user: User) -> APIClient:
+    """The person in a browser, who may do what no token may."""
+    client = APIClient()
+    client.force_login(user)
+    return client
 
 
 @pytest.fixture

@@ -3,19 +3,21 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from classifier.models import ApiToken, Batch, Prediction, TrainedModel
 from tests.api import test_roles
 from tests.api.conftest import client_of
 from tests.api.test_schema import served_schema
-from tests.factories import BatchFactory, PredictionFactory, png
+from tests.factories import PASSWORD, BatchFactory, PredictionFactory, UserFactory, png
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +33,8 @@ EXPECTED = {
     "GET /api/v1/models/": EVERYONE,
     "GET /api/v1/models/{slug}/": EVERYONE,
     "GET /api/v1/tokens/": EVERYONE,
-    "POST /api/v1/tokens/": (401, 201, 201, 201),
+    # No token makes another one; a person does, in the browser.
+    "POST /api/v1/tokens/": (401, 403, 403, 403),
     # Not even staff handle other people's keys; the admin site revokes them.
     "DELETE /api/v1/tokens/{id}/": (401, 204, 404, 404),
     "GET /api/v1/predictions/": EVERYONE,
@@ -57,6 +60,7 @@ class World:
     batch: Batch
     prediction: Prediction
     token: ApiToken
+    bare_staff: User
 
     def address(self, path: str) -> str:
         keys = {
@@ -90,6 +94,7 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
             succeeded=True, image__owner=user, batch=batch, trained_model=trained_model
         ),
         token=user.api_tokens.get(),
+        bare_staff=UserFactory.create(is_staff=True),
     )
 
 
@@ -135,3 +140,79 @@ def test_a_session_needs_a_csrf_token(world: World, user: User) -> None:
     [secret] = set(re.findall(r'csrfmiddlewaretoken" value="(\w+)"', page.content.decode())[:1])
     answer = client.delete(address, headers={"X-CSRFToken": secret})
     assert answer.status_code == 204
+
+
+READING = [operation for operation in EXPECTED if operation.startswith("GET")]
+CHANGING = sorted({*EXPECTED} - {*READING, "POST /api/v1/auth/token/"})
+
+
+def ask(world: World, client: APIClient, operation: str) -> int:
+    method, path = operation.split()
+    address = world.address(path)
+    if path.endswith("model-view/"):
+        address += f"?model={world.prediction.trained_model.slug}"
+    body = world.body(path) if method == "POST" else None
+    return int(getattr(client, method.lower())(address, body).status_code)
+
+
+@pytest.mark.parametrize("operation", READING)
+def test_staff_without_a_permission_have_what_others_have(world: World, operation: str) -> None:
+    status = ask(world, client_of(world.bare_staff), operation)
+    assert status == EXPECTED[operation][ROLES.index("other")]
+
+
+@pytest.mark.parametrize(
+    ("operation", "needed"),
+    [
+        ("DELETE /api/v1/predictions/{id}/", "delete_prediction"),
+        ("POST /api/v1/batches/{id}/cancel/", "change_batch"),
+    ],
+)
+def test_staff_change_what_they_have_the_permission_for(
+    world: World, operation: str, needed: str
+) -> None:
+    kind = needed.split("_")[1]
+    for name in ("view_prediction", "view_batch"):
+        permit(world.bare_staff, name)
+    client = client_of(world.bare_staff)
+    assert ask(world, client, f"GET /api/v1/{kind}{'e' * (kind == 'batch')}s/{{id}}/") == 200
+    assert ask(world, client, operation) == 403
+    permit(world.bare_staff, needed)
+    assert ask(world, client, operation) == EXPECTED[operation][ROLES.index("staff")]
+
+
+def permit(user: User, codename: str) -> None:
+    user.user_permissions.add(Permission.objects.get(codename=codename))
+
+
+def test_a_permission_without_staff_status_shows_nothing(world: World, other_user: User) -> None:
+    permit(other_user, "view_prediction")
+    assert ask(world, world.clients["other"], "GET /api/v1/predictions/{id}/") == 404
+
+
+@pytest.mark.parametrize("operation", [*READING, *CHANGING])
+def test_a_token_for_reading_reads(world: World, user: User, operation: str) -> None:
+    _, secret = ApiToken.objects.issue(user, name="reader", scope=ApiToken.Scope.READ)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
+    assert ask(world, client, operation) == (200 if operation in READING else 403)
+
+
+def test_a_token_ends(world: World, user: User) -> None:
+    token, secret = ApiToken.objects.issue(user, name="for a day", days=1)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
+    assert client.get("/api/v1/me/").status_code == 200
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+    assert client.get("/api/v1/me/").status_code == 401
+
+
+def test_a_token_is_made_as_it_was_asked_for(user: User, signed_in: APIClient) -> None:
+    body = {"name": "night run", "scope": "read", "expires_in_days": 30}
+    issued = signed_in.post("/api/v1/tokens/", body, format="json").json()
+    assert issued["scope"] == "read"
+    credentials = {"username": user.username, "password": PASSWORD, "expires_in_days": 30}
+    signed_in.post("/api/v1/auth/token/", credentials, format="json")
+    for token in ApiToken.objects.all():
+        assert token.expires_at is not None
+        assert timedelta(days=29) < token.expires_at - timezone.now() < timedelta(days=30)

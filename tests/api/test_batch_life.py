@@ -226,7 +226,7 @@ def test_a_batch_is_renamed_and_moved(api: APIClient, user: User) -> None:
 @pytest.fixture
 def finished(user: User, trained_model: TrainedModel) -> Batch:
     batch = BatchFactory.create(owner=user)
-    for state in ("succeeded", "doubtful", "foreign", "failed"):
+    for state in ("succeeded", "doubtful", "out_of_distribution", "failed"):
         PredictionFactory.create(
             image__owner=user, batch=batch, trained_model=trained_model, **{state: True}
         )

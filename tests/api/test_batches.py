@@ -1,5 +1,6 @@
 """Batches: many images in one request, from the POST to the results."""
 
+import codecs
 import csv
 import io
 import json
@@ -75,7 +76,7 @@ def test_an_archive_is_as_good_as_its_images(api: APIClient, trained_model: Trai
     assert body["total"] == 2
     assert [rejected["filename"] for rejected in body["rejected"]] == ["c.zip"]
     assert set(ImageUpload.objects.values_list("original_filename", flat=True)) == {
-        "a.png",
+        "monday/a.png",
         "b.png",
     }
 
@@ -192,7 +193,9 @@ def test_results_come_as_a_table(api: APIClient, user: User, trained_model: Trai
     batch = batch_of(user, "succeeded", "failed", "", model=trained_model)
     answer = api.get(f"{BATCHES}{batch.pk}/results.csv")
     assert answer["Content-Type"] == "text/csv"
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    content = b"".join(answer.streaming_content)
+    assert content.startswith(codecs.BOM_UTF8), "or Excel takes it for another encoding"
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
     assert [row["status"] for row in rows] == ["SUCCESS", "FAILURE", "PENDING"]
     assert rows[0]["predicted_label"] == "neutrophil"
     assert float(rows[0]["p(neutrophil)"]) == float(rows[0]["confidence"]) == 0.93
@@ -200,12 +203,57 @@ def test_results_come_as_a_table(api: APIClient, user: User, trained_model: Trai
     assert {row["notice"] for row in rows} == {"Research use only, not for diagnosis."}
 
 
-def test_a_file_name_is_no_formula(api: APIClient, user: User) -> None:
-    batch = batch_of(user, "succeeded")
+def test_no_text_is_a_formula(api: APIClient, user: User) -> None:
+    batch = batch_of(user, "succeeded", "failed")
+    batch.rejected = [{"filename": "@x.png", "reason": "+1 is no reason."}]
+    batch.save()
     ImageUpload.objects.update(original_filename="=1+1.png")
-    content = b"".join(api.get(f"{BATCHES}{batch.pk}/results.csv").streaming_content).decode()
-    [row] = csv.DictReader(io.StringIO(content))
-    assert row["filename"] == "'=1+1.png"
+    Prediction.objects.filter(status=Status.FAILURE).update(error_message="-2+3")
+    Prediction.objects.filter(status=Status.SUCCESS).update(predicted_label="＝A1")
+    content = b"".join(api.get(f"{BATCHES}{batch.pk}/results.csv").streaming_content)
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["filename"] for row in rows] == ["'=1+1.png", "'=1+1.png", "'@x.png"]
+    assert rows[0]["predicted_label"] == "'＝A1"
+    assert [row["error_message"] for row in rows] == ["", "'-2+3", "'+1 is no reason."]
+    assert float(rows[0]["confidence"]) == 0.93
+
+
+def test_files_that_were_not_taken_have_rows(api: APIClient, trained_model: TrainedModel) -> None:
+    files = {"patient1/001.png": png(), "patient2/001.png": png(40, 30), "notes.txt": b"text"}
+    url = send(api, archive=archive(files)).json()["url"]
+    content = b"".join(api.get(f"{url}results.csv").streaming_content)
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["filename"] for row in rows] == [
+        "patient1/001.png", "patient2/001.png", "notes.txt",
+    ]  # fmt: skip
+    assert rows[2]["status"] == "REJECTED"
+    assert "not an image" in rows[2]["error_message"]
+    assert rows[2]["notice"] == rows[0]["notice"]
+
+
+def test_a_batch_stops_where_the_room_of_a_person_ends(
+    api: APIClient, trained_model: TrainedModel, settings: Settings
+) -> None:
+    settings.MAX_STORED_BYTES_PER_PERSON = 300
+    answer = send(api, images=[image(f"{number}.png") for number in range(50)])
+    assert answer.status_code == 400
+    assert "Delete some" in answer.json()["detail"]
+    assert not Batch.objects.exists()
+    assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def test_images_sent_one_by_one_keep_their_folders(
+    api: APIClient, trained_model: TrainedModel
+) -> None:
+    """As browsers send the files of a folder."""
+    body = (
+        b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\nblood\r\n'
+        b'--X\r\nContent-Disposition: form-data; name="images"; filename="a/../b/1.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n" + png() + b"\r\n--X--\r\n"
+    )
+    answer = api.generic("POST", BATCHES, body, content_type="multipart/form-data; boundary=X")
+    assert answer.status_code == 202
+    assert ImageUpload.objects.get().original_filename == "a/b/1.png"
 
 
 def test_results_come_as_json(api: APIClient, user: User) -> None:

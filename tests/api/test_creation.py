@@ -1,5 +1,6 @@
 """Creating things: repeats, waiting, several models, limits."""
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
+from PIL import Image
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -27,7 +29,7 @@ from classifier.models import (
     Usage,
 )
 from tests.api.conftest import client_of
-from tests.factories import PredictionFactory, TrainedModelFactory, png
+from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory, png
 
 pytestmark = pytest.mark.django_db
 
@@ -228,12 +230,49 @@ def test_too_much_waiting_is_refused(
 def test_too_many_bytes_a_day_are_refused(
     api: APIClient, create: Create, settings: Settings
 ) -> None:
-    settings.MAX_BYTES_PER_DAY = len(png()) + 10
+    settings.MAX_BYTES_PER_DAY = 200  # one such image, but not two
     assert create(api).status_code == 202
     answer = create(api)
     assert answer.status_code == 429
     assert 0 < int(answer["Retry-After"]) <= 24 * 3600
     assert Batch.objects.count() + Prediction.objects.filter(batch=None).count() == 1
+
+
+def test_what_is_stored_counts_and_not_what_was_sent(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    """A drawing of one colour is small as WebP, and what is kept of it is not."""
+    buffer = io.BytesIO()
+    Image.effect_noise((300, 300), 80).save(buffer, "WEBP", quality=0)
+    assert create(api, content=buffer.getvalue()).status_code == 202
+    image = ImageUpload.objects.get()
+    files = [image.file.size, image.thumbnail.size]
+    assert image.stored_bytes == sum(files) > 2 * image.byte_size
+    settings.MAX_STORED_BYTES_PER_PERSON = image.stored_bytes + image.byte_size
+    refused = create(api, content=buffer.getvalue())
+    assert refused.status_code == 400
+    assert "Delete some" in refused.json()["detail"]
+    assert ImageUpload.objects.count() == 1
+    stored = [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+    assert len(stored) == 2
+
+
+def test_what_is_stored_by_others_counts_for_them(
+    api: APIClient, create: Create, other_user: User, settings: Settings
+) -> None:
+    ImageUploadFactory.create(owner=other_user, stored_bytes=10**6)
+    settings.MAX_STORED_BYTES_PER_PERSON = 10**5
+    assert create(api).status_code == 202
+
+
+def test_a_disk_that_is_nearly_full_takes_nothing_more(
+    api: APIClient, create: Create, settings: Settings
+) -> None:
+    settings.MIN_FREE_DISK_BYTES = 2**62
+    answer = create(api)
+    assert answer.status_code == 507
+    assert "nothing was kept" in answer.json()["detail"]
+    assert not ImageUpload.objects.exists()
 
 
 def test_a_repeat_counts_against_no_limit(
@@ -250,7 +289,8 @@ def test_me_tells_what_is_left(api: APIClient, user: User, create: Create) -> No
     assert body["username"] == user.username
     assert body["requests_per_minute"]["used"] == 2
     assert body["waiting_predictions"]["used"] == 1
-    assert body["bytes_per_day"]["used"] == len(png())
+    stored = ImageUpload.objects.get().stored_bytes
+    assert body["bytes_per_day"]["used"] == body["stored_bytes"]["used"] == stored > 0
 
 
 def test_what_no_waiting_makes_possible_is_refused_for_good(

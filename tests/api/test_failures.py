@@ -28,8 +28,8 @@ def expect_problem(answer: Any, status: int) -> None:
 
 
 @pytest.mark.parametrize("path", [TOKEN, TOKENS])
-def test_json_that_nests_too_deeply(api: APIClient, path: str) -> None:
-    answer = api.post(path, "[" * 100_000, content_type="application/json")
+def test_json_that_nests_too_deeply(signed_in: APIClient, path: str) -> None:
+    answer = signed_in.post(path, "[" * 100_000, content_type="application/json")
     expect_problem(answer, 400)
 
 
@@ -40,8 +40,8 @@ def test_json_that_nests_too_deeply(api: APIClient, path: str) -> None:
         ('{"name": "' + "x" * 3_000_000 + '"}', "json", 413),
     ],
 )
-def test_more_than_is_read(api: APIClient, body: str, content_type: str, status: int) -> None:
-    expect_problem(api.post(TOKENS, body, content_type=f"application/{content_type}"), status)
+def test_more_than_is_read(signed_in: APIClient, body: str, content_type: str, status: int) -> None:
+    expect_problem(signed_in.post(TOKENS, body, content_type=f"application/{content_type}"), status)
 
 
 def test_a_query_of_too_many_fields(api: APIClient) -> None:
@@ -60,7 +60,7 @@ def test_an_unexpected_error(api: APIClient, monkeypatch: pytest.MonkeyPatch) ->
         raise RuntimeError("This must not be in the answer.")
 
     api.raise_request_exception = False
-    monkeypatch.setattr(Prediction.objects.__class__, "with_relations", fail)
+    monkeypatch.setattr(Prediction.objects.__class__, "listed", fail)
     answer = api.get("/api/v1/predictions/")
     expect_problem(answer, 500)
     assert "must not" not in answer.content.decode()
@@ -164,13 +164,13 @@ def test_a_content_type_that_cannot_be_read() -> None:
     assert started == ["400 Bad Request"]
 
 
-def test_a_body_of_unknown_length(api: APIClient) -> None:
-    answer = api.generic("POST", TOKENS, headers={"Transfer-Encoding": "chunked"})
+def test_a_body_of_unknown_length(signed_in: APIClient) -> None:
+    answer = signed_in.generic("POST", TOKENS, headers={"Transfer-Encoding": "chunked"})
     expect_problem(answer, 411)
 
 
-def test_media_types_are_read_in_any_case(api: APIClient) -> None:
-    answer = api.generic("POST", TOKENS, '{"name": "lab"}', "Application/JSON")
+def test_media_types_are_read_in_any_case(signed_in: APIClient) -> None:
+    answer = signed_in.generic("POST", TOKENS, '{"name": "lab"}', "Application/JSON")
     assert answer.status_code == 201
 
 

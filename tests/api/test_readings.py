@@ -124,3 +124,15 @@ def test_only_possible_labels_are_answers(reader: APIClient, reading: str, label
     first = reader.get(reading).json()["results"][0]["id"]
     answer = reader.post(reading, {"prediction": first, "label": label}, format="json")
     assert answer.status_code == 400
+
+
+def test_what_a_reader_said_outlives_their_account(
+    reader: APIClient, reading: str, batch: Batch, api: APIClient, other_user: User
+) -> None:
+    first = reader.get(reading).json()["results"][0]["id"]
+    reader.post(reading, {"prediction": first, "label": "monocyte"}, format="json")
+    other_user.delete()
+    [kept] = Prediction.objects.get(pk=first).reviews.all()
+    assert (kept.reader, kept.label) == (None, "monocyte")
+    [given] = api.get(f"/api/v1/batches/{batch.pk}/assignments/").json()
+    assert given["reader"] is None

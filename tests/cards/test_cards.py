@@ -15,10 +15,10 @@ from pytest_django import Settings
 from classifier.bundles import registry
 from classifier.bundles.registry import Bundle
 from classifier.bundles.schema import Evaluation
+from classifier.cards.confusion import Cell, ConfusionRow, confusion_rows
 from classifier.cards.files import write_card
 from classifier.cards.matrix_picture import render_matrix
 from classifier.cards.render import render_card, render_index
-from classifier.cards.view import Cell, ConfusionRow, Measured
 from classifier.datasets import datasets
 from tests.factories import curves_of, evaluation_of, metadata_of, uncertainty_of
 
@@ -156,8 +156,8 @@ def test_cross_validation_is_told_with_its_spread(tmp_path: Path) -> None:
 
 def test_a_confusion_matrix_is_shaded_by_row() -> None:
     evaluation = evaluation_of(["a", "b"]) | {"confusion_matrix": [[999, 1], [0, 0]]}
-    measured = Measured(Evaluation.model_validate(evaluation), datasets()["breastmnist"])
-    first, second = (row.cells for row in measured.confusion)
+    rows = confusion_rows(Evaluation.model_validate(evaluation))
+    first, second = (row.cells for row in rows)
     assert [(cell.count, cell.shade) for cell in first] == [(999, 10), (1, 1)]
     assert [cell.shade for cell in second] == [0, 0]
     assert [cell.is_diagonal for cell in first] == [True, False]

@@ -86,7 +86,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(5):
         (folder / f"cell{number}.png").write_bytes(png(20 + number, 20))
     (folder / "broken.png").write_bytes(b"text")
-    (folder / "notes.txt").write_text("not sent")
+    (folder / "Thumbs.db").write_text("by Windows")
     (folder / ".hidden.png").write_bytes(png())
     return folder
 
@@ -104,7 +104,7 @@ def classify(site: Site, folder: Path, **run: Any) -> list[dict[str, str]]:
 
 
 def rows_in(output: Path) -> list[dict[str, str]]:
-    with output.open(encoding="utf-8", newline="") as file:
+    with output.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -150,15 +150,18 @@ def unreadable(name: str, error: int = errno.EACCES) -> Iterator[None]:
 
 @pytest.mark.usefixtures("trained_model")
 def test_the_command_writes_a_table(live_server: LiveServer, token: str, folder: Path) -> None:
+    (folder / "notes.txt").write_text("not sent")
     output = folder.parent / "night.csv"
     options = ("--url", live_server.url, "--output", str(output))
     answer = command(folder, *options, MEDCLASSIFIER_TOKEN=token)
     assert answer.returncode == 0, answer.stderr
-    assert "5 classified, 0 failed, 1 not taken" in answer.stdout
+    assert "5 classified, 0 failed, 2 not taken" in answer.stdout
     assert "6/6" in answer.stderr
     rows = {row["filename"]: row for row in rows_in(output)}
-    assert set(rows) == {"broken.png", *(f"cell{number}.png" for number in range(5))}
-    assert rows["broken.png"]["status"] == "REJECTED"
+    left_out = {"broken.png", "notes.txt"}
+    assert set(rows) == left_out | {f"cell{number}.png" for number in range(5)}
+    assert {name for name, row in rows.items() if row["status"] == "REJECTED"} == left_out
+    assert "not sent" in rows["notes.txt"]["error_message"]
     assert rows["cell3.png"]["predicted_label"] == "monocyte"
     assert rows["cell3.png"]["p(platelet)"] == "0.1"
     assert rows["cell3.png"]["in_distribution"] == "true"
@@ -185,6 +188,41 @@ def test_two_runs_at_once_send_nothing_twice(
     assert not Batch.objects.exists()
     assert command(folder, *options, MEDCLASSIFIER_TOKEN=token).returncode == 0
     assert Batch.objects.count() == 1
+
+
+def test_a_table_opens_in_excel_as_what_it_is(site: Site, folder: Path) -> None:
+    classify(site, folder)
+    assert (folder.parent / "results.csv").read_bytes().startswith("\ufefffilename,".encode())
+
+
+def test_folders_below_are_classified_with_their_names(site: Site, folder: Path) -> None:
+    for number, patient in enumerate(["patient1", "patient2"]):
+        (folder / patient / "left").mkdir(parents=True)
+        (folder / patient / "left" / "001.png").write_bytes(png(40 + number, 40))
+        (folder / patient / "labels.csv").write_text("1")
+        (folder / patient / "desktop.ini").write_text("by Windows")
+    (folder / "__MACOSX").mkdir()
+    (folder / "__MACOSX" / "._001.png").write_bytes(b"by macOS")
+    (folder / "round").symlink_to(folder)
+    rows = {row["filename"]: row["status"] for row in classify(site, folder)}
+    assert len(rows) == 6 + 4
+    assert rows["patient1/left/001.png"] == rows["patient2/left/001.png"] == "SUCCESS"
+    assert rows["patient1/labels.csv"] == rows["patient2/labels.csv"] == "REJECTED"
+    stored = ImageUpload.objects.filter(width__gte=40)
+    assert sorted(image.original_filename for image in stored) == [
+        "patient1/left/001.png",
+        "patient2/left/001.png",
+    ]
+
+
+def test_a_dicom_file_needs_no_suffix(site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "IM0001").write_bytes(bytes(128) + b"DICM no more than that")
+    (folder / "README").write_text("not sent")
+    rows = {row["filename"]: row["error_message"] for row in classify(site, folder)}
+    assert "DICOM" in rows["IM0001"]
+    assert "not sent" in rows["README"]
 
 
 @pytest.mark.usefixtures("small_parcels")

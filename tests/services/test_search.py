@@ -54,7 +54,10 @@ def varied(user: User) -> dict[str, Prediction]:
         ),
         "undecided": PredictionFactory.create(doubtful=True, **cell),
         "unlike": PredictionFactory.create(
-            foreign=True, image__path="patient7/001.png", image__owner=user, trained_model=blood
+            out_of_distribution=True,
+            image__path="patient7/001.png",
+            image__owner=user,
+            trained_model=blood,
         ),
         "corrected": PredictionFactory.create(
             succeeded=True,

@@ -25,14 +25,6 @@ Commit = DjangoCaptureOnCommitCallbacks
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Slugs for which a task was queued; tests/processes try a real broker."""
-    slugs: list[str] = []
-    monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
-    return slugs
-
-
-@pytest.fixture
 def trained_model() -> TrainedModel:
     return TrainedModelFactory.create()
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from classifier.bundles.registry import Bundle, BundleError, discover, load_bundle
 from classifier.bundles.schema import CrossValidation, Metadata, TrainingData
-from classifier.datasets import datasets
+from classifier.datasets import DATASETS_DIR, datasets
 from classifier.evaluation.evaluate import evaluate_bundle
 from classifier.networks.checks import network_problems
 from classifier.training import export
@@ -174,6 +174,29 @@ def test_the_commands_make_a_new_model_without_code(
     call_command("evaluate_model", "own-model", "--data", str(data))
     assert json.loads(capsys.readouterr().out)["n"] == 48
     assert (folders / "models/own-model/evaluation.json").read_bytes() == before
+
+
+def test_a_dataset_of_ones_own_needs_no_code(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in the folder of datasets and one in MedMNIST's layout, under a name unknown there."""
+    known = json.loads((DATASETS_DIR / "breastmnist.json").read_text())
+    own = known | {"slug": "halves", "title": "Halves", "positive_class": None}
+    (folders / "datasets").mkdir()
+    (folders / "datasets/halves.json").write_text(json.dumps(own))
+    monkeypatch.setattr("classifier.datasets.DATASETS_DIR", folders / "datasets")
+    datasets.cache_clear()
+    try:
+        options = ["--dataset=halves", "--architecture=compact_resnet", "--size=8", "--epochs=1"]
+        with pytest.raises(CommandError, match=r"halves\.npz is not in .* Put it there"):
+            call_command("fetch_data", "halves")
+        synthetic.write_data_file(folders / "data").rename(folders / "data/halves.npz")
+        call_command("train_model", "own-halves", *options)
+        call_command("evaluate_model", "own-halves")
+        assert '"is_medmnist_file": false' in capsys.readouterr().out
+        assert discover(folders / "models").slugs == ("own-halves",)
+    finally:
+        datasets.cache_clear()
 
 
 def test_a_recorded_cross_validation_outlives_another_evaluation(

@@ -20,6 +20,14 @@ def pixels_of(data: bytes) -> np.ndarray:
     return np.asarray(read(data).pixels)
 
 
+def png_of(values: np.ndarray) -> bytes:
+    """An RGB file of 16 bits, which Pillow does not write, with the same values in each channel."""
+    rows = b"".join(b"\0" + row.astype(">u2").repeat(3).tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
 def largest_difference(one: Any, other: Any) -> int:
     return int(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).max())
 
@@ -108,8 +116,19 @@ def test_sixteen_bit_grey_is_scaled_over_its_whole_range(format: str, values: np
 
 
 def test_sixteen_bit_grey_is_not_stretched() -> None:
-    twelve_bits = Image.fromarray(np.full((16, 16), 4095, np.uint16))
-    assert np.all(pixels_of(saved(twelve_bits, "PNG")) == 16)
+    dark = Image.fromarray(np.full((16, 16), 4200, np.uint16))
+    assert np.all(pixels_of(saved(dark, "PNG")) == 16)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "JPEG2000"])
+def test_twelve_bits_in_sixteen_that_the_file_does_not_tell_are_refused(format: str) -> None:
+    twelve_bits = Image.fromarray(RAMP_16 // 16)
+    assert rejection(saved(twelve_bits, format)).code == "values_too_dark"
+
+
+def test_dark_sixteen_bit_colours_are_refused_and_dark_eight_bit_ones_are_not() -> None:
+    assert rejection(png_of(RAMP_16 // 16)).code == "values_too_dark"
+    assert pixels_of(saved(Image.new("RGB", (16, 16), (3, 2, 1)), "PNG")).max() == 3
 
 
 def test_sixteen_bit_grey_that_counts_down_from_white() -> None:
@@ -125,11 +144,7 @@ def test_thirty_two_bit_integers_are_read_as_sixteen() -> None:
 
 def test_sixteen_bit_colour() -> None:
     """Pillow keeps the high byte, which is within one step of the nearest value."""
-    rows = b"".join(b"\0" + row.astype(">u2").repeat(3).tobytes() for row in RAMP_16)
-    header = struct.pack(">IIBBBBB", 64, 64, 16, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
-    assert largest_difference(pixels_of(data), RAMP_8[..., None]) <= 1
+    assert largest_difference(pixels_of(png_of(RAMP_16)), RAMP_8[..., None]) <= 1
 
 
 @pytest.mark.parametrize("scale", [1, 255])

@@ -31,11 +31,8 @@ def queue_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_ringing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The slugs that were rung for, instead of messages to a broker."""
-    rung: list[str] = []
-    monkeypatch.setattr("classifier.tasks.ring", lambda slug, times=1: rung.append(slug))
-    return rung
+def no_broker(rung: list[str]) -> None:
+    """These tests run without one."""
 
 
 def stored_files() -> list[Path]:

@@ -1,7 +1,7 @@
 """Who may open which page."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from classifier.models import Prediction
@@ -96,6 +96,30 @@ def test_staff_see_what_others_have(
 ) -> None:
     client.force_login(staff)
     assert client.get(address(path, prediction)).status_code == 200
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_staff_without_a_permission_find_nothing(
+    client: Client, prediction: Prediction, path: str
+) -> None:
+    client.force_login(UserFactory.create(is_staff=True))
+    assert client.get(address(path, prediction)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "needed"), [("delete", "delete_prediction"), ("retry", "change_prediction")]
+)
+def test_staff_change_what_they_have_the_permission_for(
+    client: Client, prediction: Prediction, action: str, needed: str
+) -> None:
+    person = UserFactory.create(is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_prediction"))
+    client.force_login(person)
+    path = f"/predictions/{prediction.pk}/{action}/"
+    assert client.get(f"/predictions/{prediction.pk}/").status_code == 200
+    assert client.post(path).status_code == 403
+    person.user_permissions.add(Permission.objects.get(codename=needed))
+    assert client.post(path).status_code == 302
 
 
 @pytest.mark.parametrize("path", ["/classify/", "/classify/preview/"])

@@ -1,16 +1,18 @@
 """The form: what it takes, what it refuses, and that it keeps what was entered."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from classifier import services
 from classifier.datasets import datasets
-from classifier.models import ImageUpload, Prediction, TrainedModel
+from classifier.models import ApiToken, ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import StorageFailed
 from classifier.web.forms import (
@@ -23,7 +25,7 @@ from classifier.web.forms import (
     SAMPLE_GONE,
     WRONG_KIND,
 )
-from tests.factories import ImageUploadFactory, TrainedModelFactory
+from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
 from tests.web import pictures
 from tests.web.conftest import assert_nothing_stored, stored_files
 
@@ -54,7 +56,7 @@ def test_valid_upload_is_stored_and_queued(
     page: Client,
     user: User,
     model: TrainedModel,
-    no_ringing: list[str],
+    rung: list[str],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -66,7 +68,7 @@ def test_valid_upload_is_stored_and_queued(
     assert prediction.image.original_filename == "my cell.png"
     assert prediction.crop == Crop.NONE
     assert not prediction.image.is_synthetic
-    assert no_ringing == ["blood"]
+    assert rung == ["blood"]
 
 
 def test_htmx_is_sent_to_the_result(page: Client, model: TrainedModel) -> None:
@@ -286,7 +288,7 @@ def test_preview_refuses_like_the_form(page: Client, model: TrainedModel) -> Non
 def test_failure_while_storing_leaves_no_file(
     page: Client, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**kwargs: object) -> None:
+    def fail(*args: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("classifier.services.submission.queue", fail)
@@ -334,3 +336,52 @@ def test_full_disk_is_said_at_the_form(
 def test_names_of_the_addresses() -> None:
     assert reverse("web:classify") == URL
     assert reverse("web:preview") == PREVIEW
+
+
+@pytest.fixture
+def one_waits(user: User, model: TrainedModel, settings: Settings) -> ImageUpload:
+    """An image of the person whose limit it fills."""
+    settings.MAX_WAITING_PREDICTIONS = 1
+    return PredictionFactory.create(image__owner=user, trained_model=model).image
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_no_more_predictions_than_may_wait(
+    page: Client, one_waits: ImageUpload, headers: dict[str, str]
+) -> None:
+    again = {"stored_image": one_waits.pk, "model": "blood", "crop": "none"}
+    for data in (entered(pictures.cell()), again):
+        answer = page.post(URL, data, headers=headers)
+        assert answer.status_code == 429
+        assert "exceed the limit of 1" in answer.content.decode()
+    assert Prediction.objects.count() == 1
+    assert ImageUpload.objects.get() == one_waits
+
+
+def test_no_more_bytes_than_a_day_has(
+    page: Client, model: TrainedModel, settings: Settings
+) -> None:
+    settings.MAX_BYTES_PER_DAY = pictures.cell().size + 10
+    assert page.post(URL, entered(pictures.cell())).status_code == 302
+    assert page.post(URL, entered(pictures.cell())).status_code == 429
+    assert ImageUpload.objects.count() == 1
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+@pytest.mark.parametrize("path", [URL, f"{URL}preview/"])
+def test_submissions_and_previews_count_as_requests(
+    page: Client, user: User, model: TrainedModel, settings: Settings, path: str, headers: Any
+) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 2
+    monday = 1_800_000_000
+    with patch("classifier.models.usage.time.time", lambda: monday):
+        _, secret = ApiToken.objects.issue(user, name="beside")
+        page.get("/api/v1/me/", headers={"Authorization": f"Token {secret}"})
+        statuses = [
+            page.post(path, entered(pictures.cell()), headers=headers).status_code for _ in "12"
+        ]
+        assert statuses[0] in {200, 204, 302}
+        assert statuses[1] == 429
+        answer = page.post(path, entered(pictures.cell()), headers=headers)
+        assert "More than 2 requests in a minute" in answer.content.decode()
+    assert ImageUpload.objects.count() == (path == URL)

@@ -1,7 +1,13 @@
 """Requests that are refused before any page or view sees them."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from classifier.models import ApiToken
+from classifier.web.bodies import largest_body, most_bytes
 
 # Codecs that give bytes, fail on stray bytes, give halves of surrogate pairs, or are none.
 CHARSETS = [
@@ -28,3 +34,43 @@ def test_a_charset_that_is_no_text_is_refused(
 def test_other_text_is_read(client: Client, db: None, charset: str) -> None:
     headers = {"Content-Type": f"text/plain; charset={charset}"}
     assert client.get("/accounts/login/?next=%ff", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/nothing/", "/api/v1/me/", "/api/v1/auth/token/"]
+)
+def test_a_body_that_is_too_large_is_not_read(client: Client, db: None, path: str) -> None:
+    """Its length is enough: none of it is there to be read."""
+    answer = client.post(path, headers={"Content-Length": "3000000"})
+    assert answer.status_code == 413
+    is_problem = answer["Content-Type"] == "application/problem+json"
+    assert is_problem == path.startswith("/api/")
+    assert answer["Content-Security-Policy"]
+
+
+def test_what_takes_images_takes_larger_bodies(settings: Settings) -> None:
+    settings.MAX_UPLOAD_BYTES, settings.MAX_BATCH_BYTES = 10_000_000, 90_000_000
+    sizes = {
+        path: largest_body(path)
+        for path in ("/classify/", "/classify/preview/", "/api/v1/predictions/", "/api/v1/batches/")
+    }
+    assert list(sizes.values()) == [20_000_000] * 3 + [90_000_000]
+
+
+def test_only_whom_we_know_may_send_much(user: User, page: Client, settings: Settings) -> None:
+    _, secret = ApiToken.objects.issue(user, name="night run")
+    token, expired = ApiToken.objects.issue(user, name="old", days=1)
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+    session = page.cookies["sessionid"].value
+    known = [{"AUTHORIZATION": f"Token {secret}"}, {"COOKIE": f"theme=dark; sessionid={session}"}]
+    strangers = [
+        {},
+        {"AUTHORIZATION": "Token made-up"},
+        {"AUTHORIZATION": f"Token {expired}"},
+        {"AUTHORIZATION": f"Basic {secret}"},
+        {"COOKIE": "sessionid=made-up"},
+        {"COOKIE": "="},
+    ]
+    batches = "/api/v1/batches/"
+    assert {most_bytes(batches, headers) for headers in known} == {settings.MAX_BATCH_BYTES}
+    assert {most_bytes(batches, headers) for headers in strangers} == {2_621_440}

@@ -113,7 +113,7 @@ def test_polling_stops_at_the_end(page: Client, image: ImageUpload) -> None:
 
 
 def test_failure_offers_another_try(
-    page: Client, image: ImageUpload, no_ringing: list[str], django_capture_on_commit_callbacks: Any
+    page: Client, image: ImageUpload, rung: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     prediction = PredictionFactory.create(image=image, failed=True)
     assert prediction.error_message in content(page, prediction)
@@ -123,7 +123,7 @@ def test_failure_offers_another_try(
     assert response["Location"] == prediction.get_absolute_url()
     prediction.refresh_from_db()
     assert prediction.status == Status.PENDING
-    assert no_ringing == [prediction.trained_model.slug]
+    assert rung == [prediction.trained_model.slug]
 
 
 def test_retry_leaves_a_result_alone(page: Client, image: ImageUpload) -> None:

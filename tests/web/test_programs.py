@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_a_token_without_a_fitting_name_is_not_made(page: Client, name: str) -> 
     answer = page.post(TOKENS, {"name": name})
     assert answer.status_code == 400
     assert 'class="errorlist"' in answer.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_is_made_as_it_was_chosen(page: Client, user: User) -> None:
+    page.post(TOKENS, {"name": "reader", "scope": "read", "days": "30"})
+    token = ApiToken.objects.get()
+    assert token.scope == "read"
+    assert token.expires_at is not None
+    assert timedelta(days=29) < token.expires_at - timezone.now() < timedelta(days=30)
+    text = page.get(TOKENS).content.decode()
+    assert "Read results · until" in text
+    ApiToken.objects.update(expires_at=timezone.now())
+    assert "Read results · expired" in page.get(TOKENS).content.decode()
+
+
+@pytest.mark.parametrize("choice", [{"scope": "everything"}, {"days": "0"}, {"days": "x"}])
+def test_a_token_is_not_made_of_a_choice_that_is_none(page: Client, choice: dict[str, str]) -> None:
+    assert page.post(TOKENS, {"name": "odd", **choice}).status_code == 400
     assert not ApiToken.objects.exists()
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.cache import patch_cache_control
 from drf_spectacular.utils import extend_schema
@@ -14,6 +15,7 @@ from rest_framework.throttling import ScopedRateThrottle
 
 from classifier import quotas
 from classifier.api import requests, serializers
+from classifier.api.permissions import MadeByAPerson
 from classifier.api.views.base import ApiView, current_user
 from classifier.models import ApiToken
 
@@ -28,6 +30,12 @@ class SecretView(ApiView):
         response = super().finalize_response(*args, **kwargs)
         patch_cache_control(response, no_store=True)
         return response
+
+
+def issue(user: User, data: dict[str, Any]) -> tuple[ApiToken, str]:
+    return ApiToken.objects.issue(
+        user, name=data["name"].strip(), scope=data["scope"], days=data.get("expires_in_days")
+    )
 
 
 class TokenView(SecretView):
@@ -47,7 +55,7 @@ class TokenView(SecretView):
         )
         sent.is_valid(raise_exception=True)
         data = sent.validated_data
-        _, secret = ApiToken.objects.issue(data["user"], name=data["name"])
+        _, secret = issue(data["user"], data)
         return Response({"token": secret})
 
 
@@ -64,6 +72,13 @@ class TokenViewSet(
     pagination_class = None
     lookup_value_converter = "int"
 
+    def get_permissions(self) -> list[Any]:
+        made_by = [MadeByAPerson()] if self.action == "create" else []
+        return [*super().get_permissions(), *made_by]
+
+    def owner_id(self, token: ApiToken) -> int:
+        return int(token.user_id)
+
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.filter(user=current_user(self.request))
 
@@ -71,9 +86,12 @@ class TokenViewSet(
         request=requests.NewTokenSerializer, responses={201: serializers.IssuedTokenSerializer}
     )
     def create(self, request: Request) -> Response:
-        """Issue a token. Its secret is in this answer and in no other."""
-        name = requests.valid(requests.NewTokenSerializer, request.data)["name"]
-        token, secret = ApiToken.objects.issue(current_user(request), name=name)
+        """Issue a token. Its secret is in this answer and in no other.
+
+        For sessions of the pages; a program gets its token at `auth/token/`, with the password.
+        """
+        data = requests.valid(requests.NewTokenSerializer, request.data)
+        token, secret = issue(current_user(request), data)
         return Response({**self.get_serializer(token).data, "token": secret}, status=201)
 
 
@@ -96,6 +114,7 @@ class MeView(ApiView):
                     settings.MAX_WAITING_PREDICTIONS, used.waiting_predictions
                 ),
                 "bytes_per_day": _limit(settings.MAX_BYTES_PER_DAY, used.bytes_today),
+                "stored_bytes": _limit(settings.MAX_STORED_BYTES_PER_PERSON, used.stored_bytes),
             }
         )
 

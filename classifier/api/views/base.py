@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.api.errors import LengthRequired, RequestTooLarge, problem_response
+from classifier.api.errors import LengthRequired, problem_response
 from classifier.api.parsers import ShallowJSONParser
 from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid
 from classifier.idempotency import AlreadyDone, RepeatableRequest
@@ -56,14 +56,11 @@ def _explained(response: HttpResponseBase) -> HttpResponseBase:
 
 @method_decorator(conditional, name="dispatch")
 class ApiView(APIView):
-    """Bounds the body, and answers 304 to who has the answer already."""
+    """Answers 304 to who has the answer already."""
 
     parser_classes: Sequence[type[BaseParser]] = (ShallowJSONParser, MultiPartParser, FormParser)
     # Beside what has an Idempotency-Key.
     stores_images = False
-
-    def max_body_bytes(self) -> int:
-        return 2**20
 
     def has_etag(self) -> bool:
         """Django gives none to what is streamed or kept by no cache."""
@@ -74,8 +71,6 @@ class ApiView(APIView):
         # Django takes a body of unknown length for none at all.
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
-        if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_body_bytes():
-            raise RequestTooLarge
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
         """These answers are one person's own; a cache may keep them, but asks each time."""

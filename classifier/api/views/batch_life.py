@@ -99,7 +99,8 @@ class GroupsView(OneBatchView):
     )
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """The groups of a batch with their numbers; `predictions/?batch=&group=` lists each."""
-        found = search.groups(self.batch(pk).predictions.kept())
+        kept = self.batch(pk).predictions.kept()
+        found = search.groups(kept, most=search.MOST_IN_BATCH)
         return Response(batch_shapes.GroupsSerializer(found).data)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -35,7 +34,7 @@ class BatchViewSet(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Batch],
 ):
-    """Your batches; for staff, everyone's."""
+    """Your batches; everyone's for staff with the permission to view them."""
 
     queryset = Batch.objects.none()
     serializer_class = serializers.BatchSerializer
@@ -45,6 +44,9 @@ class BatchViewSet(
     ordering_fields = ("created_at",)
     lookup_value_converter = "uuid"
     http_method_names = ("get", "post", "patch", "delete", "head", "options")
+
+    def owner_id(self, batch: Batch) -> int:
+        return int(batch.owner_id)
 
     def get_queryset(self) -> QuerySet[Batch]:
         batches = Batch.objects.with_relations()
@@ -58,9 +60,6 @@ class BatchViewSet(
     def get_parsers(self) -> list[BaseParser]:
         is_change = self.request is not None and self.request.method == "PATCH"
         return [ShallowJSONParser()] if is_change else [MultiPartParser()]
-
-    def max_body_bytes(self) -> int:
-        return int(settings.MAX_BATCH_BYTES)
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """With the progress of the batches, which is one query for a whole page of them."""

@@ -13,7 +13,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier import quotas, services
+from classifier import services
 from classifier.api import requests, serializers
 from classifier.api.filters import NewestFirst, PredictionFilter, StrictOrdering
 from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
@@ -22,7 +22,7 @@ from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
 from classifier.services import incoming
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 
 
 class PredictionViewSet(
@@ -32,7 +32,7 @@ class PredictionViewSet(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Prediction],
 ):
-    """Your predictions; for staff, everyone's."""
+    """Your predictions; everyone's for staff with the permission to view them."""
 
     queryset = Prediction.objects.none()
     serializer_class = serializers.PredictionSerializer
@@ -43,15 +43,14 @@ class PredictionViewSet(
     ordering_fields = ("created_at", "confidence")
     lookup_value_converter = "uuid"
 
+    def owner_id(self, prediction: Prediction) -> int:
+        return int(prediction.image.owner_id)
+
     def get_queryset(self) -> QuerySet[Prediction]:
-        predictions = Prediction.objects.with_relations()
+        predictions = Prediction.objects.listed()
         if self.action == "list":
             return predictions.listed_for(self.request.user, listed_project(self.request))
         return predictions.visible_to(self.request.user)
-
-    def max_body_bytes(self) -> int:
-        """With room for the other fields: what is wrong with the image is said of the image."""
-        return int(2 * settings.MAX_UPLOAD_BYTES)
 
     @extend_schema(
         parameters=[requests.WaitSerializer, requests.IDEMPOTENCY_KEY],
@@ -73,23 +72,22 @@ class PredictionViewSet(
         image, models, owner = fields["image"], fields["model"], current_user(self.request)
         if image.size > settings.MAX_UPLOAD_BYTES:
             raise UploadRejected("too_many_bytes", limit=settings.MAX_UPLOAD_BYTES // 10**6)
-        quotas.check_submission(owner, predictions=len(models), byte_size=image.size)
         return services.submit_predictions(
             owner=owner,
-            picture=incoming.read_upload(image),
+            picture=incoming.read_upload(image, fields.get("frame")),
             trained_models=models,
             crop=Crop(fields["crop"]),
             repeatable=repeatable,
         )
 
     def found(self, known: IdempotencyKey) -> Sequence[Prediction]:
-        return list(known.predictions.in_order())
+        return list(known.predictions.kept().in_order())
 
     def answer(self, created: Sequence[Prediction]) -> Response:
         keys = [prediction.pk for prediction in created]
         predictions = Prediction.objects.filter(pk__in=keys)
         finished = wait_for(self.request, predictions)
-        current = list(predictions.with_relations().in_order())
+        current = list(predictions.kept().with_relations().in_order())
         if not current:
             raise NotFound("What this request made was deleted before its answer.")
         identical = services.identical_results(

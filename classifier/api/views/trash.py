@@ -46,7 +46,7 @@ class TrashView(ApiView, ListAPIView[Prediction]):
         return Response({"number": number})
 
     @extend_schema(
-        operation_id="trash_empty", request=None, responses=review_shapes.NumberSerializer
+        operation_id="trash_empty", request=None, responses={200: review_shapes.NumberSerializer}
     )
     def delete(self, request: Request) -> Response:
         """Delete for good what lies there, up to 500 results at once; 0 once it is empty."""

@@ -66,9 +66,8 @@ def processes(host: str, port: int, var_dir: Path) -> dict[str, str]:
         "worker": f"{celery} worker --loglevel INFO --without-gossip --without-mingle",
         "beat": f"{celery} beat --loglevel WARNING --schedule {schedule} --pidfile=",
         "web": f"{python} -m gunicorn medclassifier.wsgi --bind {shlex.quote(f'{host}:{port}')} "
-        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4 "
-        # No request header may set the path: no proxy of ours does.
-        "--forwarder-headers ''",
+        "--worker-class medclassifier.server.Worker "
+        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4",
     }
     return commands if settings.REDIS_URL else {"broker": broker_command(var_dir), **commands}
 

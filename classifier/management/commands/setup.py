@@ -16,6 +16,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # The folder may have been made by hand, open to others.
         settings.VAR_DIR.chmod(0o700)
+        for path in settings.VAR_DIR.iterdir():
+            if path.is_file() and not path.is_symlink():
+                path.chmod(0o600)
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -35,7 +35,7 @@ class ImageSpec:
 
 
 def pixel_input(spec: ImageSpec) -> Tensor:
-    """Give the symbolic input, float32 pixels in 0–255; of several views, one after another."""
+    """The symbolic input, float32 pixels in 0–255; of several views, one after another."""
     pixels = keras.Input((spec.size, spec.size, spec.channels), name="pixels")
     if spec.views == 1:
         return pixels

@@ -1,12 +1,18 @@
-"""Where signing up differs from django-allauth's own way."""
+"""Where signing up and changing one's address differ from django-allauth's own ways."""
 
 from typing import cast
 
 from allauth.account import views
 from allauth.account.forms import SignupForm
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from classifier.web import address_changes
 
 
 class SignupView(views.SignupView):  # type: ignore[misc]
@@ -20,3 +26,19 @@ class SignupView(views.SignupView):  # type: ignore[misc]
             if form.is_valid():
                 return cast(HttpResponse, super().form_valid(form))
         return cast(HttpResponse, self.form_invalid(form))
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def change_address(request: HttpRequest, key: str) -> HttpResponse:
+    """The link that is sent to the old address, and then to the new one."""
+    change = address_changes.read(key)
+    user = change.user if change else None
+    if change is None or user is None:
+        return render(request, "account/address_change.html", status=404)
+    context = {"change": change, "user_name": user.username}
+    if request.method == "POST":
+        context["is_done"] = address_changes.agree(request, change, user)
+        return render(request, "account/address_change_done.html", context)
+    return render(request, "account/address_change.html", context)

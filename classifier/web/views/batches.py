@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from classifier import quotas, services
 from classifier.models import CROP_CHOICES, Batch, Prediction, TrainedModel
 from classifier.services import pages
-from classifier.uploads.images import UploadRejected
+from classifier.uploads.refusals import UploadRejected
 from classifier.web.batch_forms import BatchDetailsForm, NewBatchForm, add_to
 from classifier.web.batch_report import build_report
 from classifier.web.model_cards import model_groups

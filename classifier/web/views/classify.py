@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from classifier import quotas
 from classifier.models import CROP_CHOICES, TrainedModel
 from classifier.synthetic.samples import samples
 from classifier.web.forms import ClassifyForm
@@ -30,25 +31,45 @@ def classify(request: HtmxRequest) -> HttpResponseBase:
     if request.method != "POST":
         form = ClassifyForm(_asked_for(request), user=_user(request), require_image=False)
         return render(request, "web/classify.html", _page(form, form.preview()))
+    if too_many := _too_many_requests(request):
+        return _refuse(request, too_many)
     form = ClassifyForm(request.POST, request.FILES, user=_user(request))
     prediction = form.submit() if form.is_valid() else None
     if prediction:
         url = prediction.get_absolute_url()
         return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
-    if request.htmx:
-        # Only the messages are sent, so that the chosen file stays chosen.
-        return render(request, "web/partials/errors.html", {"form": form}, status=form.status)
-    return render(request, "web/classify.html", _page(form, form.preview()), status=form.status)
+    return _refuse(request, form)
 
 
 @never_cache
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
     """What was chosen and what the model would see of it; stores nothing."""
+    if too_many := _too_many_requests(request):
+        return render(request, "web/partials/errors.html", {"form": too_many}, status=429)
     form = ClassifyForm(request.POST, request.FILES, user=_user(request), require_image=False)
     context = {"preview": form.preview(), "form": form}
     status = 200 if form.is_valid() else form.status
     return render(request, "web/partials/preview_response.html", context, status=status)
+
+
+def _too_many_requests(request: HttpRequest) -> ClassifyForm | None:
+    """Counts this one. Beyond the limit, an empty form that says so: what was sent is not read."""
+    try:
+        quotas.count_request(_user(request))
+    except quotas.QuotaExceeded as exceeded:
+        form = ClassifyForm(_asked_for(request), user=_user(request), require_image=False)
+        form.full_clean()
+        form.refuse(exceeded.message)
+        return form
+    return None
+
+
+def _refuse(request: HtmxRequest, form: ClassifyForm) -> HttpResponse:
+    """With htmx only the messages are sent, so that the chosen file stays chosen."""
+    if request.htmx:
+        return render(request, "web/partials/errors.html", {"form": form}, status=form.status)
+    return render(request, "web/classify.html", _page(form, form.preview()), status=form.status)
 
 
 def _user(request: HttpRequest) -> User:

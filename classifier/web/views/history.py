@@ -191,9 +191,8 @@ def selected(request: HttpRequest) -> HttpResponse:
     if not request.POST.get("all"):
         keys = [_key(text) for text in request.POST.getlist("prediction")]
         chosen = chosen.filter(pk__in=keys)
-        query = urlencode(
-            {"project": asked.values.get("project", ""), "id": ",".join(map(str, keys))}
-        )
+        within = {"project": str(asked.project.pk)} if asked.project else {}
+        query = urlencode({**within, "id": ",".join(map(str, keys))})
         if not keys:
             messages.error(request, "Nothing was chosen. Tick results, or “All that match”.")
             return redirect(back)

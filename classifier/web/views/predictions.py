@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import services
-from classifier.models import Prediction, Status
+from classifier.models import Prediction, Status, may
 from classifier.preprocessing import Crop
 from classifier.services import permissions
 from classifier.web import health
@@ -51,7 +52,7 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    found = _visible(request, pk)
+    found = _changeable(request, pk, "change")
     try:
         permissions.check_reads(cast(User, request.user), [found])
     except services.NotAllowed as refusal:
@@ -64,7 +65,7 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    found = _visible(request, pk)
+    found = _changeable(request, pk, "delete")
     if request.method == "POST":
         chosen = Prediction.objects.filter(pk=found.pk)
         try:
@@ -81,6 +82,14 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _visible(request: HttpRequest, pk: uuid.UUID) -> Prediction:
     predictions = Prediction.objects.visible_to(request.user).with_relations()
     return get_object_or_404(predictions, pk=pk)
+
+
+def _changeable(request: HttpRequest, pk: uuid.UUID, verb: str) -> Prediction:
+    """One's own, or of someone else as the admin site would let one."""
+    found = _visible(request, pk)
+    if found.image.owner_id != request.user.pk and not may(request.user, verb, Prediction):
+        raise PermissionDenied
+    return found
 
 
 def _context(prediction: Prediction) -> dict[str, Any]:

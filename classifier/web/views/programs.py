@@ -13,13 +13,32 @@ from django.views.decorators.http import require_http_methods, require_safe
 from classifier.models import ApiToken, TrainedModel
 
 SESSION_KEY: Final = "new_api_token"
+LIFETIMES: Final = (
+    ("", "Until it is revoked"),
+    (30, "30 days"),
+    (90, "90 days"),
+    (365, "A year"),
+)
 
 
 class TokenForm(forms.ModelForm):
+    scope = forms.ChoiceField(
+        label="What it may do",
+        choices=ApiToken.Scope.choices,
+        initial=ApiToken.Scope.WRITE,
+        required=False,
+    )
+    days = forms.TypedChoiceField(
+        label="How long it holds", choices=LIFETIMES, coerce=int, empty_value=None, required=False
+    )
+
     class Meta:
         model = ApiToken
-        fields = ("name",)
+        fields = ("name", "scope", "days")
         help_texts: Final = {"name": "What it is for, such as “night run”."}
+
+    def clean_scope(self) -> str:
+        return self.cleaned_data["scope"] or ApiToken.Scope.WRITE
 
 
 @never_cache
@@ -29,7 +48,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     owner = cast(User, request.user)
     form = TokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        _, secret = ApiToken.objects.issue(owner, name=form.cleaned_data["name"])
+        _, secret = ApiToken.objects.issue(owner, **form.cleaned_data)
         request.session[SESSION_KEY] = secret
         return redirect("web:tokens")
     context = {

@@ -1,0 +1,105 @@
+"""Requests drawn at random to the workbench get answers of the announced shape."""
+
+import os
+import zlib
+from uuid import UUID
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from hypothesis import HealthCheck, Phase, settings
+from pytest_django import Settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from classifier.models import ApiToken, Assignment, Batch, SavedView, TrainedModel
+from tests.api.test_conformance import STRICT, with_address
+from tests.api.test_schema import served_schema
+from tests.factories import BatchFactory, PredictionFactory, ProjectFactory, UserFactory, png
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+schema = schemathesis.openapi.from_dict(served_schema()).exclude(path_regex=STRICT)
+
+
+@pytest.fixture
+def secret(user: User, settings: Settings) -> str:
+    settings.API_REQUESTS_PER_MINUTE = 10**6
+    return ApiToken.objects.issue(user, name="conformance")[1]
+
+
+@pytest.mark.django_db
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_workbench_answers_as_announced(
+    case: schemathesis.Case, secret: str, user: User, trained_model: TrainedModel
+) -> None:
+    if zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 2:
+        make_plausible(case, user, trained_model)
+    case.headers["Authorization"] = f"Token {secret}"
+    case.call_and_validate(app=with_address, checks=CHECKS)
+
+
+def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedModel) -> None:
+    """Half of the requests get beyond 404 and 400: to rows that exist, with images."""
+    if "id" in case.path_parameters:
+        case.path_parameters["id"] = existing_key(case.path, user, trained_model)
+    if "username" in case.path_parameters:
+        case.path_parameters["username"] = UserFactory.create().username
+    if "slug" in case.path_parameters:
+        case.path_parameters["slug"] = trained_model.slug
+    if "model" in (case.query or {}):
+        case.query["model"] = trained_model.slug
+    if "wait" in (case.query or {}):
+        del case.query["wait"]
+    if isinstance(case.body, dict) and case.media_type == "multipart/form-data":
+        sent = {"images": [png()]} if "batches" in case.path else {"image": png()}
+        named = {} if case.path.endswith("/images/") else {"model": [trained_model.slug]}
+        case.body = {**named, **sent}
+
+
+def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
+    batch = BatchFactory.create(owner=user)
+    prediction = PredictionFactory.create(
+        succeeded=True, image__owner=user, batch=batch, trained_model=trained_model
+    )
+    keys = {
+        "predictions": prediction.pk,
+        "batches": batch.pk,
+        "images": prediction.image_id,
+        "tokens": ApiToken.objects.issue(user, name="one more")[0].pk,
+        "projects": ProjectFactory.create(owner=user).pk,
+        "assignments": reading_of(batch, UserFactory.create()),
+        "readings": reading_of(batch_of_another(trained_model), user),
+        "views": SavedView.objects.create(owner=user, name=str(batch.pk)).pk,
+    }
+    return str(keys[path.split("/")[3]])
+
+
+def reading_of(batch: Batch, reader: User) -> UUID:
+    return Assignment.objects.create(batch=batch, reader=reader).pk
+
+
+def batch_of_another(trained_model: TrainedModel) -> Batch:
+    prediction = PredictionFactory.create(
+        succeeded=True, batch=BatchFactory.create(), trained_model=trained_model
+    )
+    return prediction.batch
