@@ -25,7 +25,7 @@ from classifier.uploads.readers.decoded import Decoded
 from classifier.uploads.refusals import UploadRejected
 
 CPU_SECONDS: Final = 1.5
-MEMORY_BYTES: Final = 360 * 2**20
+MEMORY_BYTES: Final = 380 * 2**20
 # Much longer than CPU_SECONDS, for a machine on which much else runs.
 WAIT_SECONDS: Final = 60
 SLOTS: Final = 2

@@ -19,7 +19,7 @@ GREY_MODES: Final = {"1", "L", "LA", "La"}
 # nothing that one could see.
 DARKEST: Final = 1 / 16
 # Rows of an image of usual width that are converted at once: copies of all of them would be large.
-ROWS_AT_ONCE: Final = 256
+ROWS_AT_ONCE: Final = 64
 # What stands under each value of the tag Orientation, in TIFF as in EXIF.
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -82,9 +82,27 @@ def scaled(values: Values, *, bits: int) -> npt.NDArray[np.uint8]:
         return values.astype(np.uint8, copy=False)
     if bits > 8 and highest < DARKEST * 2**bits:
         raise UploadRejected("values_too_dark", bits=bits)
+    if bits == 16:
+        return _high_bytes(values)
     white = 2**bits - 1
     table = ((np.arange(2**bits) * 255 + white // 2) // white).astype(np.uint8)
-    return np.take(table, values)
+    return looked_up(table, values)
+
+
+def looked_up(table: npt.NDArray[np.uint8], values: Values) -> npt.NDArray[np.uint8]:
+    """The entry of each value; some rows at a time, since NumPy widens indices to 64 bits."""
+    result = np.empty(values.shape, np.uint8)
+    for rows in _some_rows(len(values)):
+        result[rows] = table[values[rows]]
+    return result
+
+
+def _high_bytes(values: Values) -> npt.NDArray[np.uint8]:
+    """Of 16-bit values the nearest 8-bit ones, as by a division by 257, and much sooner."""
+    result = np.empty(values.shape, np.uint8)
+    for rows in _some_rows(len(values)):
+        result[rows] = (values[rows].astype(np.uint32) * 255 + 32_895) >> 16
+    return result
 
 
 def _from_floats(values: Values) -> npt.NDArray[np.uint8]:
@@ -106,11 +124,10 @@ def as_image(values: npt.NDArray[np.uint8]) -> Image.Image:
 def on_white(image: Image.Image) -> Image.Image:
     """An image with transparency of any kind as it looks on white paper."""
     straight = image.convert("LA") if image.mode == "La" else image
-    result = Image.new("L" if image.mode in GREY_MODES else "RGB", image.size)
+    result = Image.new("L" if image.mode in GREY_MODES else "RGB", image.size, "white")
     for rows in _some_rows(image.height):
         strip = straight.crop((0, rows.start, image.width, rows.stop)).convert("RGBA")
-        paper = Image.new("RGBA", strip.size, "white")
-        result.paste(Image.alpha_composite(paper, strip).convert(result.mode), (0, rows.start))
+        result.paste(strip.convert(result.mode), (0, rows.start), strip.getchannel("A"))
     return result
 
 

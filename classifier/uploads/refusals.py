@@ -31,8 +31,8 @@ REFUSALS: Final = {
         "Choose one with at least {side} pixels on each side."
     ),
     "too_heavy": Refusal(
-        "Reading this file takes more time or memory than its pixels explain. "
-        "Export it again, best as PNG, or scale it down."
+        "Reading this file takes more time or memory than one image is given. "
+        "Scale it down, or export it again as PNG or JPEG."
     ),
     "busy": Refusal(
         "Many large images are being read at the moment, and this one was not kept. "

@@ -9,8 +9,8 @@ from pydicom import Dataset, dcmread, uid
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
-from classifier.uploads.pixels import DARKEST, Values, as_image, check_size, scaled
-from classifier.uploads.readers import dicom_codecs
+from classifier.uploads.pixels import DARKEST, Values, as_image, check_size, looked_up, scaled
+from classifier.uploads.readers import dicom_codecs, jpeg2000
 from classifier.uploads.readers.decoded import Decoded
 from classifier.uploads.refusals import UploadRejected
 
@@ -72,6 +72,8 @@ def _check(dataset: Dataset, max_pixels: int) -> None:
     if dataset.file_meta.TransferSyntaxUID in uid.MPEGTransferSyntaxes:
         raise UploadRejected("format_not_read", name=FILM, remedy=FRAME_OF_FILM)
     check_size(dataset.Columns, dataset.Rows, max_pixels)
+    if dataset.file_meta.TransferSyntaxUID in dicom_codecs.JPEG_2000:
+        jpeg2000.check_values(dataset.Columns * dataset.Rows * dataset.SamplesPerPixel)
 
 
 def _index(dataset: Dataset, frame: int | None) -> int:
@@ -127,8 +129,8 @@ def _greys(
     table: npt.NDArray[np.uint8] = _shown(apply_modality_lut(stored, settings), settings)
     if is_inverted:
         np.subtract(255, table, out=table)
-    shades: npt.NDArray[np.uint8] = table[values.astype(np.int32) - lowest]
-    return shades
+    # A negative value looks up the table from its end.
+    return looked_up(np.roll(table, lowest), values)
 
 
 def _shown(levels: Values, settings: Dataset) -> npt.NDArray[np.uint8]:
@@ -140,7 +142,8 @@ def _shown(levels: Values, settings: Dataset) -> npt.NDArray[np.uint8]:
         shares = _windowed(levels.astype(float), settings)
     else:
         shares = (levels - levels.min()) / max(1, np.ptp(levels))
-    return np.asarray(np.rint(255 * np.clip(shares, 0, 1)), np.uint8)
+    shades: npt.NDArray[np.uint8] = np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+    return shades
 
 
 def _windowed(levels: npt.NDArray[np.float64], settings: Dataset) -> npt.NDArray[np.float64]:

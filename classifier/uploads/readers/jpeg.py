@@ -16,6 +16,7 @@ SIGNATURE: Final = b"\xff\xd8\xff"
 MAXIMUM_SCANS: Final = 64
 # Profiles and the like come in pieces of 64 KB, so of a usual size these are some dozens.
 MAXIMUM_SEGMENTS: Final = 1_000
+MAXIMUM_FILLING: Final = 64 * 1024
 # Up to so many pixels a usual JPEG is decoded at once in the web process.
 LIGHT_PIXELS: Final = 4_000_000
 
@@ -29,14 +30,12 @@ USUAL: Final = {0xC0, 0xC1, 0xC2}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the frame header says, and how many segments and scans there are."""
+    """What the frame header says, and whether the segments before the pixels join up."""
 
     process: int
     bits: int
     height: int
     width: int
-    scans: int
-    segments: int
     is_plain: bool
 
 
@@ -49,8 +48,6 @@ def is_light(data: bytes) -> bool:
         and header.process in USUAL
         and header.bits == 8
         and header.width * header.height <= LIGHT_PIXELS
-        and header.scans <= MAXIMUM_SCANS
-        and header.segments <= MAXIMUM_SEGMENTS
     )
 
 
@@ -59,17 +56,12 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
     if header is None:
         raise UploadRejected("damaged")
     check_size(header.width, header.height, max_pixels)
-    if header.scans > MAXIMUM_SCANS or header.segments > MAXIMUM_SEGMENTS:
-        raise UploadRejected("too_heavy")
     if header.process in USUAL and header.bits == 8:
-        # An MPO file opens as such only where it is asked for as JPEG.
         return raster.read(data, format="JPEG", max_pixels=max_pixels)
-    values = decode(data, header.process)
-    return Decoded(as_image(scaled(values, bits=header.bits)), "JPEG")
+    return Decoded(as_image(scaled(_stored_values(data, header.process), bits=header.bits)), "JPEG")
 
 
-def decode(data: bytes, process: int) -> npt.NDArray[Any]:
-    """Values (height, width) or (height, width, 3) as they are stored, without orientation."""
+def _stored_values(data: bytes, process: int) -> npt.NDArray[Any]:
     import imagecodecs
 
     if process == JPEG_LS:
@@ -78,26 +70,32 @@ def decode(data: bytes, process: int) -> npt.NDArray[Any]:
 
 
 def header_of(data: bytes) -> Header | None:
-    """None without a frame header. Ends at the first end-of-image marker: behind it a phone may
-    store a whole film."""
+    """None without a frame header.
+
+    Ends at the first end-of-image marker: behind it a phone may store a whole film.
+
+    Raises:
+        UploadRejected: for more segments, scans or filling between segments than any picture needs.
+    """
     frame: tuple[int, int, int, int] | None = None
     position, scans, segments, is_plain = 2, 0, 0, True
-    while (found := MARKER.search(data, position)) and segments <= MAXIMUM_SEGMENTS:
+    while (found := MARKER.search(data, position)) and found[1][0] != END_OF_IMAGE:
         marker, body = found[1][0], found.end()
-        if marker == END_OF_IMAGE:
-            break
         # Before the pixels one segment follows on the other; what lies between is read byte by
         # byte.
-        is_plain = is_plain and (scans > 0 or found.start() == position)
+        filling = found.start() - position if scans == 0 else 0
+        is_plain = is_plain and not filling
+        scans += marker == START_OF_SCAN
+        segments += 1
+        if segments > MAXIMUM_SEGMENTS or scans > MAXIMUM_SCANS or filling > MAXIMUM_FILLING:
+            raise UploadRejected("too_heavy")
         if marker in STARTS_OF_FRAME and frame is None:
             numbers = data[body + 2 : body + 7]
             if len(numbers) < 5:
                 return None
             frame = (marker, numbers[0], *_pair(numbers[1:]))
-        scans += marker == START_OF_SCAN
-        segments += 1
         position = body + int.from_bytes(data[body : body + 2])
-    return frame and Header(*frame, scans, segments, is_plain)
+    return frame and Header(*frame, is_plain)
 
 
 def _pair(four: bytes) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 import io
 from typing import Final
 
-import numpy as np
 from PIL import Image
 
 from classifier.uploads.pixels import DARKEST, check_size
@@ -34,9 +33,14 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
     Image.open(io.BytesIO(data), formats=["PNG"]).verify()
     decoded = raster.read(data, format="PNG", max_pixels=max_pixels)
     # Pillow takes the high bytes of 16-bit colours.
-    if bits == WIDE and np.asarray(decoded.pixels).max() < DARKEST * 256:
+    if bits == WIDE and _brightest(decoded.pixels) < DARKEST * 256:
         raise UploadRejected("values_too_dark", bits=WIDE)
     return decoded
+
+
+def _brightest(pixels: Image.Image) -> int:
+    histogram = pixels.histogram()
+    return max(index % 256 for index, count in enumerate(histogram) if count)
 
 
 def _header(data: bytes) -> tuple[int, int, int]:

@@ -27,6 +27,9 @@ def read(data: bytes, *, format: str, max_pixels: int) -> Decoded:
     if image.format not in WITH_EXTRAS and getattr(image, "is_animated", False):
         raise UploadRejected("animated")
     image.load()
+    # Some of Pillow's readers keep a second copy of the pixels in these.
+    for kept in ("fp", "_decoder"):
+        vars(image).pop(kept, None)
     orientation = None
     # Broken EXIF says nothing against the pixels: such an image is taken as it lies.
     with suppress(Exception):

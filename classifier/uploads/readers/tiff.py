@@ -63,7 +63,7 @@ def _pages(tiff: TiffFile) -> list[TiffPage]:
     """
     found = [page for page in islice(tiff.pages, MAXIMUM_PAGES) if isinstance(page, TiffPage)]
     whole = [page for page in found if not (page.is_reduced or page.is_mask)]
-    if not whole and (len(found) > 1 or SUB_IFDS in found[0].tags):
+    if not whole and SUB_IFDS in found[0].tags:
         raise UploadRejected("raw_sensor")
     pages = whole or found
     if _planes(tiff, pages[0]) > 1 or (len(pages) > 1 and not _is_rgb_in_pages(tiff, pages)):
@@ -166,13 +166,16 @@ def _pixels(page: TiffPage, bits: int) -> Image.Image:
     if page.photometric in {PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB}:
         return to_eight_bits(Image.fromarray(_lab(page, values), "LAB"))
     shades = scaled(values[..., :colours], bits=bits)
+    extra = page.extrasamples[0] if page.extrasamples else EXTRASAMPLE.UNSPECIFIED
+    is_transparent = extra != EXTRASAMPLE.UNSPECIFIED
+    alpha = scaled(values[..., colours], bits=bits) if is_transparent else None
+    # Of 40 million deep pixels there is no room beside their picture.
+    del values
     if page.photometric == PHOTOMETRIC.MINISWHITE:
         np.subtract(255, shades, out=shades)
     if page.photometric == PHOTOMETRIC.SEPARATED:
         return Image.fromarray(np.ascontiguousarray(shades), "CMYK")
-    extra = page.extrasamples[0] if page.extrasamples else EXTRASAMPLE.UNSPECIFIED
-    if extra != EXTRASAMPLE.UNSPECIFIED:
-        alpha = scaled(values[..., colours], bits=bits)
+    if alpha is not None:
         return _composited(shades, alpha, is_premultiplied=extra == EXTRASAMPLE.ASSOCALPHA)
     return as_image(shades[..., 0] if colours == 1 else shades)
 

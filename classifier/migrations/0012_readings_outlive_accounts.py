@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0009_group_by_time'),
+        ('classifier', '0011_token_scopes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
