@@ -171,7 +171,7 @@ STORAGES = {
     # Not WhiteNoise's compressing storage: a reverse proxy compresses as well, and compressing the
     # API's documentation would cost each start two seconds.
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+        "BACKEND": "medclassifier.static_files.ModuleStaticFilesStorage",
     },
 }
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -10,9 +10,8 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import quotas, services
 from classifier.models import CROP_CHOICES, Batch, Prediction, TrainedModel
@@ -51,13 +50,6 @@ def listing(request: HttpRequest) -> HttpResponse:
     reviews = Prediction.objects.review_states(page.rows)
     rows = [(batch, progress[batch.pk], reviews[batch.pk]) for batch in page.rows]
     return render(request, "web/batches.html", {"page": page, "rows": rows})
-
-
-@never_cache
-@require_safe
-def results(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The results of a batch, where the history finds them."""
-    return redirect(f"{reverse('web:history')}?batch={_visible(request, pk).pk}")
 
 
 @never_cache
@@ -100,16 +92,6 @@ def _add(request: HttpRequest, batch: Batch) -> HttpResponse:
         refused = [each for each in added if each.image is None]
         _tell_of_refused(request, [{"filename": e.path, "reason": e.reason} for e in refused])
     return redirect("web:batch_upload", batch.pk)
-
-
-@require_POST
-def close(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    batch = _visible(request, pk)
-    try:
-        services.close_batch(person=cast(User, request.user), batch=batch)
-    except REFUSALS as refusal:
-        messages.error(request, str(refusal))
-    return redirect("web:batch", batch.pk)
 
 
 @never_cache

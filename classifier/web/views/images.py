@@ -24,13 +24,15 @@ KEEP_FOR_A_DAY = "private, max-age=86400"
 @require_safe
 def image(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     upload = get_object_or_404(ImageUpload.objects.visible_to(request.user), pk=pk)
-    return _file(request, upload.file)
+    return _file(request, upload.file, ASK_EACH_TIME)
 
 
 @require_safe
 def thumbnail(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     upload = get_object_or_404(ImageUpload.objects.visible_to(request.user), pk=pk)
-    return _file(request, upload.thumbnail)
+    # A gallery has a thousand, of which each question would cost as much as the picture. Who signs
+    # out asks anew, since answers vary with the cookie.
+    return _file(request, upload.thumbnail, KEEP_FOR_A_DAY)
 
 
 @require_safe
@@ -66,13 +68,13 @@ def _png(request: HttpRequest, data: bytes, cache_control: str) -> HttpResponseB
     return _tagged(request, response, hashlib.sha256(data).hexdigest()[:32], cache_control)
 
 
-def _file(request: HttpRequest, file: FieldFile) -> HttpResponseBase:
+def _file(request: HttpRequest, file: FieldFile, cache_control: str) -> HttpResponseBase:
     """A stored file; its name is drawn from a key, and what is under it never changes."""
     try:
         response = FileResponse(file.open(), content_type="image/png")
     except OSError as error:
         raise Http404("The file is gone.") from error
-    return _tagged(request, response, str(file.name), ASK_EACH_TIME)
+    return _tagged(request, response, str(file.name), cache_control)
 
 
 def _tagged(
