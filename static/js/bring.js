@@ -62,6 +62,7 @@ function itemOf({ file, path }) {
 function add(found) {
   const known = new Set(items.map((item) => item.path));
   const worth = found.filter(isWorthSending).filter(({ path }) => !known.has(path));
+  worth.sort((one, other) => one.path.localeCompare(other.path, "en", { numeric: true }));
   const room = Number(maxFiles) - items.length;
   items.push(...worth.slice(0, room).map(itemOf));
   folder ||= worth.find(({ path }) => path.includes("/"))?.path.split("/")[0] ?? "";
@@ -78,7 +79,9 @@ function show() {
   const bytes = items.reduce((sum, item) => sum + item.size, 0);
   tell(items.length ? `${count(items.length, "file")}, ${size(bytes)}` : "");
   clear.hidden = !items.length || isSending;
-  submit.disabled = isSending;
+  for (const control of [submit, ...form.querySelectorAll("input[type=file]")]) {
+    control.disabled = isSending;
+  }
   const words = batch ? "Send what is missing" : "Upload and classify";
   submitWords.textContent = items.length && !batch ? `${words} ${count(items.length, "file")}` : words;
 }
@@ -152,7 +155,7 @@ function finish() {
   tell("Everything was sent. What was not taken is named below; the other results are coming in.");
   results.textContent = "See the results";
   results.classList.add("button-primary");
-  submit.hidden = true;
+  submit.hidden = drop.hidden = true;
   results.focus();
 }
 
@@ -172,8 +175,7 @@ async function start() {
     if (!(error instanceof Ended)) console.error(error);
   } finally {
     isSending = false;
-    clear.hidden = true;
-    submit.disabled = false;
+    if (!submit.hidden) show();
   }
 }
 

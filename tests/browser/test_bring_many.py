@@ -118,6 +118,7 @@ def test_an_upload_that_broke_off_goes_on(stack: Stack, page: Page, folder: Path
     upload(page, folder)
     expect(page.locator("#trouble")).to_contain_text("cannot be reached", timeout=PATIENCE)
     expect(page.get_by_text("What was sent is kept")).to_be_visible()
+    expect(page.locator(".bring-row.is-taken").first).to_be_attached(timeout=PATIENCE)
     batch = re.sub("upload/$", "", page.url)
     page.unroute("**/images/")
     page.reload()

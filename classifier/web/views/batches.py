@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import quotas, services
@@ -132,6 +133,7 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("web:batches")
 
 
+@gzip_page
 @never_cache
 @require_safe
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
