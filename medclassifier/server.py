@@ -33,33 +33,38 @@ STALLED_SECONDS: Final = 60
 # connection in place of the answer.
 LINGER_SECONDS: Final = 5
 CONNECTIONS: Final = 2_000
+# A connection, its body and its answer, and what the application opens meanwhile.
+FILES_EACH: Final = 4
+# Read from anybody, to any address: Django's own limit for what is no file.
+SMALL_BODY: Final = 2_621_440
 
 
 class Parser(HTTPRequestParser):
     """A request as it comes. Of a body that is too large nothing is read; the view refuses it."""
 
     is_refused = False
+    admitted_bytes = SMALL_BODY
 
     def __init__(self, adjustments: Adjustments) -> None:
         super().__init__(adjustments)
         self.began_at = time.time()
 
-    def parse_header(self, header_plus: bytes) -> None:
-        from classifier.web.bodies import most_bytes  # not before Django is set up
-
-        super().parse_header(header_plus)
-        if self.content_length or self.chunked:
-            self.most_bytes = most_bytes(self.path, self.headers)
-        if self.content_length and self.content_length > self.most_bytes:
-            self.refuse()
-
     def received(self, data: bytes) -> int:
         consumed = int(super().received(data))
-        if self.chunked and self.body_bytes_received > self.most_bytes:
-            self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
-            self.refuse()
-        # What follows is the rest of the body and no next request.
+        # In chunks a body says nothing of its length, so it is looked at as it grows.
+        length = max(self.content_length, self.body_bytes_received)
+        if length > self.admitted_bytes:
+            self.admit(length)
+        # What follows a refusal is the rest of the body and no next request.
         return len(data) if self.is_refused else consumed
+
+    def admit(self, length: int) -> None:
+        from classifier.web.bodies import most_bytes  # not before Django is set up
+
+        self.admitted_bytes = most_bytes(self.path, self.headers)
+        if length > self.admitted_bytes:
+            self.headers["CONTENT_LENGTH"] = str(length)
+            self.refuse()
 
     def refuse(self) -> None:
         self.close()
@@ -149,8 +154,9 @@ class Worker(GunicornWorker):
 
     def init_process(self) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        # Each connection may have a file for its body and one for its answer.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4 * CONNECTIONS), most))
+        files = min(most, FILES_EACH * CONNECTIONS) if most > 0 else FILES_EACH * CONNECTIONS
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+        self.connections = files // FILES_EACH
         super().init_process()
 
     def run(self) -> None:
@@ -173,7 +179,7 @@ class Worker(GunicornWorker):
     ) -> Server:
         adjustments = Adjustments(
             sockets=[listener],
-            connection_limit=CONNECTIONS,
+            connection_limit=self.connections,
             cleanup_interval=1,
             recv_bytes=2**16,
             inbuf_overflow=2**17,

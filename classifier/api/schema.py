@@ -21,6 +21,7 @@ DESCRIPTIONS: Final = {
     "412": "The record is no longer the one that If-Match asks for.",
     "413": "The request, or its image, is too large.",
     "415": "The body is of a content type that is not read here.",
+    "503": "Many large images are being read at the moment; try again in a minute.",
     "507": "The image could not be stored, and nothing was kept.",
     "429": "One of your limits is reached; Retry-After says when to try again.",
 }
@@ -64,7 +65,12 @@ LINKS: Final[dict[str, dict[str, dict[str, str]]]] = {
 def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """A hook of drf-spectacular, for what no serializer can say of its fields."""
     batch = result["components"]["schemas"]["BatchRequest"]
-    batch["oneOf"] = [{"required": ["images"]}, {"required": ["archive"]}]
+    batch["oneOf"] = [
+        {"required": ["images"]},
+        {"required": ["archive"]},
+        # What is sent piece by piece afterwards.
+        {"required": ["open"], "properties": {"open": {"enum": [True]}}},
+    ]
     batch["properties"]["images"] |= {"minItems": 1, "maxItems": settings.MAX_BATCH_IMAGES}
     return result
 
@@ -110,7 +116,8 @@ class ProblemSchema(AutoSchema):
 
     def _creates(self) -> bool:
         """A record with an address that is asked again."""
-        return bool(self._get_parameters_in("header"))
+        view = cast("ApiView", self.view)
+        return view.answers_with_location and getattr(view, "action", "") == "create"
 
     def _problem_codes(self) -> list[str]:
         codes = ["429"]
@@ -126,7 +133,8 @@ class ProblemSchema(AutoSchema):
         if self._get_request_body_types():
             codes += ["400", "411", "413", "415"]
         stores_images = self._creates() or cast("ApiView", self.view).stores_images
-        return [*codes, "507"] if stores_images else codes
+        # 503: the decoders are busy.
+        return [*codes, "503", "507"] if stores_images else codes
 
     def _get_request_body_types(self) -> list[str]:
         body = self._get_request_body() or {}  # type: ignore[no-untyped-call]

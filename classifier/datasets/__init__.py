@@ -48,6 +48,17 @@ class Differential(BaseModel):
     per_hundred: tuple[str, ...]
 
 
+class SampleDescription(BaseModel):
+    """A synthetic image: what it is called and shows, and how `classifier.synthetic` draws it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    name: str
+    alt: str
+    drawing: str
+    seed: Annotated[int, Field(ge=0)]
+
+
 class Dataset(BaseModel):
     """What kind of images a model is for.
 
@@ -60,6 +71,7 @@ class Dataset(BaseModel):
         source_frame: the images as laboratories have them; None where they were not cut from any.
         crop_help: what the automatic crop does, for people who choose one.
         corruptions: the kinds of damage that a model is measured under.
+        samples: synthetic images for trying the application out, in the order to show them in.
         near_duplicate_correlation: that of two thumbnails above which they show the same.
         differential: what a differential count counts; None where images show no such cells.
         source_name: names the images and their split, for our own split.
@@ -78,6 +90,7 @@ class Dataset(BaseModel):
     crop_help: str
     corruptions: tuple[CorruptionGroup, ...]
     near_duplicate_correlation: Annotated[float, Field(gt=0, le=1)]
+    samples: tuple[SampleDescription, ...] = ()
     licence: str
     citation: str
     source_name: str

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import django_filters
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 from django_filters.fields import IsoDateTimeField
 
@@ -16,6 +16,7 @@ from classifier.models import (
     UNLIKE_TRAINING,
     Batch,
     Certainty,
+    ImageUpload,
     Prediction,
     PredictionQuerySet,
     ReviewState,
@@ -53,11 +54,15 @@ class KeysFilter(django_filters.BaseInFilter, django_filters.UUIDFilter):
 
 
 class PredictionSearch(django_filters.FilterSet):
-    """All filters of results; each is served by an index of `Prediction`, but for `q`."""
+    """All filters of results.
+
+    Each is served by an index of `Prediction`, but for `q`, `kind` and `version`: these look
+    through the newest rows until a page is full.
+    """
 
     q = django_filters.CharFilter(method="matching", label="File, path, note or batch")
-    kind = django_filters.CharFilter("trained_model__dataset", label="Kind of image")
-    model = django_filters.CharFilter("trained_model__slug", label="Model")
+    kind = django_filters.CharFilter(method="of_kind", label="Kind of image")
+    model = django_filters.CharFilter(method="by_model", label="Model")
     version = django_filters.NumberFilter(
         "model_version", label="Version of the model", min_value=0, max_value=2**31 - 1
     )
@@ -85,13 +90,21 @@ class PredictionSearch(django_filters.FilterSet):
         model = Prediction
         fields: tuple[str, ...] = ()
 
+    # No filter joins another table: the planner would start from there.
+
     def matching(self, found: PredictionQuerySet, name: str, text: str) -> PredictionQuerySet:
-        return found.filter(
-            Q(image__original_filename__icontains=text)
-            | Q(image__path__icontains=text)
-            | Q(note__icontains=text)
-            | Q(batch__name__icontains=text)
-        )
+        names = Q(original_filename__icontains=text) | Q(path__icontains=text)
+        image = ImageUpload.objects.filter(names, pk=OuterRef("image_id"))
+        batch = Batch.objects.filter(name__icontains=text, pk=OuterRef("batch_id"))
+        return found.filter(Exists(image) | Q(note__icontains=text) | Exists(batch))
+
+    def of_kind(self, found: PredictionQuerySet, name: str, kind: str) -> PredictionQuerySet:
+        model = TrainedModel.objects.filter(dataset=kind, pk=OuterRef("trained_model_id"))
+        return found.filter(Exists(model))
+
+    def by_model(self, found: PredictionQuerySet, name: str, slug: str) -> PredictionQuerySet:
+        model = TrainedModel.objects.filter(slug=slug).values("pk")
+        return found.filter(trained_model_id=Subquery(model))
 
     def by_review(self, found: PredictionQuerySet, name: str, state: str) -> PredictionQuerySet:
         if state == REVIEWED:

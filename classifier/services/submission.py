@@ -139,13 +139,18 @@ def files_unless_stored() -> Iterator[list[ImageUpload]]:
 def _read_all(
     owner: User, files: Iterable[SentFile], images: list[ImageUpload]
 ) -> list[dict[str, str]]:
-    """Append an image for each file that can be read; returns the others with the reason."""
+    """Append an image for each file that can be read; returns the others with the reason.
+
+    Raises UploadRejected where a file might be read a minute later.
+    """
     rejected = []
     room = quotas.room(owner)
     for file in files:
         try:
             images.append(build_image(owner, file.read(), path=file.filename))
         except uploads.UploadRejected as refusal:
+            if refusal.is_temporary:
+                raise
             rejected.append({"filename": file.filename, "reason": refusal.message})
         else:
             room -= images[-1].stored_bytes

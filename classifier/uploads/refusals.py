@@ -1,6 +1,7 @@
 """Why an upload is not taken: every message, with its HTTP status and the field it is about."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 
@@ -136,6 +137,7 @@ class UploadRejected(Exception):
         message: what happened and what to do, for the person who uploaded.
         status: the HTTP status that fits.
         field: which field of a form or request it is about.
+        is_temporary: whether the same file may be taken a minute later.
     """
 
     def __init__(self, code: str, **details: int | str) -> None:
@@ -143,4 +145,5 @@ class UploadRejected(Exception):
         self.code, self.details = code, details
         self.message = refusal.message.format(**details)
         self.status, self.field = refusal.status, refusal.field
+        self.is_temporary = refusal.status == HTTPStatus.SERVICE_UNAVAILABLE
         super().__init__(self.message)

@@ -50,7 +50,8 @@ def bounded_body(get_response: Handler) -> Handler:
     """Refuse a body that is larger than its view takes, before anything of it is read."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > largest_body(request.path_info):
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        if length and length > largest_body(request.path_info):
             raise RequestDataTooBig("This request is larger than what is accepted here.")
         return get_response(request)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
@@ -28,8 +29,10 @@ from classifier.models import (
     TrainedModel,
     Usage,
 )
+from classifier.uploads.refusals import UploadRejected
 from tests.api.conftest import client_of
 from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory, png
+from tests.uploads.readers.test_dicom import dataset, samples, written
 
 pytestmark = pytest.mark.django_db
 
@@ -347,3 +350,42 @@ def test_of_several_images_none_is_dropped_in_silence(
 def test_a_model_is_named_in_text(api: APIClient, create: Create) -> None:
     answer = create(api, model=SimpleUploadedFile("blood", b"x"))
     assert list(answer.json()["errors"]) == ["model"]
+
+
+def cine_loop() -> tuple[bytes, np.ndarray]:
+    frames = np.stack([samples(8), 255 - samples(8)])
+    return written(dataset(frames, NumberOfFrames=2, BurnedInAnnotation="YES")), frames
+
+
+def test_a_frame_of_a_dicom_loop_is_chosen(api: APIClient, trained_model: TrainedModel) -> None:
+    content, frames = cine_loop()
+    refused = create_prediction(api, content=content)
+    assert (refused.status_code, refused.json()["code"]) == (400, "frames")
+    beyond = create_prediction(api, content=content, frame=3)
+    assert list(beyond.json()["errors"]) == ["frame"]
+    image = create_prediction(api, content=content, frame=2).json()["image"]
+    assert image["format"] == "DICOM"
+    assert "burned into" in image["warnings"][0]
+    with Image.open(ImageUpload.objects.get().file) as stored:
+        assert np.array_equal(np.asarray(stored), frames[1])
+
+
+def test_another_frame_is_another_request(api: APIClient, trained_model: TrainedModel) -> None:
+    content, _ = cine_loop()
+    assert create_prediction(api, content=content, frame=1, key="k").status_code == 202
+    assert create_prediction(api, content=content, frame=1, key="k").status_code == 202
+    assert create_prediction(api, content=content, frame=2, key="k").status_code == 409
+    assert ImageUpload.objects.count() == 1
+
+
+def test_a_busy_server_keeps_nothing_of_a_batch(
+    api: APIClient, create: Create, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    def busy(*args: Any, **kwargs: Any) -> None:
+        raise UploadRejected("busy")
+
+    monkeypatch.setattr("classifier.uploads.images.decode", busy)
+    answer = create(api)
+    assert answer.status_code == 503
+    assert "in a minute" in answer.json()["detail"]
+    assert not Prediction.objects.exists()

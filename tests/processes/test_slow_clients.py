@@ -35,6 +35,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("web")
     write_slow_bundle(folder / "models", "any")
     with running_stack(folder / "var", "broker", "web", MODELS_DIR=str(folder / "models")) as stack:
+        for _ in range(10):  # whatever a process loads for its first page
+            requests.get(f"{stack.url}/accounts/login/", timeout=30)
         yield stack
 
 
@@ -112,6 +114,11 @@ def test_what_is_too_large_is_answered_and_kept_nowhere(web: Stack, path: str, s
     answer = requests.post(f"{web.url}{path}", data=Endless(300_000_000), timeout=60)
     assert answer.status_code == status
     assert written(web) - before < 10_000_000
+
+
+def test_a_length_that_is_too_large_is_answered_before_any_body(web: Stack) -> None:
+    begun = connection(web, HALF_A_BODY.replace(b"100000", b"1500000000"))
+    assert begun.recv(100).startswith(b"HTTP/1.1 413")
 
 
 def written(stack: Stack) -> int:

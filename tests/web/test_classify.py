@@ -3,6 +3,7 @@
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -26,6 +27,8 @@ from classifier.web.forms import (
     WRONG_KIND,
 )
 from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
+from tests.uploads.readers.test_dicom import dataset as dicom
+from tests.uploads.readers.test_dicom import samples, written
 from tests.web import pictures
 from tests.web.conftest import assert_nothing_stored, stored_files
 
@@ -385,3 +388,43 @@ def test_submissions_and_previews_count_as_requests(
         answer = page.post(path, entered(pictures.cell()), headers=headers)
         assert "More than 2 requests in a minute" in answer.content.decode()
     assert ImageUpload.objects.count() == (path == URL)
+
+
+def test_the_frame_of_a_dicom_loop_is_asked_for(page: Client, model: TrainedModel) -> None:
+    loop = written(dicom(np.stack([samples(8), 255 - samples(8)]), NumberOfFrames=2))
+    asked = page.post(URL, entered(SimpleUploadedFile("loop.dcm", loop)))
+    assert asked.status_code == 400
+    assert "from 1 to 2" in asked.content.decode()
+    assert 'name="frame"' in asked.content.decode()
+    assert_nothing_stored()
+    answer = page.post(URL, entered(SimpleUploadedFile("loop.dcm", loop), frame="2"))
+    assert answer.status_code == 302
+    assert 'name="frame"' not in page.get(URL).content.decode()
+
+
+@pytest.mark.parametrize("frame", ["0", "x"])
+def test_what_is_no_frame_is_said(page: Client, model: TrainedModel, frame: str) -> None:
+    answer = page.post(URL, entered(pictures.cell(), frame=frame))
+    assert answer.status_code == 400
+    assert "The frame is a number from 1 on" in answer.content.decode()
+
+
+def test_what_a_file_warns_about_stands_at_preview_and_result(
+    page: Client, model: TrainedModel
+) -> None:
+    content = written(dicom(samples(8), BurnedInAnnotation="YES"))
+    file = SimpleUploadedFile("scan.dcm", content)
+    shown = page.post(PREVIEW, entered(file)).content.decode()
+    assert "text is burned into its picture" in shown
+    answer = page.post(URL, entered(SimpleUploadedFile("scan.dcm", content)), follow=True)
+    assert "text is burned into its picture" in answer.content.decode()
+
+
+def test_a_person_without_room_is_told_so(
+    page: Client, model: TrainedModel, settings: Settings
+) -> None:
+    settings.MAX_STORED_BYTES_PER_PERSON = 10
+    answer = page.post(URL, entered(pictures.cell()))
+    assert answer.status_code == 400
+    assert "Delete some" in answer.content.decode()
+    assert_nothing_stored()

@@ -120,10 +120,11 @@ def test_many_results_are_counted_no_further_than_helps(
 def test_number_of_queries_does_not_grow(
     page: Client, user: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # Session, person, models, facets with their models, rows, kept searches.
+    # Session, person, models, facets with their models, rows with images and models, kept
+    # searches.
     for count in (1, 20):
         make(user, count, doubtful=True)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(9):
             page.get(URL)
 
 

@@ -60,6 +60,8 @@ class ApiView(APIView):
 
     parser_classes: Sequence[type[BaseParser]] = (ShallowJSONParser, MultiPartParser, FormParser)
     # Beside what has an Idempotency-Key.
+    # Its creations answer with the address of the record.
+    answers_with_location = False
     stores_images = False
 
     def has_etag(self) -> bool:

@@ -37,6 +37,7 @@ class BatchViewSet(
     """Your batches; everyone's for staff with the permission to view them."""
 
     queryset = Batch.objects.none()
+    answers_with_location = True
     serializer_class = serializers.BatchSerializer
     pagination_class = NewestFirst
     filter_backends = (DjangoFilterBackend, StrictOrdering)

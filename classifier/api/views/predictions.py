@@ -35,6 +35,7 @@ class PredictionViewSet(
     """Your predictions; everyone's for staff with the permission to view them."""
 
     queryset = Prediction.objects.none()
+    answers_with_location = True
     serializer_class = serializers.PredictionSerializer
     parser_classes = (MultiPartParser,)
     pagination_class = NewestFirst

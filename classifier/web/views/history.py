@@ -105,15 +105,15 @@ def listing(request: HttpRequest) -> HttpResponse:
     if request.GET.get("show") == UNLIKE_TRAINING_AS_IT_WAS:
         return redirect(f"{request.path}?certainty={Certainty.UNLIKE}")
     asked = read_search(user, request.GET)
-    models = {model.pk: model for model in TrainedModel.objects.in_display_order()}
+    models = list(TrainedModel.objects.in_display_order())
     counts = search.facets(asked.found)
     context = {
         "search": asked,
-        "page": _page(request, asked.found, models),
+        "page": _page(request, asked.found),
         "count": counts.counted,
-        "filters": _filters(models.values(), counts),
+        "filters": _filters(models, counts),
         "orders": ORDER_NAMES,
-        "models": [model for model in models.values() if model.is_active and model.is_installed],
+        "models": [model for model in models if model.is_active and model.is_installed],
         "views": SavedView.objects.filter(owner=user),
         "batch": _batch(user, asked.values.get("batch", "")),
         "projects": Project.objects.of(user),
@@ -121,27 +121,22 @@ def listing(request: HttpRequest) -> HttpResponse:
     return render(request, "web/history.html", context)
 
 
-def _page(
-    request: HttpRequest, found: PredictionQuerySet, models: dict[int, TrainedModel]
-) -> dict[str, Any]:
-    order = pages.ORDERS.get(request.GET.get("sort", ""), pages.NEWEST)
+def _page(request: HttpRequest, found: PredictionQuerySet) -> dict[str, Any]:
     page = pages.first_unless(
-        found.select_related("image", "batch"),
-        order,
+        found.listed(),
+        pages.ORDERS.get(request.GET.get("sort", ""), pages.NEWEST),
         size=PAGE_SIZE,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
     )
-    for row in page.rows:
-        # Read once, not with each row: what is known of a model is long.
-        row.trained_model = models[row.trained_model_id]
     rows = [(row, outcome(row)) for row in page.rows]
     return {"rows": rows, "previous": page.previous, "next": page.next}
 
 
-def _filters(models: Any, counts: search.Facets) -> list[tuple[str, str, list[Choice]]]:
+def _filters(
+    models: list[TrainedModel], counts: search.Facets
+) -> list[tuple[str, str, list[Choice]]]:
     """Filters with few values: name in the address, title, and what can be chosen."""
-    models = list(models)
     kinds = [datasets()[slug] for slug in dict.fromkeys(model.dataset for model in models)]
     labels = {label: label for kind in kinds for label in kind.labels}
     chosen: list[tuple[str, str, dict[str, str], dict[str, int]]] = [
