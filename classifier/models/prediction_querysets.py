@@ -234,6 +234,18 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         found = {row["batch_id"]: _progress({**row}) for row in rows}
         return {key: found.get(key, Progress(dict.fromkeys(Status.values, 0))) for key in keys}
 
+    def review_states(self, batches: Iterable[Batch]) -> dict[uuid.UUID, dict[str, int]]:
+        """How many answers of each batch are in each state of review, in one query."""
+        keys = [batch.pk for batch in batches]
+        answered = self.kept().filter(batch__in=keys, status=Status.SUCCESS).order_by()
+        rows = answered.values_list("batch_id", "review_state").annotate(number=Count("pk"))
+        found: dict[uuid.UUID, dict[str, int]] = {
+            key: dict.fromkeys(ReviewState.values, 0) for key in keys
+        }
+        for key, state, number in rows:
+            found[key][state] = number
+        return found
+
 
 def _progress(row: dict[str, Any]) -> Progress:
     return Progress(
