@@ -76,9 +76,9 @@ def _try_weights(slug: str, overrides: dict[str, Any]) -> None:
     # What Keras raises depends on the network, and is a bare Exception where it cannot download.
     except Exception as error:
         raise CommandError(
-            f"Nothing was trained. {recipe.architecture} with ImageNet weights for images of "
-            f"{channels} channel(s) and {recipe.size} pixels: {str(error).strip()} Without network "
-            "access, or with grey images where it takes only RGB, leave out --weights."
+            f"Nothing was trained: {recipe.architecture} cannot be had with ImageNet weights for "
+            f"images of {channels} channel(s) and {recipe.size} pixels. Where it takes only RGB, "
+            f"or there is no network to download them, leave out --weights. Keras says: {error}"
         ) from error
 
 
