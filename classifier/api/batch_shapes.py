@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from classifier.api.serializers import BatchSerializer, PredictionSerializer
-from classifier.models import SavedView, SignOff
+from classifier.models import BatchFile, SavedView, SignOff
 from classifier.notice import NOTICE
 
 
@@ -57,6 +57,23 @@ class ChangedSerializer(PredictionSerializer):
 class ChangesSerializer(serializers.Serializer[Any]):
     predictions = ChangedSerializer(many=True)
     until = serializers.DateTimeField()
+
+
+class BatchFileSerializer(serializers.ModelSerializer[BatchFile]):
+    path = serializers.CharField(
+        source="image.shown_path", default="", help_text="Empty where it was not taken."
+    )
+    byte_size = serializers.IntegerField(
+        source="image.byte_size", default=None, allow_null=True, help_text="Of the file as sent."
+    )
+    image = serializers.UUIDField(
+        source="image_id", allow_null=True, help_text="Null where it was not taken."
+    )
+    reason = serializers.CharField(help_text="Why it was not taken.")
+
+    class Meta:
+        model = BatchFile
+        fields = ("key", "path", "byte_size", "image", "reason")
 
 
 class AddedFileSerializer(serializers.Serializer[Any]):

@@ -1,14 +1,12 @@
 """Filters, ordering and pages of the API's lists."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, NoReturn
 
 import django_filters
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import CharField
-from django_filters.fields import IsoDateTimeField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
@@ -17,22 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from classifier.models import Batch
-from classifier.services.search import PredictionSearch
-
-
-class PointInTimeField(IsoDateTimeField):
-    """Refuses what is a date in its own time zone, but before the year 1 or after 9999 in UTC."""
-
-    def clean(self, value: Any) -> datetime | None:
-        moment: datetime | None = super().clean(value)
-        try:
-            return moment.astimezone(UTC) if moment else None
-        except OverflowError as error:
-            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
-
-
-class PointInTimeFilter(django_filters.IsoDateTimeFilter):
-    field_class = PointInTimeField
+from classifier.services.search import PointInTimeFilter, PredictionSearch
 
 
 @extend_schema_field({"type": "boolean"})
@@ -69,12 +52,10 @@ class BatchFilter(StrictFilterSet):
 
 
 class PredictionFilter(StrictFilterSet, PredictionSearch):
-    """All of the search, with the API's own words for points in time and truth."""
+    """All of the search, with what only programs ask for."""
 
     project = django_filters.UUIDFilter("project_id", label=PROJECT)
     in_distribution = TrueOrFalseFilter()
-    created_after = PointInTimeFilter("created_at", "gte")
-    created_before = PointInTimeFilter("created_at", "lt")
 
 
 class StrictOrdering(OrderingFilter):

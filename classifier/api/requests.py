@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
-from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from allauth.account.adapter import get_adapter
@@ -19,15 +16,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from classifier.idempotency import RepeatableRequest, digest, fingerprint
+from classifier.idempotency import RepeatableRequest, fingerprint
 from classifier.models import CROP_CHOICES, ApiToken, TrainedModel
 from classifier.preprocessing import Crop
-from classifier.services import SentFile
+from classifier.services import SentFile, incoming
 from classifier.services.reviews import MOST_AT_ONCE
-from classifier.uploads.archives import Archive, Entry
 from classifier.uploads.handlers import sent_name
-from classifier.uploads.images import UploadedPicture, read_image
-from classifier.uploads.names import path_name
 from classifier.uploads.refusals import REFUSALS
 
 LONGEST_WAIT: Final = 30
@@ -303,28 +297,15 @@ def repeatable_request(
     return RepeatableRequest(cast(User, request.user), key, asked)
 
 
-def read_sent(file: UploadedFile[Any], frame: int | None = None) -> UploadedPicture:
-    """A file of the request as a picture. Raises UploadRejected."""
-    return _read(cast(BinaryIO, file), sent_name(file), file.size or 0, frame=frame)
-
-
 def sent_files(fields: dict[str, Any]) -> tuple[list[SentFile], int]:
     """The files of a batch, not yet read, and how many bytes they come to.
 
     Raises UploadRejected where an archive cannot be taken as a whole.
     """
     if "archive" in fields:
-        return _archived_files(fields["archive"])
+        return incoming.archived_images(fields["archive"])
     images = fields["images"]
-    return [_sent_file(file) for file in images], sum(file.size or 0 for file in images)
-
-
-def _sent_file(file: UploadedFile[Any]) -> SentFile:
-    """One of several, whose name may have the folders before it that a browser or client sends."""
-    path = path_name(sent_name(file))
-    return SentFile(
-        path, partial(_read, cast(BinaryIO, file), path, file.size or 0, in_folder=True)
-    )
+    return incoming.sent_images(images), sum(file.size or 0 for file in images)
 
 
 def added_files(fields: dict[str, Any]) -> list[SentFile]:
@@ -332,57 +313,8 @@ def added_files(fields: dict[str, Any]) -> list[SentFile]:
 
     Raises UploadRejected where an archive cannot be taken as a whole.
     """
-    files, _ = sent_files(fields)
     if "archive" in fields:
-        whole = digest(cast(BinaryIO, fields["archive"]))
-        return [
-            replace(file, key=_key(whole, number, file.filename))
-            for number, file in enumerate(files)
-        ]
-    images = fields["images"]
-    paths = fields.get("paths") or [file.filename for file in files]
-    keys = fields.get("keys") or [
-        _key(path, digest(cast(BinaryIO, image))) for path, image in zip(paths, images, strict=True)
-    ]
-    return [
-        replace(file, filename=path_name(path), key=key)
-        for file, path, key in zip(files, paths, keys, strict=True)
-    ]
-
-
-def _key(*parts: object) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
-
-
-def _archived_files(file: UploadedFile[Any]) -> tuple[list[SentFile], int]:
-    archive = Archive(
-        cast(BinaryIO, file),
-        max_images=settings.MAX_BATCH_IMAGES,
-        max_total_bytes=settings.MAX_BATCH_BYTES,
-    )
-
-    def read(entry: Entry) -> UploadedPicture:
-        content = archive.open(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
-        return _read(content, entry.path, entry.info.file_size, in_folder=True)
-
-    files = [SentFile(entry.path, partial(read, entry)) for entry in archive.entries]
-    return files, sum(entry.info.file_size for entry in archive.entries)
-
-
-def _read(
-    file: BinaryIO,
-    filename: str,
-    size: int,
-    *,
-    frame: int | None = None,
-    in_folder: bool = False,
-) -> UploadedPicture:
-    return read_image(
-        file,
-        filename=filename,
-        size=size,
-        max_bytes=settings.MAX_UPLOAD_BYTES,
-        max_pixels=settings.MAX_UPLOAD_PIXELS,
-        frame=frame,
-        in_folder=in_folder,
+        return incoming.keyed_archived_images(fields["archive"])
+    return incoming.keyed_images(
+        fields["images"], fields.get("paths") or (), fields.get("keys") or ()
     )

@@ -28,7 +28,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return self.kept().filter(owner_id=user.pk)
 
     def with_relations(self) -> Self:
-        slugs = Prefetch("trained_models", TrainedModel.objects.only("slug"))
+        slugs = Prefetch("trained_models", TrainedModel.objects.only("slug", "title", "dataset"))
         return self.select_related("signed_by").prefetch_related(slugs)
 
     def listed_for(self, user: User | AnonymousUser, project: Project | None = None) -> Self:
@@ -39,8 +39,10 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """One's own and those of one's projects, but for what one is still to read blindly."""
-        if may(user, "view", self.model):
-            return self.kept()
+        return self.kept() if may(user, "view", self.model) else self.of(user)
+
+    def of(self, user: User | AnonymousUser) -> Self:
+        """What a person has to do with, also where they may see all: own, and of own projects."""
         shared = Q(project__in=Project.objects.of(user).values("pk"))
         blind = Assignment.objects.hiding_from(user).values("batch")
         return self.kept().filter(Q(owner_id=user.pk) | (shared & ~Q(pk__in=blind)))

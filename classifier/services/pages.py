@@ -4,12 +4,12 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
-from classifier.models import Prediction, PredictionQuerySet
+Row = TypeVar("Row", bound=Model)
 
 
 class NoSuchPage(Exception):
@@ -23,7 +23,7 @@ class Order:
     field: str
     is_descending: bool = False
 
-    def apply(self, rows: PredictionQuerySet, *, backwards: bool = False) -> PredictionQuerySet:
+    def apply(self, rows: QuerySet[Row], *, backwards: bool = False) -> QuerySet[Row]:
         sign = "-" if self.is_descending != backwards else ""
         return rows.order_by(f"{sign}{self.field}", f"{sign}pk")
 
@@ -49,44 +49,55 @@ ORDERS: Final = {
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(Generic[Row]):
     """Some rows, and the cursors of the pages around them; empty where there is none."""
 
-    rows: list[Prediction]
+    rows: list[Row]
     previous: str
     next: str
 
 
 def page(
-    predictions: PredictionQuerySet,
+    rows: QuerySet[Row],
     order: Order,
     *,
     size: int,
     after: str = "",
     before: str = "",
-) -> Page:
+) -> Page[Row]:
     """The page behind the cursor `after`, or in front of `before`; the first one without.
 
     What has no confidence (yet) is on no page that is ordered by it. Raises NoSuchPage.
     """
     if order.field == "confidence":
-        predictions = predictions.filter(confidence__isnull=False)
+        rows = rows.filter(confidence__isnull=False)
     backwards = bool(before)
     if cursor := before or after:
-        predictions = predictions.filter(order.behind(*_read(cursor), backwards=backwards))
-    found = list(order.apply(predictions, backwards=backwards)[: size + 1])
-    is_more, rows = len(found) > size, found[:size]
+        rows = rows.filter(order.behind(*_read(cursor), backwards=backwards))
+    found = list(order.apply(rows, backwards=backwards)[: size + 1])
+    is_more, shown = len(found) > size, found[:size]
     if backwards:
-        rows.reverse()
+        shown.reverse()
     has_previous, has_next = (is_more, True) if backwards else (bool(after), is_more)
     return Page(
-        rows=rows,
-        previous=_cursor(rows[0], order) if rows and has_previous else "",
-        next=_cursor(rows[-1], order) if rows and has_next else "",
+        rows=shown,
+        previous=_cursor(shown[0], order) if shown and has_previous else "",
+        next=_cursor(shown[-1], order) if shown and has_next else "",
     )
 
 
-def _cursor(row: Prediction, order: Order) -> str:
+def first_unless(
+    rows: QuerySet[Row], order: Order, *, size: int, after: str = "", before: str = ""
+) -> Page[Row]:
+    """The page that an address asks for; the first one where it asks for none that there is."""
+    try:
+        found = page(rows, order, size=size, after=after, before=before)
+    except NoSuchPage:
+        found = None
+    return found if found and found.rows else page(rows, order, size=size)
+
+
+def _cursor(row: Model, order: Order) -> str:
     value = getattr(row, order.field)
     text = value.isoformat() if isinstance(value, datetime) else value
     return base64.urlsafe_b64encode(json.dumps([text, row.pk.hex]).encode()).decode()

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
+from django_filters.fields import IsoDateTimeField
 
 from classifier.models import (
     UNDECIDED,
@@ -30,6 +32,25 @@ MOST_IN_BATCH: Final = 20_000
 OVERLAP: Final = timedelta(seconds=2)
 REVIEWED: Final = "reviewed"
 REVIEW_CHOICES: Final = [(REVIEWED, "Reviewed"), *ReviewState.choices]
+
+
+class PointInTimeField(IsoDateTimeField):
+    """Refuses what is a date in its own time zone, but before the year 1 or after 9999 in UTC."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class PointInTimeFilter(django_filters.IsoDateTimeFilter):
+    field_class = PointInTimeField
+
+
+class KeysFilter(django_filters.BaseInFilter, django_filters.UUIDFilter):
+    """Several keys with commas between them."""
 
 
 class PredictionSearch(django_filters.FilterSet):
@@ -61,8 +82,9 @@ class PredictionSearch(django_filters.FilterSet):
     review = django_filters.ChoiceFilter(
         choices=REVIEW_CHOICES, method="by_review", label="What people said"
     )
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte", label="From")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt", label="Until")
+    created_after = PointInTimeFilter("created_at", "gte", label="From")
+    created_before = PointInTimeFilter("created_at", "lt", label="Before")
+    id = KeysFilter("pk", label="Only these, by their ids with commas between")
 
     class Meta:
         model = Prediction

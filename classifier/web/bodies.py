@@ -23,6 +23,8 @@ def largest_body(path: str) -> int:
     takes_more = {
         "web:classify": image,
         "web:preview": image,
+        "web:batch_new": batch,
+        "web:batch_upload": batch,
         "api:prediction-list": image,
         "api:batch-list": batch,
         "api:batch-images": batch,

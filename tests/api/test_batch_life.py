@@ -1,5 +1,6 @@
 """Batches sent piece by piece, as over a network that breaks, and what happens to them then."""
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from classifier.models import Batch, BatchFile, ImageUpload, Prediction, SignOff, TrainedModel
+from tests.api.conftest import client_of
 from tests.factories import BatchFactory, ImageUploadFactory, PredictionFactory, png
 
 pytestmark = pytest.mark.django_db
@@ -319,3 +321,25 @@ def test_changes_tell_what_arrived_was_reviewed_and_deleted(
     assert found["undecided"]["reviewed_label"] == "monocyte"
     assert found["unlike"]["deleted_at"]
     assert api.get(address).status_code == 400
+
+
+def test_what_was_sent_so_far_is_listed(api: APIClient, opened: str) -> None:
+    """So that an upload which broke off goes on with what is missing."""
+    bad = SimpleUploadedFile("notes.txt", b"no image", "text/plain")
+    send(api, opened, images=[image(), bad], paths=["smear/cell.png", "smear/notes.txt"])
+    taken, refused = api.get(f"{opened}images/").json()
+    content = hashlib.sha256(png()).hexdigest()
+    assert taken["key"] == hashlib.sha256(f"smear/cell.png\0{content}".encode()).hexdigest()
+    assert (taken["path"], taken["byte_size"], taken["reason"]) == (
+        "smear/cell.png",
+        len(png()),
+        "",
+    )
+    assert (refused["path"], refused["image"]) == ("", None)
+    assert "not an image" in refused["reason"]
+    assert api.post(f"{opened}close/").status_code == 200
+    assert len(api.get(f"{opened}images/").json()) == 2
+
+
+def test_files_of_others_are_not_listed(opened: str, other_user: User) -> None:
+    assert client_of(other_user).get(f"{opened}images/").status_code == 404

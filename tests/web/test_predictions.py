@@ -260,7 +260,7 @@ def test_only_a_plain_answer_has_succeeded(
     prediction = PredictionFactory.create(image=image, **{state: True})
     for text in (content(page, prediction), page.get("/predictions/").content.decode()):
         assert f"{chip}</span>" in text
-        assert ("Succeeded" in text) is (chip == "Succeeded")
+        assert ("Succeeded</span>" in text) is (chip == "Succeeded")
 
 
 def test_no_confidence_stands_beside_an_undecided_answer(page: Client, image: ImageUpload) -> None:

@@ -46,6 +46,16 @@ class BatchImagesView(OneBatchView):
         return int(settings.MAX_BATCH_BYTES)
 
     @extend_schema(
+        operation_id="batches_images_list",
+        request=None,
+        responses=batch_shapes.BatchFileSerializer(many=True),
+    )
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        """What was sent for a batch piece by piece so far; the rest is what it still lacks."""
+        files = self.batch(pk).files.select_related("image").order_by("pk")
+        return Response(batch_shapes.BatchFileSerializer(files, many=True).data)
+
+    @extend_schema(
         operation_id="batches_images_create",
         request={"multipart/form-data": requests.AddedFilesRequestSerializer},
         responses=batch_shapes.AddedFilesSerializer,

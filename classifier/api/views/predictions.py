@@ -21,6 +21,7 @@ from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
+from classifier.services import incoming
 from classifier.uploads.refusals import UploadRejected
 
 
@@ -74,7 +75,7 @@ class PredictionViewSet(
             raise UploadRejected("too_many_bytes", limit=settings.MAX_UPLOAD_BYTES // 10**6)
         return services.submit_predictions(
             owner=owner,
-            picture=requests.read_sent(image, fields.get("frame")),
+            picture=incoming.read_upload(image, fields.get("frame")),
             trained_models=models,
             crop=Crop(fields["crop"]),
             repeatable=repeatable,

@@ -1,4 +1,4 @@
-"""Results: the list, each one's own page, and what can be done with it."""
+"""Results: each one's own page, and what can be done with it."""
 
 import uuid
 from datetime import timedelta
@@ -8,24 +8,21 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import services
-from classifier.models import Prediction, PredictionQuerySet, Status, may
+from classifier.models import Prediction, Status, may
 from classifier.preprocessing import Crop
-from classifier.services import pages, permissions, search
+from classifier.services import permissions
 from classifier.web import health
 from classifier.web.model_cards import view_of
 from classifier.web.presenters import outcome, seconds
 from classifier.web.previews import crop_words
 
-PAGE_SIZE: Final = 25
-TRASH_SHOWN: Final = 100
-OUT_OF_DISTRIBUTION_ONLY: Final = "unlike-training"
 # (age of the prediction, milliseconds between questions): often at first, then ever less.
 POLLING: Final = (
     (timedelta(seconds=2), 200),
@@ -34,59 +31,6 @@ POLLING: Final = (
     (timedelta.max, 5000),
 )
 LONG_WAIT: Final = timedelta(seconds=10)
-
-
-@never_cache
-@require_safe
-def history(request: HttpRequest) -> HttpResponse:
-    predictions = Prediction.objects.owned_by(request.user)
-    only_refused = request.GET.get("show") == OUT_OF_DISTRIBUTION_ONLY
-    if only_refused:
-        predictions = predictions.out_of_distribution()
-    page = _page(request, predictions)
-    context = {
-        "page": page,
-        "count": search.count(predictions),
-        "rows": [(prediction, outcome(prediction)) for prediction in page.rows],
-        "only_refused": only_refused,
-    }
-    return render(request, "web/history.html", context)
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def trash(request: HttpRequest) -> HttpResponse:
-    """What was deleted and can be taken back; a POST takes one result back."""
-    owner = cast(User, request.user)
-    trashed = Prediction.objects.in_trash_of(owner)
-    if request.method == "POST":
-        found = get_object_or_404(trashed, pk=_key(request.POST.get("prediction", "")))
-        services.restore(owner=owner, predictions=Prediction.objects.filter(pk=found.pk))
-        messages.success(request, f"The result for {found.image} is back.")
-        return redirect(found)
-    rows = [(each, outcome(each)) for each in trashed.with_relations()[:TRASH_SHOWN]]
-    context = {"rows": rows, "days": settings.TRASH_DAYS, "shown": TRASH_SHOWN}
-    return render(request, "web/trash.html", context)
-
-
-def _key(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as error:
-        raise Http404 from error
-
-
-def _page(request: HttpRequest, predictions: PredictionQuerySet) -> pages.Page:
-    """The page that the address asks for; the first one where it asks for none that there is."""
-    rows = predictions.listed()
-    after, before = request.GET.get("after", ""), request.GET.get("before", "")
-    try:
-        found = pages.page(rows, pages.NEWEST, size=PAGE_SIZE, after=after, before=before)
-    except pages.NoSuchPage:
-        found = None
-    if found and found.rows:
-        return found
-    return pages.page(rows, pages.NEWEST, size=PAGE_SIZE)
 
 
 @never_cache
