@@ -43,6 +43,8 @@ EXPECTED = {
     "POST /api/v1/batches/{id}/close/": OWNED,
     "GET /api/v1/batches/{id}/groups/": SEEN,
     "GET /api/v1/batches/{id}/changes/": SEEN,
+    "GET /api/v1/batches/{id}/differential/": SEEN,
+    "GET /api/v1/batches/{id}/agreement/": SEEN,
     "POST /api/v1/batches/{id}/sign/": OWNED,
     "POST /api/v1/batches/{id}/reopen/": (401, 403, 403, 403, 404, 200),
     "GET /api/v1/batches/{id}/sign-offs/": SEEN,
