@@ -63,6 +63,7 @@ bench: $(VENV)/development browser
 	@$(PYTHON) -m benchmarks.click_to_result
 	@$(PYTHON) -m benchmarks.batches
 	@$(PYTHON) -m benchmarks.api_requests
+	@$(PYTHON) -m benchmarks.review_speed
 
 # Resolve requirements*.in into pinned requirements*.txt.
 requirements: $(VENV)/development

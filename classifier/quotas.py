@@ -78,7 +78,7 @@ def check_again(user: User, *, predictions: int, byte_size: int) -> None:
     Without it all batches that come at the same time would find the same room left. Single images
     go without: no more of them come at once than the web server has threads.
     """
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     check_submission(user, predictions=predictions, byte_size=byte_size)
 
 

@@ -60,7 +60,7 @@ def json_pieces(
 
 
 def _predictions(batch: Batch) -> Iterator[Prediction]:
-    rows = Prediction.objects.filter(batch=batch).with_relations().in_order()
+    rows = Prediction.objects.kept().filter(batch=batch).with_relations().in_order()
     return rows.iterator(chunk_size=ROWS_AT_ONCE)
 
 
@@ -73,7 +73,7 @@ def _labels(batch: Batch) -> list[str]:
 def _cells(prediction: Prediction) -> list[object]:
     image, known = prediction.image, prediction.in_distribution
     return [
-        image.original_filename,
+        image.shown_path,
         prediction.status,
         prediction.trained_model.slug,
         prediction.model_version,

@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from classifier.api import errors
 from classifier.api.views import (
     accounts,
+    batch_figures,
     batch_life,
     batches,
     images,
@@ -46,6 +47,16 @@ version_1 = [
     path("batches/<uuid:pk>/close/", batch_life.CloseView.as_view(), name="batch-close"),
     path("batches/<uuid:pk>/groups/", batch_life.GroupsView.as_view(), name="batch-groups"),
     path("batches/<uuid:pk>/changes/", batch_life.ChangesView.as_view(), name="batch-changes"),
+    path(
+        "batches/<uuid:pk>/differential/",
+        batch_figures.DifferentialView.as_view(),
+        name="batch-differential",
+    ),
+    path(
+        "batches/<uuid:pk>/agreement/",
+        batch_figures.AgreementView.as_view(),
+        name="batch-agreement",
+    ),
     path("batches/<uuid:pk>/sign/", batch_life.SignView.as_view(), name="batch-sign"),
     path("batches/<uuid:pk>/reopen/", batch_life.ReopenView.as_view(), name="batch-reopen"),
     path("batches/<uuid:pk>/sign-offs/", batch_life.SignOffsView.as_view(), name="batch-sign-offs"),

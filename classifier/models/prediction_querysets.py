@@ -120,7 +120,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.filter(finished_at__isnull=True)
 
     def unfinished_of(self, user: User | AnonymousUser) -> Self:
-        return self.unfinished().filter(owner_id=user.pk)
+        return self.kept().unfinished().filter(owner_id=user.pk)
 
     def overdue(self) -> Self:
         """Started so long ago that the process which claimed them cannot be alive."""
@@ -151,7 +151,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         It comes after what they have waiting, and for who has nothing waiting it is the turn that
         is running: so a single image goes before the second one of any batch.
         """
-        turns = self.unfinished().order_by("turn").values_list("turn", flat=True)
+        turns = self.kept().unfinished().order_by("turn").values_list("turn", flat=True)
         own_last = turns.filter(owner=user).last()
         running = turns.filter(attempts=0).first() or 0
         return running if own_last is None else max(running, own_last + 1)

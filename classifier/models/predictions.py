@@ -317,7 +317,8 @@ class Prediction(models.Model):
         if self.attempts:
             return 1
         before = Q(turn__lt=self.turn) | Q(turn=self.turn, created_at__lt=self.created_at)
-        fresh = Prediction.objects.unfinished().filter(status=Status.PENDING, attempts=0)
+        waiting = Prediction.objects.kept().unfinished()
+        fresh = waiting.filter(status=Status.PENDING, attempts=0)
         # Said once more without the "or", which no index is searched by.
         ahead = fresh.filter(before, turn__lte=self.turn).order_by()
         return int(ahead[: LAST_COUNTED_POSITION - 1].count()) + 1

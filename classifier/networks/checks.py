@@ -56,13 +56,15 @@ def _feature_problems(bundle: Bundle, network: Any) -> list[str]:
 
 
 def probe(network: Any, size: int, channels: int) -> NDArray[np.float32]:
-    """A network's outputs (1, classes) for one image that has every brightness from 0 to 255.
+    """A network's outputs (4, classes) for images of four kinds, with values from 0 to 255.
 
     Raises NetworkError where the network cannot be run.
     """
-    ramp = np.linspace(0, 255, size * size * channels, dtype=np.float32)
+    ramp = np.linspace(0, 255, size * size * channels).reshape(size, size, channels)
+    noise = np.random.default_rng(0).uniform(0, 255, ramp.shape)
+    images = np.stack([ramp, ramp[::-1], ramp / 4, noise]).astype(np.float32)
     try:
-        return np.asarray(network(ramp.reshape(1, size, size, channels)))
+        return np.asarray(network(images))
     # What a layer raises at something that does not fit depends on the layer.
     except Exception as error:
         raise NetworkError(f"The network cannot be run: {reason(error)}") from error

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,8 @@ import h5py
 import keras
 
 from classifier.errors import PlainError
+from classifier.networks.foreign_files import other_kind
+from classifier.networks.keras2 import FUNCTION_LAYERS, differences, modernise
 
 LARGEST_FILE: Final = 2 << 30
 
@@ -56,11 +57,13 @@ class NetworkError(PlainError):
 
 
 def load_network(path: Path) -> Any:
-    """The network, not compiled, of a .keras or an HDF5 file, also one that Keras 2 wrote.
+    """The network, not compiled, of a .keras or an HDF5 file, also an HDF5 file of Keras 2.
 
     Raises NetworkError for every other file, and where the network needs more than Keras's own
     layers.
     """
+    if kind := other_kind(path):
+        raise NetworkError(f"{path.name} is {kind}")
     _check_size(path)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -68,14 +71,14 @@ def load_network(path: Path) -> Any:
             copy = Path(shutil.copyfile(path, Path(folder) / f"network{_suffix(path)}"))
             config = _archive_config(copy) if copy.suffix == ".keras" else _hdf5_config(copy)
             _refuse_foreign(config)
-            return keras.models.load_model(copy, compile=False, safe_mode=True)
+            network = keras.models.load_model(copy, compile=False, safe_mode=True)
+            _finalise(network)
+            return network
     except NetworkError:
         raise
     # A damaged file makes Keras fail in every way.
     except Exception as error:
-        raise NetworkError(
-            f"Keras cannot load {path.name}: {reason(error)} (Of Keras 2, only .h5 is read.)"
-        ) from error
+        raise NetworkError(f"Keras cannot load {path.name}: {reason(error)}") from error
 
 
 def reason(error: Exception) -> str:
@@ -111,6 +114,14 @@ def _archive_config(path: Path) -> Any:
         # Keras does not look at the checksums, and would take damaged weights.
         if damaged := archive.testzip():
             raise NetworkError(f"{damaged} in the file is damaged.")
+        if not {"config.json", "metadata.json"} <= {*archive.namelist()}:
+            raise NetworkError("The file is an archive without a network of Keras.")
+        version = json.loads(archive.read("metadata.json"))["keras_version"]
+        if version.startswith("2."):
+            raise NetworkError(
+                f"Of Keras 2 only .h5 is read, this is a .keras file of Keras {version}. Load it "
+                "there and save it: model.save('own.h5')."
+            )
         return json.loads(archive.read("config.json"))
 
 
@@ -121,35 +132,28 @@ def _hdf5_config(path: Path) -> Any:
                 "The file holds weights without a network. Save both: model.save(path)."
             )
         config = json.loads(file.attrs["model_config"])
-        _modernise(config)
-        file.attrs["model_config"] = json.dumps(config)
+        if not str(file.attrs.get("keras_version", "")).startswith("3"):
+            modernise(config)
+            if different := differences(config):
+                raise NetworkError(
+                    f"The network has {', '.join(sorted(different))}, of which Keras 3 makes "
+                    "something else. Build the network without, and save it."
+                )
+            file.attrs["model_config"] = json.dumps(config)
     return config
 
 
-def _modernise(config: Any) -> None:
-    """Put a network inside another, such as VGG16 below one's own layers, as Keras 3 expects it.
+def _finalise(network: Any) -> None:
+    """Let layers such as Normalization take up their weights.
 
-    Keras 2 wrote the one input and output of the inner network as lists of one, which Keras 3 takes
-    to mean that it gives lists. And it counted the making of a network as the first call of it.
+    Of an HDF5 file Keras does so for outer layers alone, and those inside another network would go
+    on with what they began with.
     """
-    for each in _dictionaries(config):
-        for key in ("input_layers", "output_layers"):
-            ends = each.get(key)
-            if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
-                each[key] = ends[0]
-        if isinstance(each.get("layers"), list):
-            _renumber_calls(each["layers"])
-
-
-def _renumber_calls(layers: list[dict[str, Any]]) -> None:
-    inner = {
-        layer.get("name") for layer in layers if layer["class_name"] in {"Functional", "Model"}
-    }
-    nodes = chain.from_iterable(layer.get("inbound_nodes", ()) for layer in layers)
-    # Keras 3 writes a dictionary for each node, Keras 2 a list of calls: name, index, and so on.
-    for call in chain.from_iterable(node for node in nodes if isinstance(node, list)):
-        if call[0] in inner:
-            call[1] -= 1
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            _finalise(layer)
+        elif hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
@@ -169,6 +173,8 @@ def _refuse_foreign(config: Any) -> None:
         is_operation = module.startswith(_OPERATIONS) and name not in _CODE
         if name == "function" and not module.startswith(_FUNCTIONS):
             foreign.add(str(each.get("config")))
+        elif name in FUNCTION_LAYERS:
+            foreign.add(f"{name} ({each['config'].get('function')})")
         elif name not in {None, "function", *_KNOWN} and not is_operation:
             foreign.add(str(name))
     if foreign:

@@ -124,7 +124,7 @@ def requeue(*, prediction: Prediction) -> bool:
 
 def cancel_waiting(*, batch: Batch) -> int:
     """End what no worker has taken up yet; what runs goes on. Returns how many were ended."""
-    waiting = batch.predictions.filter(status=Status.PENDING)
+    waiting = batch.predictions.kept().filter(status=Status.PENDING)
     ended = waiting.update(
         status=Status.FAILURE, error_message=CANCELLED, finished_at=timezone.now()
     )

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
@@ -170,7 +169,7 @@ def build_image(
     image = ImageUpload(
         id=uuid.uuid4(),
         owner=owner,
-        original_filename=PurePosixPath(picture.filename).name,
+        original_filename=picture.filename,
         path=path if "/" in path else "",
         format=picture.format,
         byte_size=picture.byte_size,

@@ -9,14 +9,20 @@ import keras
 import numpy as np
 
 from classifier.bundles.files import checksum
-from classifier.bundles.registry import Bundle
-from classifier.bundles.schema import FROM_A_FILE, SCHEMA_VERSION, Evaluation, Training
+from classifier.bundles.registry import Bundle, load_bundle
+from classifier.bundles.schema import FROM_A_FILE, SCHEMA_VERSION, Training
 from classifier.datasets import Dataset
-from classifier.datasets.medmnist import source_of
-from classifier.networks.checks import are_probabilities, probe
+from classifier.datasets.medmnist import load_split, source_of
+from classifier.errors import PlainError
+from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.evaluate import evaluate_scores
+from classifier.evaluation.scores import Scores
+from classifier.networks.checks import probe
 from classifier.networks.safe_loading import NetworkError, load_network
 from classifier.training.export import write_bundle
-from classifier.training.pipeline import evaluate_on_test
+from classifier.training.outputs import Outputs, with_probabilities
+from classifier.training.pipeline import record_evaluation
+from classifier.training.progress import images_progress
 
 UNKNOWN_TRAINING = (
     "Trained elsewhere, on images that are not known here. If test images were among them, the "
@@ -27,19 +33,21 @@ UNKNOWN_ORDER = (
 )
 
 
+class TooPoorError(PlainError):
+    """A network that is right no more often than who always names the commonest class."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What has to be put around a network that does not map pixels 0–255 to probabilities.
+    """What has to be put before a network that does not take pixels 0-255.
 
     The network gets (pixels × rescale − mean) / std, in the order and the units of Keras's
     ImageDataGenerator (`standardize`); `mean` and `std` have one value, or one per channel.
-    `logits`: its outputs get a softmax.
     """
 
     rescale: float = 1.0
     mean: Sequence[float] = (0.0,)
     std: Sequence[float] = (1.0,)
-    logits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +65,22 @@ def add_model(
     dataset: Dataset,
     description: Description,
     preparation: Preparation,
+    outputs: Outputs,
+    data_root: Path,
+    *,
+    takes_poor: bool = False,
 ) -> Bundle:
-    """Check the network in a .keras or .h5 file and write it as a bundle, not yet evaluated.
+    """Check the network in a .keras or .h5 file and write it as a bundle.
 
-    An older bundle of the same slug is replaced, and the version raised. Raises NetworkError, and
-    BundleError where the description is not one that a bundle can have.
+    It is evaluated where `data_root` has the dataset's file; nothing is downloaded. An older bundle
+    of the same slug is replaced, and the version raised. Raises NetworkError; TooPoorError, unless
+    `takes_poor`; DataError where the file cannot be read; and BundleError where the description is
+    not one that a bundle can have.
     """
     network = load_network(path)
     size, channels = _input(network)
-    _check_width(network, dataset)
     network = _scaled(network, preparation, size, channels)
-    _check_outputs(network, preparation, size, channels)
+    network = with_probabilities(network, outputs, dataset, probe(network, size, channels))
     values = {
         "schema_version": SCHEMA_VERSION,
         **asdict(description),
@@ -80,25 +93,36 @@ def add_model(
         "training": Training.model_validate(
             {"source": FROM_A_FILE, "file": path.name, "sha256": checksum(path)}
             | asdict(preparation)
+            | {"outputs": asdict(outputs)}
         ),
         "reported": None,
         "intended_use": dataset.intended_use,
         "limitations": (UNKNOWN_TRAINING, UNKNOWN_ORDER, *dataset.limitations),
     }
-    if preparation.logits:
-        softmax = keras.layers.Softmax(dtype="float32", name="probabilities")
-        network = keras.Sequential([network, softmax])
-    return write_bundle(models_dir, network, values)
+    data = data_root / source_of(dataset, size).file_name
+    if not data.exists():
+        return write_bundle(models_dir, network, values)
+    test = load_split(data, "test", size=size, channels=channels, classes=len(dataset.classes))
+    with images_progress(description.slug) as listener:
+        probabilities = predict(network, test.images, which="test images", listener=listener)
+    if not takes_poor:
+        _check_figures(Scores(probabilities, test.labels), dataset)
+    bundle = write_bundle(models_dir, network, values)
+    record_evaluation(bundle, evaluate_scores(bundle, network, data, test, probabilities))
+    return load_bundle(bundle.path)
 
 
-def evaluate_if_data_is_there(bundle: Bundle, data_root: Path) -> Evaluation | None:
-    """Evaluate on the dataset's test split; None where its file is absent: nothing is downloaded.
-
-    Raises DataError where the file cannot be read.
-    """
-    if not (data_root / source_of(bundle.dataset, bundle.input_size).file_name).exists():
-        return None
-    return evaluate_on_test(bundle, data_root)
+def _check_figures(scores: Scores, dataset: Dataset) -> None:
+    accuracy = float(np.mean(scores.probabilities.argmax(axis=1) == scores.labels))
+    counts = np.bincount(scores.labels, minlength=len(dataset.labels))
+    commonest = counts.max() / counts.sum()
+    if accuracy <= commonest:
+        raise TooPoorError(
+            f"Accuracy {accuracy:.4f} on {len(scores.labels):,} test images, and always naming "
+            f"{dataset.labels[counts.argmax()]!r} gives {commonest:.4f}. Either its outputs are in "
+            f"another order than {'; '.join(dataset.labels)}: see --classes. Or it was trained on "
+            "other values than these: see --rescale. To add it all the same: --despite-figures."
+        )
 
 
 def _input(network: Any) -> tuple[int, int]:
@@ -112,21 +136,6 @@ def _input(network: Any) -> tuple[int, int]:
                 f"The network takes {shape or 'no fixed shape'}. It has to take square images of "
                 "one size, grey or RGB: (None, side, side, 1) or (None, side, side, 3)."
             )
-
-
-def _check_width(network: Any, dataset: Dataset) -> None:
-    count = len(dataset.classes)
-    match network.output_shape:
-        case (None, width) if width == count:
-            return
-        case (None, int(width)):
-            gives = f"{width} {'value' if width == 1 else 'values'} per image"
-        case shape:
-            gives = str(shape)
-    raise NetworkError(
-        f"The network gives {gives}, {dataset.title} has {count} classes: "
-        f"{'; '.join(dataset.labels)}. It has to give one value for each, in this order."
-    )
 
 
 def _scaled(network: Any, preparation: Preparation, size: int, channels: int) -> Any:
@@ -155,17 +164,3 @@ def _per_channel(name: str, values: Sequence[float], channels: int) -> list[floa
             "value, or one for each channel."
         )
     return [*values]
-
-
-def _check_outputs(network: Any, preparation: Preparation, size: int, channels: int) -> None:
-    outputs = probe(network, size, channels)
-    if not np.isfinite(outputs).all():
-        raise NetworkError("The network gives values that are no numbers: its weights are damaged.")
-    if are_probabilities(outputs) == preparation.logits:
-        raise NetworkError(
-            "The network gives probabilities, not logits: leave out --logits."
-            if preparation.logits
-            else "The network does not give probabilities: its outputs for one image are from "
-            f"{outputs.min():.3g} to {outputs.max():.3g} and sum to {outputs.sum():.3g}. If these "
-            "are logits, the outputs before a softmax, add --logits."
-        )

@@ -295,3 +295,12 @@ def test_nothing_is_waited_for_once_all_was_deleted(api: APIClient, user: User) 
     batch = batch_of(user, "succeeded")
     Prediction.objects.all().delete()
     assert api.get(f"{BATCHES}{batch.pk}/").json()["finished_at"]
+
+
+def test_what_lies_in_the_trash_is_no_result_of_its_batch(api: APIClient, user: User) -> None:
+    batch = batch_of(user, "succeeded", "succeeded")
+    api.delete(f"/api/v1/predictions/{batch.predictions.all()[0].pk}/")
+    address = f"{BATCHES}{batch.pk}/"
+    assert api.get(address).json()["total"] == 1
+    body = json.loads(b"".join(api.get(f"{address}results.json").streaming_content))
+    assert len(body["results"]) == 1

@@ -1,6 +1,7 @@
 """Network files of any origin: what is loaded, and that nothing in them is run."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,10 @@ def reconfigured(path: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
 @pytest.mark.parametrize(
     ("layer", "named"),
     [
-        ({"class_name": "TFOpLambda", "config": {"function": "math.truediv"}}, "TFOpLambda"),
+        (
+            {"class_name": "TFOpLambda", "config": {"function": "image.resize"}},
+            "TFOpLambda (image.resize)",
+        ),
         ({"class_name": "TFSMLayer", "config": {"filepath": "/tmp/x"}}, "TFSMLayer"),  # noqa: S108
         (
             {
@@ -120,29 +124,157 @@ def test_no_configuration_reaches_code_by_another_way(
     assert f"needs {named}" in refusal(path)
 
 
-def as_keras_2_wrote(config: dict[str, Any]) -> None:
-    """A network below one's own layers, in the terms of a file that tf.keras 2.16 saved."""
-    outer = config["config"]
-    pixels, inner, dense = outer["layers"]
-    for layer in (pixels, inner["config"]["layers"][0]):
-        layer["config"]["batch_input_shape"] = layer["config"].pop("batch_shape")
-        layer["config"].pop("optional", None)
-    for network in (outer, inner["config"]):
-        names = [layer["name"] for layer in network["layers"]]
-        network["input_layers"] = [[names[0], 0, 0]]
-        network["output_layers"] = [[names[-1], 0, 0]]
-        for before, layer in zip(names, network["layers"][1:], strict=False):
-            layer["inbound_nodes"] = [[[before, 0, 0, {}]]]
-    dense["inbound_nodes"] = [[[inner["name"], 1, 0, {}]]]
+def written_by_keras_2(network: keras.Model, path: Path, **functions: dict[str, Any]) -> Path:
+    """Save a functional network in the terms of a file that tf.keras 2.15 saved.
+
+    `functions` are layers to write otherwise, by their names: as calls of functions of TensorFlow.
+    """
+    network.save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = "2.15.0"
+        config = json.loads(file.attrs["model_config"])
+        as_keras_2_wrote(config, functions)
+        file.attrs["model_config"] = json.dumps(config)
+    return path
 
 
-def test_a_network_inside_another_is_read_as_keras_2_wrote_it(tmp_path: Path) -> None:
-    base_input = keras.Input((8, 8, 1))
-    base = keras.Model(base_input, layers.Flatten()(layers.Conv2D(4, 3)(base_input)))
+def as_keras_2_wrote(config: dict[str, Any], functions: dict[str, dict[str, Any]]) -> None:
+    content = config["config"]
+    inner = [layer["name"] for layer in content["layers"] if "layers" in layer["config"]]
+    for layer in content["layers"]:
+        for key in ("module", "registered_name", "build_config"):
+            layer.pop(key, None)
+        tensors = [
+            argument["config"]["keras_history"]
+            for node in layer["inbound_nodes"]
+            for argument in listed(node["args"][0])
+        ]
+        calls = [[name, call + (name in inner), output, {}] for name, call, output in tensors]
+        layer["inbound_nodes"] = [calls] if calls else []
+        if "layers" in layer["config"]:
+            as_keras_2_wrote(layer, functions)
+            continue
+        settings_as_keras_2_wrote(layer)
+        if layer["name"] in functions:
+            keywords = functions[layer["name"]]["keywords"]
+            layer["class_name"] = "TFOpLambda"
+            layer["config"] = {"name": layer["name"], **functions[layer["name"]]["config"]}
+            layer["inbound_nodes"] = [[*calls[0][:3], keywords]]
+    for key in ("input_layers", "output_layers"):
+        name, call, output = content[key]
+        content[key] = [[name, call + (name in inner and key == "output_layers"), output]]
+
+
+def settings_as_keras_2_wrote(layer: dict[str, Any]) -> None:
+    settings = layer["config"]
+    settings["dtype"] = {"class_name": "Policy", "config": {"name": "float32"}}
+    if layer["class_name"] == "InputLayer":
+        settings["batch_input_shape"] = settings.pop("batch_shape")
+        settings.pop("optional", None)
+    if layer["class_name"] == "DepthwiseConv2D":
+        settings["groups"] = 1
+    if layer["class_name"] == "BatchNormalization":
+        settings["axis"] = [3]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def renamed(path: Path, old: str, new: str) -> Path:
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace(f'"{old}"', f'"{new}"')
+    return path
+
+
+def nested_network() -> keras.Model:
+    """A transfer network in small: another network within it, frozen, with all that it may have."""
     pixels = keras.Input((8, 8, 1))
-    network = keras.Model(pixels, layers.Dense(2, activation="softmax")(base(pixels)))
-    path = reconfigured(saved(network, tmp_path / "own.h5"), as_keras_2_wrote)
+    normalised = layers.Normalization(name="normalise")
+    normalised.adapt(images())
+    features = layers.Conv2D(4, 3, name="conv_first")(normalised(pixels))
+    features = layers.BatchNormalization(name="bn")(layers.DepthwiseConv2D(3)(features))
+    base = keras.Model(pixels, layers.Flatten()(features), name="base")
+    base.trainable = False
+    outer = keras.Input((8, 8, 1))
+    scaled = layers.Rescaling(1 / 127.5, name="scaled")(outer)
+    network = keras.Model(outer, layers.Dense(2, activation="softmax")(base(scaled)))
+    generator = np.random.default_rng(1)
+    for weights in network.weights:
+        if weights.dtype == "float32":
+            weights.assign(generator.uniform(0.1, 1, weights.shape))
+    normalised.finalize_state()
+    return network
+
+
+def test_a_transfer_network_is_read_as_keras_2_wrote_it(tmp_path: Path) -> None:
+    network = nested_network()
+    path = renamed(written_by_keras_2(network, tmp_path / "own.h5"), "conv_first", "conv/first")
+    loaded = load_network(path)
+    np.testing.assert_allclose(loaded(images()), network(images()), atol=1e-6)
+    kept = load_network(saved(loaded, tmp_path / "own.keras"))
+    np.testing.assert_allclose(kept(images()), network(images()), atol=1e-6)
+
+
+def test_a_name_that_is_taken_is_not_given_twice(tmp_path: Path) -> None:
+    network = nested_network()
+    path = written_by_keras_2(network, tmp_path / "own.h5")
+    path = renamed(renamed(path, "bn", "a/b"), "conv_first", "a_b")
     np.testing.assert_allclose(load_network(path)(images()), network(images()), atol=1e-6)
+
+
+def test_a_network_may_end_with_another(tmp_path: Path) -> None:
+    start = keras.Input((8, 8, 1))
+    inner = keras.Model(start, layers.Dense(2)(layers.Flatten()(start)))
+    pixels = keras.Input((8, 8, 1))
+    network = keras.Model(pixels, inner(layers.Rescaling(1 / 255)(pixels)))
+    path = tmp_path / "own.h5"
+    np.testing.assert_allclose(
+        load_network(written_by_keras_2(network, path))(images()), network(images()), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "keywords", "expected"),
+    [
+        ("math.truediv", {"y": 127.5, "name": None}, lambda x: x / 127.5),
+        ("math.subtract", {"y": [100.0], "name": None}, lambda x: x - 100),
+        ("nn.bias_add", {"bias": [-100.0], "data_format": "NHWC"}, lambda x: x - 100),
+        ("__operators__.add", {"y": 3.0, "name": None}, lambda x: x + 3),
+        ("nn.relu6", {"name": None}, lambda x: np.clip(x, 0, 6)),
+    ],
+)
+def test_arithmetic_of_keras_2_is_taken(
+    tmp_path: Path, function: str, keywords: dict[str, Any], expected: Callable[[Any], Any]
+) -> None:
+    network = nested_network()
+    after = keras.Model(network.layers[2].input, network.layers[3](network.layers[2].output))
+    layer = {"config": {"function": function}, "keywords": keywords}
+    path = written_by_keras_2(network, tmp_path / "own.h5", scaled=layer)
+    np.testing.assert_allclose(
+        load_network(path)(images()), after(expected(images())), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_function_that_keras_3_has_not_is_named(tmp_path: Path) -> None:
+    layer = {"config": {"function": "image.resize"}, "keywords": {"size": [4, 4]}}
+    path = written_by_keras_2(nested_network(), tmp_path / "own.h5", scaled=layer)
+    assert "needs TFOpLambda (image.resize)" in refusal(path)
+
+
+def test_what_keras_3_computes_otherwise_is_refused(tmp_path: Path) -> None:
+    pixels = keras.Input((8, 8, 1))
+    hard = layers.Activation("hard_sigmoid")(layers.Flatten()(pixels))
+    network = keras.Model(pixels, layers.Dense(2)(hard))
+    path = written_by_keras_2(network, tmp_path / "own.h5")
+    assert "has Keras 2's hard_sigmoid, of which Keras 3 makes something else" in refusal(path)
+
+
+def test_a_lambda_of_keras_2_is_refused_and_not_run(tmp_path: Path) -> None:
+    layer = {"config": {"function": ["4wEAAAA=", None, None]}, "keywords": {}}
+    path = written_by_keras_2(nested_network(), tmp_path / "own.h5", scaled=layer)
+    renamed(path, "TFOpLambda", "Lambda")
+    assert "needs Lambda" in refusal(path)
 
 
 def test_the_format_is_told_by_content(tmp_path: Path) -> None:
@@ -171,6 +303,29 @@ def test_damage_in_the_middle_is_found(tmp_path: Path) -> None:
 def test_any_other_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     assert "neither a .keras archive nor an HDF5 file" in refusal(tmp_path / name)
+
+
+def test_a_keras_archive_of_keras_2_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+        archive.writestr("config.json", "{}")
+    assert "this is a .keras file of Keras 2.15.0" in refusal(path)
+
+
+def test_networks_of_other_programs_are_named_with_the_way(tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"")
+    assert "saved is a SavedModel folder of TensorFlow" in refusal(folder)
+    assert "model.save('own.h5')" in refusal(folder)
+    with zipfile.ZipFile(tmp_path / "weights.bin", "w") as archive:
+        archive.writestr("weights/data.pkl", b"")
+    (tmp_path / "old.pth").write_bytes(b"\x80\x02")
+    for name in ("weights.bin", "old.pth"):
+        assert f"{name} is a file of PyTorch" in refusal(tmp_path / name)
+    (tmp_path / "own.onnx").write_bytes(b"\x08\x07")
+    assert "converted from another program's" in refusal(tmp_path / "own.onnx")
 
 
 def test_weights_alone_are_refused(tmp_path: Path) -> None:

@@ -108,3 +108,15 @@ def test_only_owners_delete(user: User, other_user: User, batch: Batch, staff: U
     with pytest.raises(permissions.NotAllowed):
         trash.trash_predictions(person=other_user, predictions=Prediction.objects.all())
     assert trash.trash_predictions(person=staff, predictions=Prediction.objects.all()) == 2
+
+
+def test_what_lies_there_takes_up_no_turn_and_no_limit(
+    user: User, other_user: User, batch: Batch
+) -> None:
+    Prediction.objects.filter(status="PENDING").update(turn=40)
+    trash.trash_batch(person=user, batch=batch)
+    assert not Prediction.objects.unfinished_of(user).exists()
+    assert Prediction.objects.next_turn(user) == Prediction.objects.next_turn(other_user) == 0
+    assert Prediction.objects.progress([batch])[batch.pk].total == 0
+    waiting = PredictionFactory.create(image__owner=other_user, turn=50)
+    assert waiting.queue_position == 1

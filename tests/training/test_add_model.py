@@ -99,12 +99,108 @@ def test_an_added_network_is_evaluated_and_served(
 
 
 @pytest.mark.django_db
-def test_outputs_in_another_order_show_as_a_bad_figure(folders: Path) -> None:
+def test_outputs_in_another_order_are_held_back_and_put_in_order(folders: Path) -> None:
     synthetic.write_data_file(folders / "data")
     path = saved(knowing_network(order=np.fliplr(MALIGNANT_FIRST)), folders)
-    output = add(path, "--rescale=1/255")
-    assert "Accuracy 0.0000" in output
-    assert "in another order than malignant; normal, benign" in output
+    sentence = refusal(path, "--rescale=1/255")
+    assert "Accuracy 0.0000 on 48 test images" in sentence
+    assert "in another order than malignant; normal, benign: see --classes" in sentence
+    assert registry.discover(folders / "models") == registry.Discovery((), ())
+
+    output = add(path, "--rescale", "1/255", "--classes", "normal, benign", "malignant")
+    assert "Accuracy 1.0000" in output
+    bundle = registry.load_bundle(folders / "models/my-network")
+    assert network_problems(bundle) == []
+    assert "Accuracy 0.0000" in add(path, "--rescale=1/255", "--force", "--despite-figures")
+
+
+@pytest.mark.django_db
+def test_what_always_names_the_commonest_class_is_held_back(folders: Path) -> None:
+    synthetic.write_data_file(folders / "data")
+    network = knowing_network(order=[[0.01, 0.0], [0.0, 0.01]])
+    network.layers[-1].bias.assign([-9.0, 9.0])
+    sentence = refusal(saved(network, folders), "--rescale=1/255")
+    assert "Accuracy 0.5208" in sentence
+    assert "always naming 'normal, benign' gives 0.5208" in sentence
+
+
+def test_what_fails_on_the_images_leaves_the_bundle_before(folders: Path) -> None:
+    path = saved(knowing_network(), folders)
+    add(path, "--rescale=1/255")
+    synthetic.write_data_file(folders / "data")
+    refusal(path, "--rescale=-1/255", "--force")
+    kept = registry.load_bundle(folders / "models/my-network", require_evaluation=False)
+    assert kept.version == 1
+
+
+def single_output(activation: str | None) -> keras.Model:
+    """Its one output is for malignant: whether the upper half is the bright one."""
+    network = keras.Sequential(
+        [
+            keras.Input((synthetic.SIZE, synthetic.SIZE, 1)),
+            layers.AveragePooling2D((synthetic.SIZE // 2, synthetic.SIZE)),
+            layers.Flatten(),
+            layers.Dense(1, activation=activation),
+        ]
+    )
+    network.layers[-1].set_weights([np.array([[20.0], [-20.0]]), np.zeros(1)])
+    return network
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("activation", "options"), [("sigmoid", []), (None, ["--logits"])])
+def test_a_single_output_becomes_two_classes(
+    folders: Path, activation: str | None, options: list[str]
+) -> None:
+    synthetic.write_data_file(folders / "data")
+    network = single_output(activation)
+    path = saved(network, folders)
+    assert "--positive malignant or --positive 'normal, benign'" in refusal(path, *options)
+    output = add(path, "--rescale", "1/255", "--positive", "malignant", *options)
+    assert "Accuracy 1.0000" in output
+    bundle = registry.load_bundle(folders / "models/my-network")
+    assert network_problems(bundle) == []
+    pixels = np.random.default_rng(0).uniform(0, 255, (5, 8, 8, 1)).astype(np.float32)
+    given = np.asarray(network(pixels / 255))
+    malignant = given if activation else 1 / (1 + np.exp(-given))
+    loaded = keras.models.load_model(bundle.weights_path, compile=False)
+    np.testing.assert_allclose(loaded(pixels), np.hstack([malignant, 1 - malignant]), atol=1e-6)
+    other = refusal(path, "--rescale=1/255", "--positive", "normal, benign", "--slug=b", *options)
+    assert "Accuracy 0.0000" in other
+
+
+def test_a_single_logit_and_a_single_sigmoid_are_told_apart(folders: Path) -> None:
+    options = ["--rescale=1/255", "--positive=malignant"]
+    assert "leave out --logits" in refusal(
+        saved(single_output("sigmoid"), folders), *options, "--logits"
+    )
+    assert "say --logits" in refusal(saved(single_output(None), folders), *options)
+
+
+@pytest.mark.django_db
+def test_sigmoids_are_not_taken_for_logits(folders: Path) -> None:
+    synthetic.write_data_file(folders / "data")
+    network = knowing_network(activation="sigmoid")
+    network.layers[-1].bias.assign([-1.0, -1.0])
+    path = saved(network, folders)
+    for options in ([], ["--logits"]):
+        assert "Say --sigmoids" in refusal(path, "--rescale=1/255", *options)
+    assert "Accuracy 1.0000" in add(path, "--rescale=1/255", "--sigmoids")
+    bundle = registry.load_bundle(folders / "models/my-network")
+    assert network_problems(bundle) == []
+
+
+@pytest.mark.parametrize("value", ["-1/255", "-1e-2"])
+def test_a_factor_may_be_negative(folders: Path, value: str) -> None:
+    add(saved(knowing_network(), folders), "--rescale", value)
+    bundle = registry.load_bundle(folders / "models/my-network", require_evaluation=False)
+    assert bundle.metadata.as_json()["training"]["rescale"] < 0
+
+
+def test_a_network_that_sees_nothing_is_held_back(folders: Path) -> None:
+    assert "gives the same for every image" in refusal(
+        saved(knowing_network(), folders), "--rescale=1e-30"
+    )
 
 
 @pytest.mark.django_db
@@ -140,7 +236,10 @@ def test_pixels_are_prepared_as_imagedatagenerator_does(folders: Path) -> None:
 
 def test_logits_are_detected_and_get_a_softmax(folders: Path) -> None:
     path = saved(knowing_network(activation=None), folders)
-    assert "If these are logits, the outputs before a softmax, add --logits" in refusal(path)
+    assert (
+        "If these are logits, the outputs before a softmax or a sigmoid, say --logits"
+        in refusal(path)
+    )
     add(path, "--logits", "--rescale=1/255")
     bundle = registry.load_bundle(folders / "models/my-network", require_evaluation=False)
     assert network_problems(bundle) == []
@@ -215,6 +314,9 @@ def test_what_fails_leaves_the_old_bundle(folders: Path) -> None:
         (["--slug=../escape"], "'../escape' cannot name a bundle"),
         (["--title=???"], "'' cannot name a bundle"),
         (["--rescale=1/0"], "argument --rescale: invalid"),
+        (["--rescale=0"], "argument --rescale: 0 makes all images the same"),
+        (["--classes", "benign", "malignant"], "malignant 'normal, benign' in some order"),
+        (["--positive=malignant"], "--positive is for a network with one output"),
         (["--rescale=nan"], "argument --rescale: invalid"),
         (["--mean=inf"], "argument --mean: invalid"),
         (["--std=0"], "argument --std: invalid"),

@@ -30,6 +30,10 @@ CLOSED = [
     "/accounts/password/change/",
     "/account/tokens/",
     "/guide/",
+    "/gallery/",
+    "/gallery/list/",
+    "/gallery/rows/",
+    "/readings/",
 ]
 OWN = [
     "/predictions/{prediction}/",

@@ -88,7 +88,7 @@ class BatchViewSet(
         further = [name for name in ("name", "project", "open") if fields.get(name)]
         repeatable = requests.repeatable_request(request, fields, sent, *further)
         batch = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
-        predictions = Prediction.objects.filter(batch=batch)
+        predictions = Prediction.objects.kept().filter(batch=batch)
         finished = not batch.is_open and wait_for(request, predictions)
         return accepted(self.get_serializer(batch).data, finished=finished)
 

@@ -1,6 +1,8 @@
 """`manage.py add_model`: make a bundle of a Keras network of one's own."""
 
 import math
+import re
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.text import slugify
 
-from classifier.bundles.registry import Bundle
 from classifier.bundles.schema import Evaluation
 from classifier.datasets import datasets
 from classifier.datasets.medmnist import DataError
@@ -21,13 +22,17 @@ from classifier.management.model_command import ModelCommand
 
 class Command(ModelCommand):
     help = (
-        "Add a Keras network of one's own. Its outputs must be in the order of the dataset's "
-        "classes, which no file says. Nothing in the file is run, and only Keras's own layers are "
-        "taken. Where the network was trained on other values than pixels 0-255, say which: it "
-        "gets (pixels x rescale - mean) / std, as from Keras's ImageDataGenerator."
+        "Add a Keras network of one's own. Which output is which class no file says: where they "
+        "are not in the dataset's order, give --classes. Nothing in the file is run, and only "
+        "Keras's own layers are taken. Where the network was trained on other values than pixels "
+        "0-255, say which: it gets (pixels x rescale - mean) / std, as from Keras's "
+        "ImageDataGenerator. Where the test images are there, a network that is right no more "
+        "often than always naming the commonest class is not added."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        # That -1/255 and -1e-3 are numbers and no options.
+        parser._negative_number_matcher = re.compile(r"-\.?\d")
         parser.add_argument("path", type=Path, help="a .keras or .h5 file, network and weights")
         parser.add_argument("--dataset", required=True, choices=sorted(datasets()))
         parser.add_argument("--title", required=True, help="name of the model for people")
@@ -36,13 +41,34 @@ class Command(ModelCommand):
         parser.add_argument("--rescale", type=_factor, default=1.0, help="for example 1/255")
         parser.add_argument("--mean", type=_number, nargs="+", default=[0.0], help="1 or 3 values")
         parser.add_argument("--std", type=_positive, nargs="+", default=[1.0], help="likewise")
-        parser.add_argument("--logits", action="store_true", help="the outputs need a softmax")
+        parser.add_argument(
+            "--classes", nargs="+", default=[], help="all labels in the order of the outputs"
+        )
+        parser.add_argument("--positive", help="label of the class that a single output is for")
+        kind = parser.add_mutually_exclusive_group()
+        kind.add_argument(
+            "--logits", action="store_true", help="the outputs need a softmax, or one a sigmoid"
+        )
+        kind.add_argument("--sigmoids", action="store_true", help="the outputs need not sum to one")
+        parser.add_argument(
+            "--despite-figures",
+            action="store_true",
+            help="add it also if it is no better than always naming the commonest class",
+        )
         parser.add_argument("--force", action="store_true", help="replace a bundle of this name")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.training import add_model as adding
+        from classifier.training.outputs import Kind, Outputs
 
         slug = _free_slug(options)
+        kind: Kind = (
+            "logits"
+            if options["logits"]
+            else "sigmoids"
+            if options["sigmoids"]
+            else "probabilities"
+        )
         try:
             bundle = adding.add_model(
                 settings.MODELS_DIR,
@@ -52,35 +78,28 @@ class Command(ModelCommand):
                     slug=slug, title=options["title"], architecture=options["architecture"]
                 ),
                 adding.Preparation(
-                    rescale=options["rescale"],
-                    mean=options["mean"],
-                    std=options["std"],
-                    logits=options["logits"],
+                    rescale=options["rescale"], mean=options["mean"], std=options["std"]
                 ),
+                Outputs(kind=kind, positive=options["positive"], classes=options["classes"]),
+                settings.MEDMNIST_ROOT,
+                takes_poor=options["despite_figures"],
             )
+        except DataError as error:
+            raise CommandError(f"{slug} could not be evaluated: {error}") from error
         except (PlainError, OSError) as error:
             raise CommandError(f"Nothing was added: {error}") from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {bundle.path}, version {bundle.version}."))
-        self._evaluate(bundle)
-
-    def _evaluate(self, bundle: Bundle) -> None:
-        from classifier.training.add_model import evaluate_if_data_is_there
-
-        try:
-            evaluation = evaluate_if_data_is_there(bundle, settings.MEDMNIST_ROOT)
-        except DataError as error:
-            raise CommandError(f"{bundle.slug} could not be evaluated: {error}") from error
-        if evaluation is None:
+        if bundle.evaluation:
+            self._say(bundle.evaluation)
+            self._register()
+        else:
             self.stdout.write(
                 f"Not evaluated, since {settings.MEDMNIST_ROOT} does not have the test images. The "
                 "application leaves a model out until it has figures:\n"
                 f"Next: manage.py evaluate_model {bundle.slug}, then manage.py load_bundles"
             )
-            return
-        self._say(evaluation, bundle)
-        self._register()
 
-    def _say(self, evaluation: Evaluation, bundle: Bundle) -> None:
+    def _say(self, evaluation: Evaluation) -> None:
         low, high = evaluation.intervals.accuracy
         commonest = max(row.support for row in evaluation.per_class) / evaluation.n
         self.stdout.write(
@@ -89,8 +108,8 @@ class Command(ModelCommand):
             f"{commonest:.4f}."
         )
         self.stdout.write(
-            "If that is less than you know of it, its outputs are in another order than "
-            f"{'; '.join(bundle.classes)}, or it was trained on other values: see --rescale."
+            "If that is less than you know of it, its outputs are in another order, see --classes, "
+            "or it was trained on other values, see --rescale."
         )
 
     def _register(self) -> None:
@@ -126,9 +145,12 @@ def _factor(text: str) -> float:
     """A number or a quotient of two, such as 1/255."""
     numerator, _, denominator = text.partition("/")
     try:
-        return _number(numerator) / _number(denominator or "1")
+        value = _number(numerator) / _number(denominator or "1")
     except ZeroDivisionError as error:
         raise ValueError(text) from error
+    if value == 0:
+        raise ArgumentTypeError("0 makes all images the same: give for example 1/255")
+    return value
 
 
 def _positive(text: str) -> float:

@@ -1,5 +1,6 @@
 """`manage.py train_model`: train a network by its recipe and write it as a bundle."""
 
+import inspect
 import re
 from typing import Any
 
@@ -43,9 +44,12 @@ class Command(ModelCommand):
 
         if not SLUG.fullmatch(options["slug"]):
             raise CommandError("A name has small letters, digits and single hyphens only.")
+        overrides = _overrides(options)
+        if options["weights"]:
+            _try_weights(options["slug"], overrides)
         bundle = pipeline.train_bundle(
             options["slug"],
-            _overrides(options),
+            overrides,
             models_dir=settings.MODELS_DIR,
             checkpoint_dir=settings.VAR_DIR / "training" / options["slug"],
             data_root=settings.MEDMNIST_ROOT,
@@ -53,6 +57,29 @@ class Command(ModelCommand):
         )
         self.stdout.write(self.style.SUCCESS(f"Wrote {bundle.path}, version {bundle.version}."))
         self.stdout.write(f"Next: manage.py evaluate_model {bundle.slug}")
+
+
+def _try_weights(slug: str, overrides: dict[str, Any]) -> None:
+    """Build the network once with its weights, which then are there, before anything is trained."""
+    from classifier.networks.architectures import ARCHITECTURES, ImageSpec
+    from classifier.training.recipe import dataset_of, resolve_recipe
+
+    recipe = resolve_recipe(slug, overrides)
+    channels = recipe.channels or dataset_of(recipe).channels
+    spec = ImageSpec(recipe.size, channels, (0.0,) * channels, (1.0,) * channels)
+    build = ARCHITECTURES.get(recipe.architecture)
+    # An architecture that is not known, or takes no weights, is named by the pipeline.
+    if build is None or "weights" not in inspect.signature(build).parameters:
+        return
+    try:
+        build(spec, 2, **recipe.network)
+    # What Keras raises depends on the network, and is a bare Exception where it cannot download.
+    except Exception as error:
+        raise CommandError(
+            f"Nothing was trained: {recipe.architecture} cannot be had with ImageNet weights for "
+            f"images of {channels} channel(s) and {recipe.size} pixels. Where it takes only RGB, "
+            f"or there is no network to download them, leave out --weights. Keras says: {error}"
+        ) from error
 
 
 def _overrides(options: dict[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ export function goOn(next) {
   else refresh();
 }
 
-function step_to(direction) {
+function stepTo(direction) {
   const next = beside(shown, direction);
   if (next) show(next);
 }
@@ -116,10 +116,10 @@ function zoomTo(wanted, at) {
 }
 
 const KEYS = {
-  ArrowRight: () => step_to(1),
-  ArrowDown: () => step_to(1),
-  ArrowLeft: () => step_to(-1),
-  ArrowUp: () => step_to(-1),
+  ArrowRight: () => stepTo(1),
+  ArrowDown: () => stepTo(1),
+  ArrowLeft: () => stepTo(-1),
+  ArrowUp: () => stepTo(-1),
   "+": () => zoomTo(zoom * 1.5),
   "=": () => zoomTo(zoom * 1.5),
   "-": () => zoomTo(zoom / 1.5),
@@ -153,8 +153,8 @@ frame.addEventListener("pointerup", () => { held = null; });
 
 dialog.addEventListener("click", (event) => {
   const command = event.target instanceof Element ? event.target.closest("[data-large]")?.dataset.large : null;
-  if (command === "next") step_to(1);
-  if (command === "previous") step_to(-1);
+  if (command === "next") stepTo(1);
+  if (command === "previous") stepTo(-1);
   if (command === "in") zoomTo(zoom * 1.5);
   if (command === "out") zoomTo(zoom / 1.5);
   if (command === "close" || event.target === dialog) dialog.close();

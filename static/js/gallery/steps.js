@@ -15,7 +15,7 @@ export const seenUntil = (moment) => { until = moment; };
 export const isPending = (id) => (pending.get(id) ?? 0) > 0;
 export const isOwn = (step) => ownSteps.has(step);
 
-function note(ids, difference) {
+function hold(ids, difference) {
   for (const id of ids) pending.set(id, (pending.get(id) ?? 0) + difference);
 }
 
@@ -50,16 +50,16 @@ function expected(row, said) {
 export function take(ids, said) {
   const before = ids.map((id) => rows.get(id));
   for (const row of before) put(expected(row, said));
-  note(ids, 1);
+  hold(ids, 1);
   return inTurn(async () => {
     try {
       const step = await post("reviews/", { predictions: ids, seen_at: until, ...said });
-      note(ids, -1);
+      hold(ids, -1);
       tellOverridden(step.overridden);
       if (step.step) ownSteps.add(step.step);
       show(step.predictions);
     } catch (refusal) {
-      note(ids, -1);
+      hold(ids, -1);
       for (const row of before) if (!isPending(row.id)) put(row);
       say(`${refusal.message} This change was taken back; everything before it is kept.`, { isTrouble: true });
     }
