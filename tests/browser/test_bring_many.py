@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from classifier.synthetic import samples
 from tests.browser.chromium import ARGUMENTS, find_chromium
-from tests.processes.stack import PASSWORD, USERNAME, Stack
+from tests.processes.stack import PASSWORD, USERNAME, Stack, wait_until
 
 PATIENCE = 60_000
 WATCH = """
@@ -64,6 +65,18 @@ def upload(page: Page, folder: Path) -> None:
     page.get_by_role("button", name=re.compile("Upload and classify|Send what is missing")).click()
 
 
+def finished(page: Page, stack: Stack) -> dict[str, Any]:
+    """The batch of this page once all of it is answered, so that the next test finds no queue."""
+    [key] = re.findall(r"/batches/([0-9a-f-]{36})/", page.url)
+
+    def answered() -> dict[str, Any] | None:
+        batch: dict[str, Any] = page.request.get(f"{stack.url}/api/v1/batches/{key}/").json()
+        return batch if batch["finished_at"] else None
+
+    found: dict[str, Any] = wait_until(answered, f"the results of batch {key}", every=0.5)
+    return found
+
+
 def search_for(page: Page, stack: Stack, words: str) -> None:
     page.goto(f"{stack.url}/predictions/")
     page.get_by_label("File, path, note or batch").fill(words)
@@ -84,6 +97,7 @@ def test_from_a_folder_to_a_table(stack: Stack, page: Page, folder: Path) -> Non
     page.get_by_role("link", name="See the results", exact=True).click()
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
     expect(page.get_by_role("heading", name="smear", exact=True)).to_be_visible()
+    assert finished(page, stack)["counts"]["SUCCESS"] == CELLS
 
     search_for(page, stack, "slide-1")
     expect(page.locator(".history tbody tr")).to_have_count(CELLS // SLIDES)
@@ -119,7 +133,6 @@ def test_an_upload_that_broke_off_goes_on(stack: Stack, page: Page, folder: Path
     expect(page.locator("#trouble")).to_contain_text("cannot be reached", timeout=PATIENCE)
     expect(page.get_by_text("What was sent is kept")).to_be_visible()
     expect(page.locator(".bring-row.is-taken").first).to_be_attached(timeout=PATIENCE)
-    batch = re.sub("upload/$", "", page.url)
     page.unroute("**/images/")
     page.reload()
     expect(page.locator("[data-missing-words]")).to_contain_text("missing", timeout=PATIENCE)
@@ -131,9 +144,8 @@ def test_an_upload_that_broke_off_goes_on(stack: Stack, page: Page, folder: Path
     taken = page.locator(".bring-row.is-taken")
     assert there.count() > 0
     assert there.count() + taken.count() == CELLS + 1
-    key = batch.rstrip("/").rsplit("/", 1)[1]
-    answer = page.request.get(f"{stack.url}/api/v1/batches/{key}/").json()
-    assert (answer["total"], answer["is_open"]) == (CELLS + 1, False)
+    batch = finished(page, stack)
+    assert (batch["total"], batch["is_open"]) == (CELLS + 1, False)
 
 
 def noise(byte_size: int) -> bytes:

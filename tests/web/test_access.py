@@ -19,6 +19,10 @@ OPEN = [
 CLOSED = [
     "/classify/",
     "/predictions/",
+    "/predictions/trash/",
+    "/batches/",
+    "/batches/new/",
+    "/projects/",
     "/models/",
     "/samples/synthetic-neutrophil.png",
     "/samples/synthetic-neutrophil/thumbnail.png",
