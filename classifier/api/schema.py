@@ -132,9 +132,9 @@ class ProblemSchema(AutoSchema):
             codes.append("404")
         if self._get_request_body_types():
             codes += ["400", "411", "413", "415"]
-        stores_images = self._creates() or cast("ApiView", self.view).stores_images
+        takes_images = self.method == "POST" and cast("ApiView", self.view).stores_images
         # 503: the decoders are busy.
-        return [*codes, "503", "507"] if stores_images else codes
+        return [*codes, "503", "507"] if takes_images or self._creates() else codes
 
     def _get_request_body_types(self) -> list[str]:
         body = self._get_request_body() or {}  # type: ignore[no-untyped-call]

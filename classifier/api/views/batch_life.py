@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -41,9 +40,6 @@ class OneBatchView(ApiView):
 class BatchImagesView(OneBatchView):
     parser_classes = (MultiPartParser,)
     stores_images = True
-
-    def max_body_bytes(self) -> int:
-        return int(settings.MAX_BATCH_BYTES)
 
     @extend_schema(
         operation_id="batches_images_list",
