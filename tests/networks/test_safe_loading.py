@@ -161,8 +161,8 @@ def as_keras_2_wrote(config: dict[str, Any], functions: dict[str, dict[str, Any]
             layer["config"] = {"name": layer["name"], **functions[layer["name"]]["config"]}
             layer["inbound_nodes"] = [[*calls[0][:3], keywords]]
     for key in ("input_layers", "output_layers"):
-        name, call, output = content[key]
-        content[key] = [[name, call + (name in inner and key == "output_layers"), output]]
+        # Here Keras 3 counts the making of a network inside as Keras 2 did.
+        content[key] = [content[key]]
 
 
 def settings_as_keras_2_wrote(layer: dict[str, Any]) -> None:
