@@ -1,6 +1,5 @@
 """What a search finds, to take along: a table, JSON, or the images sorted into folders."""
 
-import csv
 import io
 import re
 import zipfile
@@ -11,6 +10,7 @@ from typing import Any, Final
 from rest_framework.renderers import JSONRenderer
 
 from classifier.api.serializers import PredictionSerializer
+from classifier.api.tables import BYTE_ORDER_MARK, csv_line
 from classifier.models import Prediction, PredictionQuerySet, TrainedModel
 from classifier.notice import NOTICE
 
@@ -20,10 +20,6 @@ COLUMNS: Final = (
     "prediction_set", "reviewed_label", "review_state", "note", "reviewed_at", "batch",
     "error_message", "id", "sha256", "width", "height", "created_at", "finished_at",
 )  # fmt: skip
-# A spreadsheet runs a cell as a formula that starts with one of these.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-# Excel takes a file without it for the encoding of its region.
-BYTE_ORDER_MARK: Final = "\ufeff"
 NO_CLASS: Final = "no class"
 
 
@@ -40,11 +36,11 @@ def csv_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
     """A header and a line for each result; the last columns are probabilities by class."""
     labels = _labels(predictions)
     columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
-    yield (BYTE_ORDER_MARK + _line(columns)).encode()
+    yield (BYTE_ORDER_MARK + csv_line(columns)).encode()
     for row in _rows(predictions):
         probabilities = dict(row.ranked_probabilities)
         shares = [probabilities.get(label, "") for label in labels]
-        yield _line([*_cells(row), *shares, NOTICE]).encode()
+        yield csv_line([*_cells(row), *shares, NOTICE]).encode()
 
 
 def json_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
@@ -63,7 +59,7 @@ def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
     """
     target = _Pipe()
     table = io.StringIO()
-    table.write(BYTE_ORDER_MARK + _line(["file", *COLUMNS, "notice"]))
+    table.write(BYTE_ORDER_MARK + csv_line(["file", *COLUMNS, "notice"]))
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for row in _rows(predictions):
             name = f"{_folder(row)}/{row.pk}.png"
@@ -72,7 +68,7 @@ def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
                     archive.writestr(name, file.read())
             except OSError:
                 name = ""
-            table.write(_line([name, *_cells(row), NOTICE]))
+            table.write(csv_line([name, *_cells(row), NOTICE]))
             yield target.taken()
         archive.writestr("labels.csv", table.getvalue())
     yield target.taken()
@@ -144,13 +140,3 @@ def _cells(row: Prediction) -> list[object]:
 def _folder(row: Prediction) -> str:
     """A class by a name that every system takes for a folder."""
     return re.sub(r"[^\w ,()-]+", "-", row.gallery_group).strip(" .-") or NO_CLASS
-
-
-def _line(cells: list[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow([_inert(cell) for cell in cells])
-    return buffer.getvalue()
-
-
-def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

@@ -1,13 +1,10 @@
 """The results of a batch, row by row, so that a large batch is never in memory as a whole."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rest_framework.renderers import JSONRenderer
-
 from classifier.api.serializers import PredictionSerializer
+from classifier.api.tables import BYTE_ORDER_MARK, csv_line, json_object
 from classifier.models import Batch, Prediction, TrainedModel
 from classifier.notice import NOTICE
 
@@ -19,10 +16,6 @@ COLUMNS: Final = (
     "width", "height", "created_at", "finished_at",
 )  # fmt: skip
 REJECTED: Final = "REJECTED"
-# Excel takes a file without it for the encoding of its region.
-BYTE_ORDER_MARK: Final = "\ufeff"
-# A spreadsheet runs a cell as a formula that starts with one of these, the wide ones in Japan.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_lines(batch: Batch) -> Iterator[str]:
@@ -32,11 +25,11 @@ def csv_lines(batch: Batch) -> Iterator[str]:
     """
     labels = _labels(batch)
     columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
-    yield BYTE_ORDER_MARK + _line(columns)
+    yield BYTE_ORDER_MARK + csv_line(columns)
     for prediction in _predictions(batch):
         probabilities = dict(prediction.ranked_probabilities)
         columns_of_classes = [probabilities.get(label, "") for label in labels]
-        yield _line([*_cells(prediction), *columns_of_classes, NOTICE])
+        yield csv_line([*_cells(prediction), *columns_of_classes, NOTICE])
     for refusal in batch.rejected:
         row = {
             "filename": refusal["filename"],
@@ -44,19 +37,15 @@ def csv_lines(batch: Batch) -> Iterator[str]:
             "error_message": refusal["reason"],
             "notice": NOTICE,
         }
-        yield _line([row.get(column, "") for column in columns])
+        yield csv_line([row.get(column, "") for column in columns])
 
 
 def json_pieces(
     batch: Batch, summary: Mapping[str, Any], context: dict[str, Any]
 ) -> Iterator[bytes]:
     """The summary of the batch with the member `results`: its predictions."""
-    render = JSONRenderer().render
-    yield render(summary).rstrip(b"}") + b',"results":['
-    for number, prediction in enumerate(_predictions(batch)):
-        row = PredictionSerializer(prediction, context=context).data
-        yield (b"," if number else b"") + render(row)
-    yield b"]}"
+    rows = (PredictionSerializer(row, context=context).data for row in _predictions(batch))
+    return json_object(summary, "results", rows)
 
 
 def _predictions(batch: Batch) -> Iterator[Prediction]:
@@ -89,13 +78,3 @@ def _cells(prediction: Prediction) -> list[object]:
         prediction.created_at.isoformat(),
         prediction.finished_at.isoformat() if prediction.finished_at else "",
     ]
-
-
-def _line(cells: list[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow([_inert(cell) for cell in cells])
-    return buffer.getvalue()
-
-
-def _inert(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

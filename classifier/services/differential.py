@@ -72,7 +72,9 @@ def batch_differential(
     try:
         if other_version:
             raise UncorrectableError("An earlier version of the model answered some of them.")
-        count = count_cells(predicted=answered, confusion=_confusion(model))
+        measured = model.measured
+        confusion = np.array(measured.confusion_matrix, np.int64) if measured else None
+        count = count_cells(predicted=answered, confusion=confusion)
     except UncorrectableError as error:
         trouble = str(error)
         count = count_cells(predicted=np.zeros_like(answered))
@@ -87,7 +89,3 @@ def batch_differential(
 
 def _numbers(labels: Sequence[str], counts: Counter[str]) -> Counts:
     return np.array([counts[label] for label in labels], np.int64)
-
-
-def _confusion(model: TrainedModel) -> Counts | None:
-    return np.array(model.measured.confusion_matrix, np.int64) if model.measured else None

@@ -75,7 +75,8 @@ def review(
         raise ReviewRefused("Give a label or a note.")
     rows = _locked(predictions)
     check_reads(reader, rows)
-    _check_answered(rows)
+    if any(row.status != Status.SUCCESS for row in rows):
+        raise ReviewRefused("Only results can be reviewed; some of these have none (yet).")
     reviews = [
         Review(
             prediction=row,
@@ -222,11 +223,6 @@ def _locked(predictions: PredictionQuerySet) -> list[Prediction]:
     if any(batch.is_signed for batch in batches.select_for_update(no_key=True)):
         raise Locked
     return list(chosen.order_by("pk").select_for_update(no_key=True))
-
-
-def _check_answered(predictions: Sequence[Prediction]) -> None:
-    if any(row.status != Status.SUCCESS for row in predictions):
-        raise ReviewRefused("Only results can be reviewed; some of these have none (yet).")
 
 
 def _write(

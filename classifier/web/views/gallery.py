@@ -196,7 +196,11 @@ def batch_changes(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """What finished, was reviewed or was deleted since a moment, for a page that shows it."""
     scope = batch_scope(request, pk)
     changes = search.changes(seen_batch(request, pk), _moment(request.GET.get("since", "")))
-    kept = [each for each in changes.predictions if _is_about(scope, each)]
+    kept = [
+        each
+        for each in changes.predictions
+        if len(scope.models) < 2 or each.trained_model == scope.model
+    ]
     return JsonResponse(
         {
             "rows": [row(each) for each in kept if each.predicted_label and not each.deleted_at],
@@ -205,10 +209,6 @@ def batch_changes(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             "until": changes.until.isoformat(),
         }
     )
-
-
-def _is_about(scope: Scope, prediction: Prediction) -> bool:
-    return len(scope.models) < 2 or prediction.trained_model_id == (scope.model and scope.model.pk)
 
 
 def _moment(text: str) -> datetime:
