@@ -25,13 +25,15 @@ from classifier.models.access import may
 logger = logging.getLogger(__name__)
 
 IMAGE, THUMBNAIL = "image.png", "thumbnail.png"
+# Under MEDIA_ROOT, for each of the two.
+FOLDERS: Final = {IMAGE: "images", THUMBNAIL: "thumbnails"}
 KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.png")
 NAMES_AT_ONCE: Final = 500
 
 
 def upload_path(image: "ImageUpload", filename: str) -> str:
     """Drawn from the key alone: nothing of what the person called the file reaches the disk."""
-    return f"{Path(filename).stem}s/{image.pk}.png"
+    return f"{FOLDERS[filename]}/{image.pk}.png"
 
 
 class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
@@ -130,7 +132,7 @@ def orphaned_files(*, older_than: timedelta) -> Iterator[str]:
     """
     limit = time.time() - older_than.total_seconds()
     for filename in (IMAGE, THUMBNAIL):
-        for names in _names_of_keys(Path(upload_path(ImageUpload(), filename)).parent, limit):
+        for names in _names_of_keys(Path(FOLDERS[filename]), limit):
             known = set(ImageUpload.objects.filter(pk__in=names).values_list("pk", flat=True))
             yield from (name for key, name in names.items() if key not in known)
 
