@@ -103,6 +103,13 @@ class TextField(serializers.RegexField):
         return super().to_internal_value(data)
 
 
+class SentUUIDField(serializers.UUIDField):
+    """Refuses the empty text that DRF would take for a field left out."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        return dictionary.get(str(self.field_name), serializers.empty)
+
+
 class DaysField(serializers.IntegerField):
     """How long a token holds."""
 
@@ -192,7 +199,7 @@ class BatchRequestSerializer(SubmissionSerializer, FilesSerializer):
     """Either `images` or `archive`, or neither where the batch is to be filled piece by piece."""
 
     name = serializers.CharField(max_length=120, default="", allow_blank=True)
-    project = serializers.UUIDField(
+    project = SentUUIDField(
         required=False, help_text="A project that you own or read in; its members see the batch."
     )
     open = serializers.BooleanField(

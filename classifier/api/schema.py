@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.conf import settings
+from django_filters import BaseCSVFilter
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.openapi import AutoSchema
 
 from classifier.api.errors import PROBLEM_TYPE
@@ -73,6 +75,25 @@ def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str,
     ]
     batch["properties"]["images"] |= {"minItems": 1, "maxItems": settings.MAX_BATCH_IMAGES}
     return result
+
+
+class BoundedFilters(DjangoFilterExtension):
+    """Says of each filter which numbers it takes, and that a list has one value at least."""
+
+    priority = 1
+
+    def resolve_filter_field(self, *args: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().resolve_filter_field(*args)
+        *_, filter_field = args
+        bounds = {
+            "minimum": filter_field.extra.get("min_value"),
+            "maximum": filter_field.extra.get("max_value"),
+            "minItems": 1 if isinstance(filter_field, BaseCSVFilter) else None,
+        }
+        known = {name: bound for name, bound in bounds.items() if bound is not None}
+        for parameter in parameters:
+            parameter["schema"] |= known
+        return parameters
 
 
 class ProblemSchema(AutoSchema):

@@ -16,7 +16,7 @@ VIEWS_LAYER: Final = "views"
 # Begins the names of all layers of an ensemble's members that were trained like its first.
 MEMBER_PREFIX: Final = "member_"
 # Begins those of members that were trained otherwise.
-FURTHER_PREFIX: Final = "further_"
+HETEROGENEOUS_PREFIX: Final = "further_"
 
 
 def feature_layers(network: Any) -> list[str]:
@@ -26,13 +26,13 @@ def feature_layers(network: Any) -> list[str]:
     stand for. Of an ensemble those of the first member, and of members that were trained otherwise:
     what one was taught to overlook, another may see.
     """
-    further = {_further(layer.name) for layer in network.layers} - {""}
-    return [name for prefix in ("", *sorted(further)) for name in _layers_of(network, prefix)]
+    prefixes = {_prefix(layer.name) for layer in network.layers} - {""}
+    return [name for prefix in ("", *sorted(prefixes)) for name in _layers_of(network, prefix)]
 
 
-def _further(name: str) -> str:
-    """What the names of a further member's layers begin with; empty for layers of the others."""
-    found = re.match(rf"{FURTHER_PREFIX}\d+_", name)
+def _prefix(name: str) -> str:
+    """What a heterogeneous member's layers are named with; empty for those of the others."""
+    found = re.match(rf"{HETEROGENEOUS_PREFIX}\d+_", name)
     return found[0] if found else ""
 
 
@@ -56,7 +56,7 @@ def _after_views(network: Any, prefix: str) -> list[Any]:
     own = [
         layer
         for layer in network.layers
-        if _further(layer.name) == prefix and not layer.name.startswith(MEMBER_PREFIX)
+        if _prefix(layer.name) == prefix and not layer.name.startswith(MEMBER_PREFIX)
     ]
     names = [layer.name for layer in own]
     views = prefix + VIEWS_LAYER

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from classifier.networks.contract import FURTHER_PREFIX, MEMBER_PREFIX, fold_temperature
+from classifier.networks.contract import HETEROGENEOUS_PREFIX, MEMBER_PREFIX, fold_temperature
 
 
 def averaged(
@@ -24,7 +24,9 @@ def averaged(
     """
     pixels = keras.Input(networks[0].input_shape[1:], name="pixels")
     prefixes = ["", *(f"{MEMBER_PREFIX}{number}_" for number in range(2, alike + 1))]
-    prefixes += [f"{FURTHER_PREFIX}{number}_" for number in range(1, len(networks) - alike + 1)]
+    prefixes += [
+        f"{HETEROGENEOUS_PREFIX}{number}_" for number in range(1, len(networks) - alike + 1)
+    ]
     members = [
         _on(pixels, network, prefix) for network, prefix in zip(networks, prefixes, strict=True)
     ]

@@ -67,7 +67,7 @@ def load_network(path: Path) -> Any:
     _check_size(path)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            # What is loaded is what was looked at, and its name says its format, as Keras asks.
+            # A copy, so that what was checked is what Keras loads, and by a suffix that it knows.
             copy = Path(shutil.copyfile(path, Path(folder) / f"network{_suffix(path)}"))
             config = _archive_config(copy) if copy.suffix == ".keras" else _hdf5_config(copy)
             _refuse_foreign(config)

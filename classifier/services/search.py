@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import django_filters
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
@@ -49,6 +50,10 @@ class PointInTimeFilter(django_filters.IsoDateTimeFilter):
     field_class = PointInTimeField
 
 
+class WholeNumberFilter(django_filters.NumberFilter):
+    field_class = forms.IntegerField
+
+
 class KeysFilter(django_filters.BaseInFilter, django_filters.UUIDFilter):
     """Several keys with commas between them."""
 
@@ -63,7 +68,7 @@ class PredictionSearch(django_filters.FilterSet):
     q = django_filters.CharFilter(method="matching", label="File, path, note or batch")
     kind = django_filters.CharFilter(method="of_kind", label="Kind of image")
     model = django_filters.CharFilter(method="by_model", label="Model")
-    version = django_filters.NumberFilter(
+    version = WholeNumberFilter(
         "model_version", label="Version of the model", min_value=0, max_value=2**31 - 1
     )
     batch = django_filters.UUIDFilter("batch_id", label="Batch")

@@ -13,7 +13,7 @@ import pytest
 import schemathesis
 from django.contrib.auth.models import User
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 from rest_framework.throttling import SimpleRateThrottle
@@ -63,12 +63,16 @@ def with_address(environ: dict[str, Any], start_response: Any) -> Any:
 
 
 def known_schema() -> dict[str, Any]:
-    """The served schema with the one model that there is here, and images for all files."""
+    """The served schema with the one model that there is here, and one still image as each file."""
     served = served_schema()
     schemas = served["components"]["schemas"]
     for name in ("PredictionRequest", "BatchRequest"):
         schemas[name]["properties"]["model"]["items"]["enum"] = ["blood"]
+    del schemas["PredictionRequest"]["properties"]["frame"]
     del schemas["BatchRequest"]["properties"]["archive"]
+    del schemas["BatchRequest"]["properties"]["open"]
+    # The empty text that it draws for this one does not reach the server; see test_creation.py.
+    del schemas["BatchRequest"]["properties"]["project"]
     del schemas["BatchRequest"]["oneOf"]
     schemas["BatchRequest"]["required"].append("images")
     return served
@@ -119,6 +123,8 @@ def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedMo
         case.query["wait"] = 0
     if "model" in (case.query or {}):
         case.query["model"] = trained_model.slug
+    if isinstance(case.body, dict) and "image" in case.body:
+        assume(isinstance(case.body["image"], Binary))  # it draws blank text now and then
     if case.path == "/api/v1/auth/token/" and isinstance(case.body, dict):
         case.body = {**case.body, "username": user.username, "password": PASSWORD}
 

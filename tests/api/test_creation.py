@@ -197,6 +197,14 @@ def test_a_wait_out_of_bounds_is_refused(api: APIClient, create: Create, wait: s
     assert not Prediction.objects.exists()
 
 
+@pytest.mark.usefixtures("trained_model")
+def test_an_empty_project_is_refused_rather_than_forgotten(api: APIClient) -> None:
+    response = create_batch(api, project="")
+    assert response.status_code == 400
+    assert response.json()["errors"] == {"project": ["Must be a valid UUID."]}
+    assert not Batch.objects.exists()
+
+
 def test_too_many_requests_a_minute_are_refused(api: APIClient, settings: Settings) -> None:
     settings.API_REQUESTS_PER_MINUTE = 2
     answers = [api.get("/api/v1/me/") for _ in range(3)]

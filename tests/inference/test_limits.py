@@ -10,9 +10,12 @@ from pytest_django import Settings
 
 from classifier import catalogue
 from classifier.bundles.registry import Bundle
+from classifier.bundles.schema import TrainingData
+from classifier.bundles.writing import write_evaluation
 from classifier.datasets import datasets
-from classifier.evaluation import metrics as evaluation
 from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.evaluate import evaluate
+from classifier.evaluation.scores import Scores
 from classifier.inference import loader, runner
 from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.synthetic.ood_images import ood_images
@@ -24,8 +27,7 @@ from tests.training import synthetic
 
 pytestmark = pytest.mark.django_db
 
-DATA = {"file": "breastmnist.npz", "sha256": "0" * 64, "is_medmnist_file": False}
-COUNTS = {"train": 200, "validation": 100}
+DATA = TrainingData(file="breastmnist.npz", sha256="0" * 64, train=200, validation=100)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +38,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     trained = train(recipe, 2, training, validation, tmp_path_factory.mktemp("run"))
     fitted = calibrate_and_fit(trained.network, training, validation, breast)
     models_dir = tmp_path_factory.mktemp("models")
-    written = export.export_bundle(models_dir, recipe, breast, trained, DATA | COUNTS, fitted)
+    written = export.export_bundle(models_dir, recipe, breast, trained, DATA, fitted)
     probabilities = predict(trained.network, validation.images)
-    figures = evaluation.evaluate(validation.labels, probabilities, written.classes)
-    export.write_evaluation(written, {"split": "test"} | figures, DATA)
-    return written
+    scores = Scores(probabilities, validation.labels)
+    return write_evaluation(
+        written,
+        evaluate(scores, written.classes, weights_sha256=written.sha256, data=DATA),
+    )
 
 
 @pytest.fixture
@@ -80,12 +84,10 @@ def test_drawings_of_other_things_are_not(trained_model: TrainedModel, kind: str
 
 
 def test_a_set_stands_in_order_of_probability(trained_model: TrainedModel) -> None:
-    loaded = loader.load(trained_model)
-    every = np.array([True, True])
-    assert loaded._labels(np.array([0.4, 0.6], np.float32), every) == [
-        "normal, benign",
-        "malignant",
-    ]
+    classes = trained_model.metadata["classes"]
+    for answer in loader.load(trained_model).answer(synthetic.split(20, 7).images):
+        by_probability = [classes[index] for index in (-answer.probabilities).argsort()]
+        assert answer.prediction_set == by_probability[: len(answer.prediction_set)]
 
 
 def test_probabilities_are_those_of_the_network_alone(

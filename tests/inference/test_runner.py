@@ -66,7 +66,9 @@ def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
     trained_model: TrainedModel,
 ) -> None:
     drawn = [known.slug for known in samples.samples() if known.dataset == "bloodmnist"]
-    images = [ImageUploadFactory.create(file=ContentFile(samples.draw(s), "image.png")) for s in drawn]
+    images = [
+        ImageUploadFactory.create(file=ContentFile(samples.draw(s), "image.png")) for s in drawn
+    ]
     alone = [PredictionFactory.create(trained_model=trained_model, image=each) for each in images]
     runner.run_waiting(claim="together")
     together = [Prediction.objects.get(pk=prediction.pk).confidence for prediction in alone]
