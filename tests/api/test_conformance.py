@@ -26,7 +26,7 @@ from tests.api.test_schema import served_schema
 from tests.factories import PASSWORD, png
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
-JOURNEYS = 10 * EXAMPLES
+JOURNEYS = 15 * EXAMPLES
 SECRET = "known-to-the-tests-alone"
 DRAWN = settings(
     max_examples=EXAMPLES,
