@@ -77,13 +77,13 @@ def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str,
     return result
 
 
-class BoundedFilters(DjangoFilterExtension):
+class BoundedFilters(DjangoFilterExtension):  # type: ignore[no-untyped-call]
     """Says of each filter which numbers it takes, and that a list has one value at least."""
 
     priority = 1
 
     def resolve_filter_field(self, *args: Any) -> list[dict[str, Any]]:
-        parameters: list[dict[str, Any]] = super().resolve_filter_field(*args)
+        parameters: list[dict[str, Any]] = super().resolve_filter_field(*args)  # type: ignore[no-untyped-call]
         *_, filter_field = args
         bounds = {
             "minimum": filter_field.extra.get("min_value"),

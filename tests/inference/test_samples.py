@@ -40,7 +40,7 @@ def test_every_sample_is_accepted_and_named_without_doubt(dataset: str) -> None:
         slug: PredictionFactory.create(trained_model=trained_model, image=uploaded(slug))
         for slug in shown
     }
-    runner.run_waiting(trained_model.slug, claim="task")
+    runner.run_waiting(claim="task")
     answers = {slug: Prediction.objects.get(pk=each.pk) for slug, each in waiting.items()}
     assert [slug for slug, answer in answers.items() if not answer.in_distribution] == []
     assert {slug: answer.prediction_set for slug, answer in answers.items()} == {

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from PIL import Image
 
 from medclassifier.server import HEAD_SECONDS
 from tests.factories import png
@@ -140,7 +142,9 @@ def test_a_body_in_chunks_is_read_and_bounded(web: Stack) -> None:
 
 def test_a_large_image_of_ones_own_is_read(web: Stack) -> None:
     client = ApiClient(web.url)
-    files = {"image": ("cell.png", png() + bytes(5_000_000), "image/png")}
+    noise = io.BytesIO()
+    Image.frombytes("RGB", (1300, 1300), os.urandom(1300 * 1300 * 3)).save(noise, "PNG")
+    files = {"image": ("noise.png", noise.getvalue(), "image/png")}
     address = f"{web.url}/api/v1/predictions/"
     answer = client.session.post(address, files=files, data={"model": "any"}, timeout=60)
     assert answer.status_code == 202

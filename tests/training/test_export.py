@@ -84,11 +84,12 @@ def test_the_history_has_a_line_per_epoch(tmp_path: Path, trained: TrainedNetwor
 
 
 def test_writing_again_raises_the_version(tmp_path: Path, trained: TrainedNetwork) -> None:
-    assert write_evaluated(tmp_path, trained).version == 1
+    first = write_evaluated(tmp_path, trained)
+    assert first.version == 1
     again = write(tmp_path, trained)
     assert again.version == 2
     assert again.evaluation is None
-    assert again.metadata.weights.versions == {"1": again.sha256, "2": again.sha256}
+    assert again.metadata.weights.versions == {"1": first.sha256, "2": again.sha256}
 
 
 def test_a_broken_bundle_does_not_set_the_version_back(
