@@ -61,12 +61,15 @@ class MeSerializer(serializers.Serializer[Any]):
 class TrainedModelSerializer(serializers.ModelSerializer[TrainedModel]):
     url = serializers.HyperlinkedIdentityField(view_name="api:model-detail", lookup_field="slug")
     accuracy = serializers.FloatField(source="evaluation.accuracy", default=None, allow_null=True)
+    has_limits = serializers.BooleanField(
+        read_only=True, help_text="Whether it recognises images unlike its training data."
+    )
 
     class Meta:
         model = TrainedModel
         fields = (
             "slug", "url", "title", "version", "dataset", "architecture",
-            "is_recommended", "accuracy",
+            "is_recommended", "accuracy", "has_limits",
         )  # fmt: skip
 
 

@@ -69,6 +69,11 @@ class TrainedModel(models.Model):
         return Evaluation.model_validate(self.evaluation) if self.evaluation else None
 
     @property
+    def has_limits(self) -> bool:
+        """Whether it recognises what is unlike its training data."""
+        return self.described.uncertainty is not None
+
+    @property
     def input_size(self) -> int:
         """Side of the square that the network sees, in pixels."""
         return self.described.input.size

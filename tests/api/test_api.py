@@ -68,6 +68,7 @@ def test_models_are_listed_with_what_they_are_worth(
     [listed] = api.get("/api/v1/models/").json()
     assert listed["slug"] == "blood"
     assert listed["accuracy"] == trained_model.evaluation["accuracy"]
+    assert listed["has_limits"] is False
     detail = api.get(listed["url"]).json()
     assert detail["metadata"] == trained_model.metadata
     assert detail["evaluation"] == trained_model.evaluation

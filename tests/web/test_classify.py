@@ -26,7 +26,12 @@ from classifier.web.forms import (
     SAMPLE_GONE,
     WRONG_KIND,
 )
-from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
+from tests.factories import (
+    ImageUploadFactory,
+    PredictionFactory,
+    TrainedModelFactory,
+    limits_described,
+)
 from tests.uploads.readers.test_dicom import dataset as dicom
 from tests.uploads.readers.test_dicom import samples, written
 from tests.web import pictures
@@ -255,6 +260,23 @@ def test_another_model_is_one_for_the_same_kind_of_image(page: Client, user: Use
     assert 'value="other"' in chosen()
     TrainedModel.objects.filter(slug="other").delete()
     assert 'value="used"' in chosen()
+
+
+def test_instead_of_a_model_that_refuses_none_is_proposed_that_cannot(
+    page: Client, user: User
+) -> None:
+    image = ImageUploadFactory.create(owner=user)
+    with_limits = [TrainedModelFactory.create(slug=slug) for slug in ("refuses", "too")]
+    for model in with_limits:
+        model.metadata["uncertainty"] = limits_described()
+        model.save()
+    TrainedModelFactory.create(slug="answers-anything", title="A first one", is_recommended=True)
+    asked = page.get(URL, {"image": str(image.pk), "instead_of": "refuses"}).content.decode()
+    assert 'value="too"' in asked.split(" checked")[0].rsplit("<input", 1)[1]
+    TrainedModel.objects.filter(slug="too").update(is_active=False)
+    asked = page.get(URL, {"image": str(image.pk), "instead_of": "refuses"}).content.decode()
+    assert 'value="refuses"' in asked.split(" checked")[0].rsplit("<input", 1)[1]
+    assert asked.count("Cannot recognise images unlike its training data") == 1
 
 
 def test_page_without_models_says_so(page: Client) -> None:

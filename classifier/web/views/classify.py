@@ -90,7 +90,8 @@ def _asked_for(request: HttpRequest) -> dict[str, str]:
 def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     """The first recommended model for the kind of the sample, or of the model used before.
 
-    The latter comes last, since another one is asked for.
+    The latter comes last, since another one is asked for. Instead of a model that can refuse an
+    image, none is proposed that would answer whatever it is shown.
     """
     models = TrainedModel.objects.active()
     # Compared here, since not every database takes what may stand in an address.
@@ -101,8 +102,10 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     if kind := sample or used:
         models = models.filter(dataset=kind.dataset)
     ordered = models.order_by("-is_recommended", "dataset", "title")
-    others = ordered.exclude(pk=used.pk) if used else ordered
-    return others.first() or ordered.first()
+    refuses = used is not None and used.has_limits
+    candidates = [model for model in ordered if model.has_limits or not refuses]
+    others = [model for model in candidates if model != used]
+    return next(iter(others or candidates), None)
 
 
 def _page(form: ClassifyForm, preview: Preview | None) -> dict[str, Any]:
