@@ -57,14 +57,6 @@ class PairAgreement:
     kappa: Coefficient
 
 
-def agreement_matrix(rows: Answers, columns: Answers) -> tuple[tuple[PairAgreement, ...], ...]:
-    """Agreement of each row of answers (A, N) with each of others (B, N) on the same N images.
-
-    Readers with readers, or readers with models.
-    """
-    return tuple(tuple(pair_agreement(one, other) for other in columns) for one in rows)
-
-
 def pair_agreement(one: Answers, other: Answers) -> PairAgreement:
     """Agreement of answers (N,) with others (N,), on the images that have both."""
     both = (one != MISSING) & (other != MISSING)

@@ -9,7 +9,6 @@ from sklearn.metrics import cohen_kappa_score
 
 from classifier.statistics.agreement import (
     MISSING,
-    agreement_matrix,
     cohens_kappa,
     disagreements,
     krippendorff_alpha,
@@ -138,7 +137,7 @@ def test_agreement_on_a_few_images_is_not_certain() -> None:
 @given(answers_of_readers)
 def test_any_answers_give_coefficients_in_range_or_a_reason(rows: list[list[int]]) -> None:
     answers = np.array(rows, np.int64).T
-    pairs = [pair for row in agreement_matrix(answers, answers) for pair in row]
+    pairs = [pair_agreement(one, other) for one in answers for other in answers]
     for coefficient in (krippendorff_alpha(answers), *(pair.kappa for pair in pairs)):
         assert (coefficient.value is None or coefficient.interval is None) == bool(
             coefficient.reason
@@ -164,7 +163,7 @@ def test_the_order_of_labels_and_readers_means_nothing(
 def test_readers_stand_beside_models() -> None:
     people = np.array([[0, 1, 1, 0], [0, 1, MISSING, MISSING]])
     models = np.array([[0, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0]])
-    table = agreement_matrix(people, models)
+    table = [[pair_agreement(person, model) for model in models] for person in people]
     assert [[(pair.same, pair.n) for pair in row] for row in table] == [
         [(3, 4), (3, 4), (4, 4)],
         [(2, 2), (1, 2), (2, 2)],

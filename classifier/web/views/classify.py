@@ -103,7 +103,7 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
         models = models.filter(dataset=kind.dataset)
     ordered = models.order_by("-is_recommended", "dataset", "title")
     refuses = used is not None and used.has_limits
-    candidates = [model for model in ordered if model.has_limits or not refuses]
+    candidates = [model for model in ordered if not refuses or model.has_limits]
     others = [model for model in candidates if model != used]
     return next(iter(others or candidates), None)
 
