@@ -280,6 +280,14 @@ def valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str,
     return dict(filled.validated_data)
 
 
+def valid_query(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The cleaned parameters of the address. Raises ValidationError.
+
+    As a plain dictionary: of a form, DRF takes an empty value for one left out.
+    """
+    return valid(serializer, request.query_params.dict())
+
+
 def repeatable_request(
     request: Request,
     fields: dict[str, Any],

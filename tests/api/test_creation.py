@@ -189,7 +189,7 @@ def test_some_threads_stay_free_of_waiting(api: APIClient, create: Create) -> No
         assert create(api, query="?wait=30").status_code == 202
 
 
-@pytest.mark.parametrize("wait", ["-1", "31", "soon", "1.5"])
+@pytest.mark.parametrize("wait", ["-1", "31", "soon", "1.5", ""])
 def test_a_wait_out_of_bounds_is_refused(api: APIClient, create: Create, wait: str) -> None:
     answer = create(api, query=f"?wait={wait}")
     assert answer.status_code == 400

@@ -66,7 +66,8 @@ def test_an_image_and_what_a_model_sees_of_it(
     assert content_of(answer) == png(60, 40)
     seen = api.get(body["model_view_url"], {"model": "blood"})
     assert Image.open(io.BytesIO(seen.content)).size == (28, 28)
-    for query in ({}, {"model": "unknown"}, {"model": "blood", "crop": "round"}):
+    wrong_crops = [{"model": "blood", "crop": crop} for crop in ("round", "")]
+    for query in ({}, {"model": "unknown"}, *wrong_crops):
         assert api.get(body["model_view_url"], query).status_code == 400
 
 

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from classifier.api.errors import LengthRequired, problem_response
 from classifier.api.parsers import ShallowJSONParser
-from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid
+from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid_query
 from classifier.idempotency import AlreadyDone, RepeatableRequest
 from classifier.models import IdempotencyKey, PredictionQuerySet
 
@@ -102,7 +102,7 @@ def create_once(
 
 def wait_for(request: Request, predictions: PredictionQuerySet) -> bool:
     """Whether the predictions have ended, after the seconds that the request waits for them."""
-    seconds = valid(WaitSerializer, request.query_params)["wait"]
+    seconds = valid_query(WaitSerializer, request)["wait"]
     if not seconds or not _waiting.acquire(blocking=False):
         return not predictions.unfinished().exists()
     try:

@@ -109,7 +109,7 @@ class ChangesView(OneBatchView):
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """What finished, was reviewed or was deleted in a batch since a moment."""
         batch = self.batch(pk)
-        since = requests.valid(batch_shapes.ChangesRequestSerializer, request.query_params)
+        since = requests.valid_query(batch_shapes.ChangesRequestSerializer, request)
         found = search.changes(batch, since["since"])
         shape = batch_shapes.ChangesSerializer(found, context={"request": request})
         return Response(shape.data)

@@ -81,7 +81,7 @@ class BatchViewSet(
         With `open` the batch is empty, and its images are sent piece by piece afterwards. A file
         that cannot be read is listed under `rejected`, and the others run.
         """
-        requests.valid(requests.WaitSerializer, request.query_params)
+        requests.valid_query(requests.WaitSerializer, request)
         fields = requests.valid(requests.BatchRequestSerializer, request.data)
         archive = [fields["archive"]] if "archive" in fields else []
         sent = fields.get("images") or archive

@@ -47,7 +47,7 @@ class ImageModelView(ApiView):
     )
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponseBase:
         image = visible_image(request, pk)
-        choice = requests.valid(requests.ModelViewSerializer, request.query_params)
+        choice = requests.valid_query(requests.ModelViewSerializer, request)
         try:
             with image.file.open() as file, Image.open(file, formats=["PNG"]) as pixels:
                 data = array_png(model_input(choice["model"], pixels, Crop(choice["crop"])))

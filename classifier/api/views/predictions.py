@@ -61,7 +61,7 @@ class PredictionViewSet(
     )
     def create(self, request: Request) -> Response:
         """Queue an image for one or several models; the result is at the address in Location."""
-        requests.valid(requests.WaitSerializer, request.query_params)
+        requests.valid_query(requests.WaitSerializer, request)
         fields = requests.valid(requests.PredictionRequestSerializer, request.data)
         repeatable = requests.repeatable_request(request, fields, [fields["image"]])
         created = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
