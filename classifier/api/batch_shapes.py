@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from classifier.api.requests import NOT_EMPTY, TrimmedTextField
 from classifier.api.serializers import BatchSerializer, PredictionSerializer
 from classifier.models import BatchFile, SavedView, SignOff
 from classifier.notice import NOTICE
@@ -103,12 +104,12 @@ class AddedFilesSerializer(BatchSerializer):
 
 
 class BatchChangeSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    name = TrimmedTextField(NOT_EMPTY, max_length=120, required=False, allow_blank=True)
     project = serializers.UUIDField(required=False, allow_null=True)
 
 
 class ReopenSerializer(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=1000)
+    reason = TrimmedTextField(max_length=1000)
 
 
 class SignOffSerializer(serializers.ModelSerializer[SignOff]):

@@ -54,7 +54,10 @@ def problem(status: int, detail: str, **members: Any) -> dict[str, Any]:
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None lets an unexpected error end as 500 in the log."""
-    _answer_in_json(context["request"])
+    # Problems are JSON also where the answers are a page or YAML.
+    request: Request = context["request"]
+    request.accepted_renderer = JSONRenderer()
+    request.accepted_media_type = JSONRenderer.media_type
     if isinstance(error, UploadRejected):
         members = {"code": error.code, "errors": {error.field: [error.message]}}
         return _response(problem(error.status, error.message, **members))
@@ -69,12 +72,6 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     else:
         body = problem(response.status_code, str(response.data.get("detail", "")))
     return _response(body, headers=dict(response.items()))
-
-
-def _answer_in_json(request: Request) -> None:
-    """Problems are JSON also where the answers are a page or YAML."""
-    request.accepted_renderer = JSONRenderer()
-    request.accepted_media_type = JSONRenderer.media_type
 
 
 # What each error of the services is to a program, where its own words are the detail.

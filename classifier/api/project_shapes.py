@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from classifier.api.requests import TrimmedTextField
 from classifier.models import Membership, Project, Role
 
 MEMBER_ROLES = [(role.value, role.label) for role in (Role.READER, Role.VIEWER)]
@@ -29,7 +30,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
 
 class ProjectRequestSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=120)
+    name = TrimmedTextField(max_length=120)
 
 
 class MemberRequestSerializer(serializers.Serializer[Any]):

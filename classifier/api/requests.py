@@ -103,6 +103,14 @@ class TextField(serializers.RegexField):
         return super().to_internal_value(data)
 
 
+class TrimmedTextField(TextField):
+    """Text whose outer spaces count, as the schema says, and then go."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        text = super().run_validation(data)
+        return text.strip() if isinstance(text, str) else text
+
+
 class SentUUIDField(serializers.UUIDField):
     """Refuses the empty text that DRF would take for a field left out."""
 
@@ -126,7 +134,7 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
     # An e-mail address will do, which may be longer than any username.
     username = TextField(max_length=254)
     password = TextField(NOT_EMPTY, max_length=4096, style={"input_type": "password"})
-    name = TextField(max_length=80, default="API", help_text="To tell tokens apart.")
+    name = TrimmedTextField(max_length=80, default="API", help_text="To tell tokens apart.")
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
     expires_in_days = DaysField()
 
@@ -155,7 +163,7 @@ def authenticated(request: HttpRequest, **credentials: str) -> User | None:
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
-    name = TextField(max_length=80, help_text="To tell tokens apart.")
+    name = TrimmedTextField(max_length=80, help_text="To tell tokens apart.")
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.WRITE.value)
     expires_in_days = DaysField()
 
@@ -198,7 +206,7 @@ class FilesSerializer(serializers.Serializer[Any]):
 class BatchRequestSerializer(SubmissionSerializer, FilesSerializer):
     """Either `images` or `archive`, or neither where the batch is to be filled piece by piece."""
 
-    name = serializers.CharField(max_length=120, default="", allow_blank=True)
+    name = TrimmedTextField(NOT_EMPTY, max_length=120, default="", allow_blank=True)
     project = SentUUIDField(
         required=False, help_text="A project that you own or read in; its members see the batch."
     )
@@ -218,7 +226,7 @@ class AddedFilesRequestSerializer(FilesSerializer):
     """Either `images` or `archive`; `paths` and `keys` go with the images one by one."""
 
     paths = serializers.ListField(
-        child=serializers.CharField(max_length=1024),
+        child=TextField(NOT_EMPTY, max_length=1024),
         required=False,
         help_text="Where each image lay in its folder, with its name; else its name alone.",
     )

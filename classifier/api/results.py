@@ -23,7 +23,8 @@ def csv_lines(batch: Batch) -> Iterator[str]:
 
     Files that were not taken come last, with the reason.
     """
-    labels = _labels(batch)
+    models = TrainedModel.objects.filter(predictions__batch=batch).distinct()
+    labels = dict.fromkeys(label for model in models for label in model.described.classes)
     columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
     yield BYTE_ORDER_MARK + csv_line(columns)
     for prediction in _predictions(batch):
@@ -51,12 +52,6 @@ def json_pieces(
 def _predictions(batch: Batch) -> Iterator[Prediction]:
     rows = Prediction.objects.kept().filter(batch=batch).with_relations().in_order()
     return rows.iterator(chunk_size=ROWS_AT_ONCE)
-
-
-def _labels(batch: Batch) -> list[str]:
-    """The classes of all models in the batch."""
-    models = TrainedModel.objects.filter(predictions__batch=batch).distinct()
-    return list(dict.fromkeys(label for model in models for label in model.described.classes))
 
 
 def _cells(prediction: Prediction) -> list[object]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from classifier.api.requests import NOT_EMPTY, TextField, TrimmedTextField
 from classifier.api.serializers import ImageSerializer, PredictionSerializer
 from classifier.models import CANNOT_TELL, NONE_OF_THESE, Assignment, Prediction, Review
 from classifier.notice import NOTICE
@@ -29,10 +30,10 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
 class ReviewRequestSerializer(serializers.Serializer[Any]):
     """A label, a note or both; what is left out stays as it is."""
 
-    label = serializers.CharField(  # type: ignore[assignment]
+    label = TextField(  # type: ignore[assignment]
         max_length=80, required=False, help_text=WORDS
     )
-    note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    note = TrimmedTextField(NOT_EMPTY, max_length=1000, required=False, allow_blank=True)
     seen_at = serializers.DateTimeField(required=False, help_text=SEEN_AT)
 
 
@@ -82,13 +83,13 @@ class AssignmentSerializer(serializers.ModelSerializer[Assignment]):
 
 
 class AssignmentRequestSerializer(serializers.Serializer[Any]):
-    reader = serializers.CharField(max_length=150, help_text="Username of the reader.")
+    reader = TextField(max_length=150, help_text="Username of the reader.")
 
 
 class ReadingRequestSerializer(serializers.Serializer[Any]):
     prediction = serializers.UUIDField()
-    label = serializers.CharField(max_length=80, help_text=WORDS)  # type: ignore[assignment]
-    note = serializers.CharField(max_length=1000, default="", allow_blank=True)
+    label = TextField(max_length=80, help_text=WORDS)  # type: ignore[assignment]
+    note = TrimmedTextField(NOT_EMPTY, max_length=1000, default="", allow_blank=True)
 
 
 class BlindPredictionSerializer(serializers.ModelSerializer[Prediction]):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.conf import settings
-from django_filters import BaseCSVFilter
+from django_filters import BaseCSVFilter, CharFilter
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.openapi import AutoSchema
 
@@ -78,7 +78,7 @@ def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str,
 
 
 class BoundedFilters(DjangoFilterExtension):  # type: ignore[no-untyped-call]
-    """Says of each filter which numbers it takes, and that a list has one value at least."""
+    """Says of each filter which numbers and text it takes, and that a list has a value at least."""
 
     priority = 1
 
@@ -89,6 +89,7 @@ class BoundedFilters(DjangoFilterExtension):  # type: ignore[no-untyped-call]
             "minimum": filter_field.extra.get("min_value"),
             "maximum": filter_field.extra.get("max_value"),
             "minItems": 1 if isinstance(filter_field, BaseCSVFilter) else None,
+            "pattern": r"^[^\u0000]*$" if type(filter_field) is CharFilter else None,
         }
         known = {name: bound for name, bound in bounds.items() if bound is not None}
         for parameter in parameters:
@@ -151,15 +152,12 @@ class ProblemSchema(AutoSchema):
             codes.append("412")
         if self._get_parameters_in("path") or self._is_list_view():
             codes.append("404")
-        if self._get_request_body_types():
+        body = self._get_request_body()  # type: ignore[no-untyped-call]
+        if body and body.get("content"):
             codes += ["400", "411", "413", "415"]
         takes_images = self.method == "POST" and cast("ApiView", self.view).stores_images
         # 503: the decoders are busy.
         return [*codes, "503", "507"] if takes_images or self._creates() else codes
-
-    def _get_request_body_types(self) -> list[str]:
-        body = self._get_request_body() or {}  # type: ignore[no-untyped-call]
-        return list(body.get("content", {}))
 
     def _get_parameters_in(self, where: str) -> list[dict[str, Any]]:
         return [found for found in self._get_parameters() if found["in"] == where]

@@ -88,15 +88,15 @@ def add_files(*, owner: User, batch: Batch, files: Iterable[SentFile]) -> list[A
     for added in read:
         if added.key not in new and added.image:
             added.image.remove_files()
-    return [new.get(key) or _repeated(file, known[key]) for key, file in sent.items()]
+    return [
+        new.get(key)
+        or AddedFile(file.filename, key, known[key].image, known[key].reason, is_repeated=True)
+        for key, file in sent.items()
+    ]
 
 
 def _known_files(batch: Batch, keys: Iterable[str]) -> dict[str, BatchFile]:
     return {each.key: each for each in batch.files.filter(key__in=keys).select_related("image")}
-
-
-def _repeated(file: SentFile, known: BatchFile) -> AddedFile:
-    return AddedFile(file.filename, file.key, known.image, known.reason, is_repeated=True)
 
 
 def _read(owner: User, file: SentFile, images: list[ImageUpload]) -> AddedFile:

@@ -50,7 +50,8 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in SIXTEEN_BIT_MODES or image.mode in {"I", "F"}:
         return as_image(scaled(np.asarray(image), bits=16))
     if image.mode == "LAB":
-        return _from_lab(image)
+        lab = ImageCms.createProfile("LAB")
+        return ImageCms.buildTransform(lab, SRGB, "LAB", "RGB").apply(image)
     if image.has_transparency_data:
         return on_white(image)
     if image.mode in {"L", "RGB"}:
@@ -176,11 +177,6 @@ def _changes_nothing(transform: Callable[[Image.Image], Image.Image], mode: str)
     sample = Image.fromarray(lattice if mode == "RGB" else steps[None])
     change = np.asarray(transform(sample)).astype(int) - np.asarray(sample.convert("RGB"))
     return bool(np.abs(change).max() <= 1)
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), SRGB, "LAB", "RGB")
-    return transform.apply(image)
 
 
 def _some_rows(height: int) -> Iterator[slice]:

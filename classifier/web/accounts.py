@@ -51,18 +51,12 @@ class AccountAdapter(DefaultAccountAdapter):
         At sign-up the form sees to this itself. When changing an address it does not, so as not to
         tell who has an account, which the sign-up tells anyhow.
         """
-        if self._changes_address and self._is_of_another(email):
+        match = self.request.resolver_match if self.request else None
+        owners = {user.pk for user in filter_users_by_email(email)}
+        if match and match.view_name == "account_email" and owners - {self.request.user.pk}:
             raise self.validation_error("email_taken")
         MaxLengthValidator(EmailAddress._meta.get_field("email").max_length)(email)
         return str(super().clean_email(email))
-
-    @property
-    def _changes_address(self) -> bool:
-        match = self.request.resolver_match if self.request else None
-        return match is not None and match.view_name == "account_email"
-
-    def _is_of_another(self, email: str) -> bool:
-        return any(user.pk != self.request.user.pk for user in filter_users_by_email(email))
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count failed attempts: of each address, and of each account.

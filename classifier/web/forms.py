@@ -99,7 +99,8 @@ class ClassifyForm(forms.Form):
         if self.require_image and self.source is None and not self.image_errors:
             self.add_error("image", ValidationError(NO_IMAGE, code="no_image"))
         model = cleaned.get("model")
-        if self.is_synthetic and model and model.dataset != _kind_of(cleaned["sample"]):
+        kinds = {sample.slug: sample.dataset for sample in samples.samples()}
+        if self.is_synthetic and model and model.dataset != kinds[cleaned["sample"]]:
             self.add_error("model", ValidationError(WRONG_KIND, code="wrong_kind"))
         return cleaned
 
@@ -195,7 +196,3 @@ class ClassifyForm(forms.Form):
         except KeyError as error:
             raise ValidationError(SAMPLE_GONE, code="sample_gone") from error
         return self._read(io.BytesIO(png), f"{slug}.png", len(png))
-
-
-def _kind_of(slug: str) -> str:
-    return next(sample.dataset for sample in samples.samples() if sample.slug == slug)

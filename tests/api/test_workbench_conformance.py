@@ -46,6 +46,8 @@ def secret(user: User, settings: Settings) -> str:
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
+    derandomize=True,
+    database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -34,7 +34,7 @@ class SecretView(ApiView):
 
 def issue(user: User, data: dict[str, Any]) -> tuple[ApiToken, str]:
     return ApiToken.objects.issue(
-        user, name=data["name"].strip(), scope=data["scope"], days=data.get("expires_in_days")
+        user, name=data["name"], scope=data["scope"], days=data.get("expires_in_days")
     )
 
 

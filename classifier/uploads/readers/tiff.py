@@ -51,7 +51,8 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
         if _is_for_libtiff(page):
             return raster.read(data, format="TIFF", max_pixels=max_pixels)
         bits = _bits(tiff, page)
-        pixels = _merged(pages, bits) if len(pages) > 1 else _pixels(page, bits)
+        planes = [_pixels(page, bits) for page in pages]
+        pixels = Image.merge("RGB", planes) if len(planes) > 1 else planes[0]
         pixels = to_srgb(pixels, page.iccprofile)
         return Decoded(upright(pixels, page.tags.valueof(ORIENTATION)), "TIFF")
 
@@ -151,10 +152,6 @@ def _bits(tiff: TiffFile, page: TiffPage) -> int:
     if isinstance(highest, int) and highest in {2**n - 1 for n in range(9, bits)}:
         return min(highest.bit_length(), 16)
     return min(bits, 16)
-
-
-def _merged(pages: list[TiffPage], bits: int) -> Image.Image:
-    return Image.merge("RGB", [_pixels(page, bits) for page in pages])
 
 
 def _pixels(page: TiffPage, bits: int) -> Image.Image:
