@@ -141,6 +141,13 @@ def test_what_is_unlike_the_training_data_is_marked_in_words(page: Client, user:
     assert "93.0\xa0%" not in row
 
 
+def test_what_could_not_be_refused_is_marked(page: Client, user: User) -> None:
+    make(user, 1, succeeded=True)
+    make(user, 1, succeeded=True, in_distribution=True, prediction_set=["neutrophil"])
+    text = page.get(URL).content.decode()
+    assert text.count("cannot recognise foreign images") == 1
+
+
 def test_several_classes_stand_in_the_list(page: Client, user: User) -> None:
     make(user, 1, doubtful=True)
     row = table(page)
