@@ -317,7 +317,7 @@ MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
 # How long what was deleted can be taken back.
 TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=0)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20
-# As PNG, which is what is kept.
+# As it is kept: a JPEG as it was sent without its metadata, and all else as PNG.
 MAX_STORED_BYTES_PER_PERSON = env_int("MAX_STORED_MEGABYTES_PER_PERSON", 50_000) * 2**20
 # Below it no image is stored any more, so that database and logs can still be written.
 MIN_FREE_DISK_BYTES = env_int("MIN_FREE_DISK_MEGABYTES", 500, minimum=0) * 2**20

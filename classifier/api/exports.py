@@ -5,6 +5,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from rest_framework.renderers import JSONRenderer
@@ -53,7 +54,7 @@ def json_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Ite
 
 
 def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
-    """The images in a folder for each group, as PNG, with a table of what is where.
+    """The images in a folder for each group, as they are stored, with a table of what is where.
 
     An image that several models looked at lies in the folder of each answer.
     """
@@ -62,7 +63,7 @@ def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
     table.write(BYTE_ORDER_MARK + csv_line(["file", *COLUMNS, "notice"]))
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for row in _rows(predictions):
-            name = f"{_folder(row)}/{row.pk}.png"
+            name = f"{_folder(row)}/{row.pk}{Path(str(row.image.file.name)).suffix}"
             try:
                 with row.image.file.open() as file:
                     archive.writestr(name, file.read())

@@ -1,6 +1,7 @@
 """Uploaded images and their files."""
 
 import logging
+import mimetypes
 import os
 import re
 import time
@@ -16,6 +17,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
@@ -24,16 +26,29 @@ from classifier.models.access import may
 
 logger = logging.getLogger(__name__)
 
-IMAGE, THUMBNAIL = "image.png", "thumbnail.png"
+IMAGE, THUMBNAIL = "image", "thumbnail"
 # Under MEDIA_ROOT, for each of the two.
 FOLDERS: Final = {IMAGE: "images", THUMBNAIL: "thumbnails"}
-KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.png")
+FORMATS: Final = ("png", "jpg")
+KEY: Final = re.compile(
+    rf"[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.({'|'.join(FORMATS)})"
+)
 NAMES_AT_ONCE: Final = 500
 
 
 def upload_path(image: "ImageUpload", filename: str) -> str:
-    """Drawn from the key alone: nothing of what the person called the file reaches the disk."""
-    return f"{FOLDERS[filename]}/{image.pk}.png"
+    """Drawn from the key alone: nothing of what the person called the file reaches the disk.
+
+    Args:
+        filename: which of its files, and the format, such as "image.png".
+    """
+    kind, format = filename.split(".")
+    return f"{FOLDERS[kind]}/{image.pk}.{format}"
+
+
+def content_type(file: FieldFile) -> str:
+    """Of a stored file, such as "image/png"."""
+    return mimetypes.guess_type(str(file.name))[0] or "application/octet-stream"
 
 
 class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
@@ -59,7 +74,7 @@ class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
 
 
 class ImageUpload(models.Model):
-    """An image as a person sent it, turned upright, without its metadata, stored as PNG."""
+    """An image as a person sent it, turned upright, without its metadata, stored as JPEG or PNG."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -116,10 +131,12 @@ class ImageUpload(models.Model):
 
     def remove_files(self) -> None:
         """Remove what is on the disk, whole or not; what cannot be removed is named in the log."""
-        for file, filename in ((self.file, IMAGE), (self.thumbnail, THUMBNAIL)):
+        for file, kind in ((self.file, IMAGE), (self.thumbnail, THUMBNAIL)):
+            # A file that could not be written to its end has no name yet.
+            unnamed = (upload_path(self, f"{kind}.{format}") for format in FORMATS)
             try:
-                # A file that could not be written to its end has no name yet.
-                file.storage.delete(file.name or upload_path(self, filename))
+                for name in [file.name] if file.name else unnamed:
+                    file.storage.delete(name)
             except OSError:
                 logger.exception("A file of image %s could not be removed", self.pk)
 
@@ -131,8 +148,8 @@ def orphaned_files(*, older_than: timedelta) -> Iterator[str]:
         older_than: more than any upload takes, whose files are there before its rows.
     """
     limit = time.time() - older_than.total_seconds()
-    for filename in (IMAGE, THUMBNAIL):
-        for names in _names_of_keys(Path(FOLDERS[filename]), limit):
+    for folder in FOLDERS.values():
+        for names in _names_of_keys(Path(folder), limit):
             known = set(ImageUpload.objects.filter(pk__in=names).values_list("pk", flat=True))
             yield from (name for key, name in names.items() if key not in known)
 

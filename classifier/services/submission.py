@@ -181,17 +181,15 @@ def build_image(
     )
     try:
         quotas.require_free_disk()
-        image.file.save(IMAGE, ContentFile(uploads.encode(picture)), save=False)
-        _add_thumbnail(image, picture)
+        format, content = uploads.encode(picture)
+        image.file.save(f"{IMAGE}.{format}", ContentFile(content), save=False)
+        if uploads.is_own_thumbnail(picture, len(content)):
+            image.thumbnail.name = image.file.name
+        else:
+            thumbnail = ContentFile(uploads.thumbnail(picture))
+            image.thumbnail.save(f"{THUMBNAIL}.png", thumbnail, save=False)
         image.measure_files()
     except OSError as error:
         image.remove_files()
         raise StorageFailed from error
     return image
-
-
-def _add_thumbnail(image: ImageUpload, picture: uploads.UploadedPicture) -> None:
-    if max(picture.width, picture.height) > uploads.SMALL_SIDE:
-        image.thumbnail.save(THUMBNAIL, ContentFile(uploads.thumbnail(picture)), save=False)
-    else:
-        image.thumbnail.name = image.file.name

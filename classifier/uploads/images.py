@@ -16,13 +16,22 @@ from classifier.uploads.names import file_name, path_name
 from classifier.uploads.readers import decode, format_of
 from classifier.uploads.refusals import UploadRejected
 
-__all__ = ["UploadRejected", "UploadedPicture", "encode", "read_image", "reduced", "thumbnail"]
+__all__ = [
+    "UploadRejected",
+    "UploadedPicture",
+    "encode",
+    "is_own_thumbnail",
+    "read_image",
+    "reduced",
+    "thumbnail",
+]
 
 # Lists show 48 CSS pixels; twice that is sharp on dense screens.
 THUMBNAIL_SIDE: Final = 96
-# A picture no larger than this is its own thumbnail: a second file would save a list few bytes, and
-# writing it costs more than all else with such a picture.
-SMALL_SIDE: Final = 128
+# A file no larger than this is its own thumbnail, unless a list of such pictures would fill the
+# browser's memory: a second file would save few bytes, and costs more than all else with the first.
+SMALL_BYTES: Final = 50_000
+SMALL_PIXELS: Final = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class UploadedPicture:
         sha256: of the file as uploaded, 64 hexadecimal digits.
         filename: as sent, without unprintable characters; "unnamed" where nothing is to be seen.
         warnings: sentences for the person who sent it.
+        bare_jpeg: the file as it was sent without its metadata, where it is a JPEG and these pixels
+            are what it decodes to.
     """
 
     pixels: Image.Image
@@ -44,6 +55,7 @@ class UploadedPicture:
     sha256: str
     filename: str
     warnings: tuple[str, ...] = ()
+    bare_jpeg: bytes | None = None
 
     @property
     def width(self) -> int:
@@ -91,15 +103,24 @@ def read_image(
         sha256=hashlib.sha256(data).hexdigest(),
         filename=name,
         warnings=decoded.warnings,
+        bare_jpeg=decoded.bare_jpeg,
     )
 
 
-def encode(picture: UploadedPicture) -> bytes:
-    """The picture as a PNG file with nothing in it but pixels.
+def encode(picture: UploadedPicture) -> tuple[str, bytes]:
+    """The picture as a file with nothing in it but pixels, after the name of its format.
 
-    PNG because it is lossless: what is stored, shown and classified is the same to the last bit.
+    What is stored, shown and classified is the same to the last bit: a JPEG stays the JPEG that it
+    was, a fifth of the size of its pixels without loss, and all else becomes a PNG.
     """
-    return _png(picture.pixels)
+    if picture.bare_jpeg is not None:
+        return "jpg", picture.bare_jpeg
+    return "png", _png(picture.pixels)
+
+
+def is_own_thumbnail(picture: UploadedPicture, stored_bytes: int) -> bool:
+    """Whether lists show the stored file itself, which takes so many bytes."""
+    return stored_bytes <= SMALL_BYTES and picture.width * picture.height <= SMALL_PIXELS
 
 
 def thumbnail(picture: UploadedPicture) -> bytes:

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from PIL import Image
 
 from classifier import quotas, services
+from classifier.inference.inputs import stored_picture
 from classifier.models import CROP_CHOICES, ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.synthetic import samples
@@ -164,7 +164,7 @@ class ClassifyForm(forms.Form):
         if self.source is None:
             return None
         try:
-            with self.source.file.open() as file, Image.open(file, formats=["PNG"]) as pixels:
+            with stored_picture(self.source) as pixels:
                 return build_preview(self.source, pixels, model, crop)
         except OSError:
             self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))

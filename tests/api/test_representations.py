@@ -71,6 +71,20 @@ def test_an_image_and_what_a_model_sees_of_it(
         assert api.get(body["model_view_url"], query).status_code == 400
 
 
+def test_a_jpeg_is_given_as_it_is_kept(api: APIClient, trained_model: TrainedModel) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), "plum").save(buffer, "JPEG", comment=b"Jane Doe")
+    sent = SimpleUploadedFile("cell.jpg", buffer.getvalue())
+    body = api.post(f"{API}predictions/", {"model": "blood", "image": sent}).json()["image"]
+    answer = api.get(body["url"])
+    assert answer["Content-Type"] == "image/jpeg"
+    kept = content_of(answer)
+    assert b"Jane Doe" not in kept
+    with Image.open(io.BytesIO(buffer.getvalue())) as before, Image.open(io.BytesIO(kept)) as after:
+        assert before.tobytes() == after.tobytes()
+    assert api.get(body["model_view_url"], {"model": "blood"}).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["", "model-view/?model=blood"])
 def test_an_image_whose_file_is_gone(
     api: APIClient, user: User, trained_model: TrainedModel, path: str

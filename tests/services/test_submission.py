@@ -61,7 +61,7 @@ def test_submitting_stores_the_image_and_queues_one_prediction_per_model(
     assert Image.open(image.file).size == (40, 30)
 
 
-@pytest.mark.parametrize(("side", "shown", "files"), [(128, 128, 1), (129, 96, 2)])
+@pytest.mark.parametrize(("side", "shown", "files"), [(512, 512, 1), (513, 96, 2)])
 def test_a_small_image_is_its_own_thumbnail(
     user: User,
     trained_model: TrainedModel,
@@ -71,7 +71,7 @@ def test_a_small_image_is_its_own_thumbnail(
     files: int,
     django_capture_on_commit_callbacks: Commit,
 ) -> None:
-    data = png(side, 20)
+    data = png(side, 512)
     picture = read_image(
         io.BytesIO(data), filename="cell.png", size=len(data), max_bytes=10**6, max_pixels=10**6
     )

@@ -355,7 +355,9 @@ def test_thumbnails_keep_the_shape_and_the_picture() -> None:
     small = Image.open(io.BytesIO(thumbnail(picture)))
     assert small.size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2)
     assert picture.pixels.size == (400, 200)
-    stored = Image.open(io.BytesIO(encode(picture)))
+    format, content = encode(picture)
+    assert format == "png"
+    stored = Image.open(io.BytesIO(content))
     assert np.array_equal(np.asarray(stored), np.asarray(picture.pixels))
 
 

@@ -2,34 +2,36 @@
 
 import hashlib
 import uuid
-from typing import Final
 
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from PIL import Image
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from classifier.api import requests
 from classifier.api.views.base import ApiView
-from classifier.inference.inputs import array_png, model_input
+from classifier.inference.inputs import array_png, model_input, stored_picture
 from classifier.models import ImageUpload
+from classifier.models.images import content_type
 from classifier.preprocessing import Crop
 
-PNG: Final = "image/png"
+PNG, JPEG = "image/png", "image/jpeg"
 
 
 class ImageView(ApiView):
-    """An image as it is stored: upright, without metadata, as PNG."""
+    """An image as it is stored: upright, without metadata, as the JPEG that it was or as PNG."""
 
-    @extend_schema(operation_id="images_retrieve", responses={(200, PNG): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="images_retrieve",
+        responses={(200, PNG): OpenApiTypes.BINARY, (200, JPEG): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponseBase:
         image = visible_image(request, pk)
         try:
-            response = FileResponse(image.file.open(), content_type=PNG)
+            response = FileResponse(image.file.open(), content_type=content_type(image.file))
         except FileNotFoundError as error:
             raise NotFound("The file of this image is gone.") from error
         # What is stored under a key never changes.
@@ -49,7 +51,7 @@ class ImageModelView(ApiView):
         image = visible_image(request, pk)
         choice = requests.valid_query(requests.ModelViewSerializer, request)
         try:
-            with image.file.open() as file, Image.open(file, formats=["PNG"]) as pixels:
+            with stored_picture(image) as pixels:
                 data = array_png(model_input(choice["model"], pixels, Crop(choice["crop"])))
         except OSError as error:
             raise NotFound("The file of this image cannot be read.") from error

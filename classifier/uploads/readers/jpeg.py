@@ -1,10 +1,12 @@
 """JPEG of every process: the usual ones through Pillow, lossless and 12-bit ones beside it."""
 
+import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy.typing as npt
+from PIL import Image
 
 from classifier.uploads.pixels import as_image, check_size, scaled
 from classifier.uploads.readers import raster
@@ -26,6 +28,13 @@ START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 JPEG_LS, LOSSLESS = 0xF7, 0xC3
 STARTS_OF_FRAME: Final = {*range(0xC0, 0xD0), JPEG_LS} - {0xC4, 0xC8, 0xCC}
 USUAL: Final = {0xC0, 0xC1, 0xC2}
+# Frame header, Huffman and quantisation tables, the interval of restarts, and the scans themselves.
+NECESSARY: Final = {*USUAL, 0xC4, 0xDB, 0xDD, START_OF_SCAN}
+# Within a scan no marker stands but restarts.
+END_OF_SCAN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+# Both say how colours are coded. Without resolution and preview; without its last byte, the coding.
+JFIF: Final = bytes.fromhex("ffe00010 4a46494600 0101 00 00010001 0000")
+ADOBE: Final = bytes.fromhex("ffee000e 41646f6265 0064 0000 0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,9 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
         raise UploadRejected("damaged")
     check_size(header.width, header.height, max_pixels)
     if header.process in USUAL and header.bits == 8:
-        return raster.read(data, format="JPEG", max_pixels=max_pixels)
+        decoded = raster.read(data, format="JPEG", max_pixels=max_pixels)
+        is_small = header.width * header.height <= LIGHT_PIXELS
+        return replace(decoded, bare_jpeg=_bare_file(data, decoded.pixels) if is_small else None)
     return Decoded(as_image(scaled(_stored_values(data, header.process), bits=header.bits)), "JPEG")
 
 
@@ -67,6 +78,44 @@ def _stored_values(data: bytes, process: int) -> npt.NDArray[Any]:
     if process == JPEG_LS:
         return imagecodecs.jpegls_decode(data)
     return imagecodecs.jpeg8_decode(data)
+
+
+def _bare_file(data: bytes, pixels: Image.Image) -> bytes | None:
+    """The file without its metadata, where these pixels are what a decoder makes of it.
+
+    They are not where the metadata said how to turn the picture, or what its colours mean.
+    """
+    bare = without_metadata(data)
+    if bare is None:
+        return None
+    with Image.open(io.BytesIO(bare), formats=["JPEG"]) as image:
+        is_same = image.mode == pixels.mode and image.tobytes() == pixels.tobytes()
+    return bare if is_same else None
+
+
+def without_metadata(data: bytes) -> bytes | None:
+    """A usual JPEG with nothing in it but what its pixels are decoded from.
+
+    Of JFIF and Adobe's segment only what says how colours are coded is written anew. None where
+    the file has a segment that no usual picture has, or no end.
+    """
+    kept, position = [b"\xff\xd8"], 2
+    while found := MARKER.match(data, position):
+        marker, body = found[1][0], found.end()
+        end = body + int.from_bytes(data[body : body + 2])
+        if marker == END_OF_IMAGE:
+            return b"".join((*kept, b"\xff\xd9"))
+        if marker == START_OF_SCAN:
+            following = END_OF_SCAN.search(data, end)
+            end = following.start() if following else len(data)
+        if marker in NECESSARY:
+            kept.append(data[position:end])
+        elif data.startswith(b"JFIF\0", body + 2):
+            kept.append(JFIF)
+        elif data.startswith(b"Adobe", body + 2):
+            kept.append(ADOBE + data[body + 13 : body + 14])
+        position = end
+    return None
 
 
 def header_of(data: bytes) -> Header | None:

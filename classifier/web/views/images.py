@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from classifier.inference.inputs import array_png, stored_input
 from classifier.models import ImageUpload, Prediction
+from classifier.models.images import content_type
 from classifier.synthetic import samples
 from classifier.web.previews import square_thumbnail
 
@@ -71,7 +72,7 @@ def _png(request: HttpRequest, data: bytes, cache_control: str) -> HttpResponseB
 def _file(request: HttpRequest, file: FieldFile, cache_control: str) -> HttpResponseBase:
     """A stored file; its name is drawn from a key, and what is under it never changes."""
     try:
-        response = FileResponse(file.open(), content_type="image/png")
+        response = FileResponse(file.open(), content_type=content_type(file))
     except OSError as error:
         raise Http404("The file is gone.") from error
     return _tagged(request, response, str(file.name), cache_control)
