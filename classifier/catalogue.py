@@ -6,18 +6,20 @@ from django.conf import settings
 from django.db import transaction
 
 from classifier.bundles import registry
-from classifier.models import TrainedModel
+from classifier.models import ModelVersion, TrainedModel
 
 
 @transaction.atomic
 def load_bundles() -> registry.Discovery:
     """Register every verified bundle; a model whose bundle is gone or broken is marked as such.
 
-    What an administrator switched off stays off. Returns what was found, broken bundles included.
+    What an administrator switched off stays off, and what they made the default stays that.
+    Returns what was found, broken bundles included.
     """
     found = _without_conflicts(registry.discover(settings.MODELS_DIR))
     for bundle in found.bundles:
-        TrainedModel.objects.update_or_create(
+        evaluation = bundle.evaluation.as_json() if bundle.evaluation else None
+        model, _ = TrainedModel.objects.update_or_create(
             slug=bundle.slug,
             defaults={
                 "title": bundle.metadata.title,
@@ -28,11 +30,17 @@ def load_bundles() -> registry.Discovery:
                 "is_recommended": bundle.metadata.recommended,
                 "is_installed": True,
                 "metadata": bundle.metadata.as_json(),
-                "evaluation": bundle.evaluation.as_json() if bundle.evaluation else None,
+                "evaluation": evaluation,
             },
+        )
+        ModelVersion.objects.update_or_create(
+            trained_model=model,
+            version=bundle.version,
+            defaults={"sha256": bundle.sha256, "evaluation": evaluation},
         )
     installed = [bundle.slug for bundle in found.bundles]
     TrainedModel.objects.exclude(slug__in=installed).update(is_installed=False)
+    TrainedModel.objects.recommend_chosen()
     return found
 
 

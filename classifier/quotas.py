@@ -11,10 +11,11 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import ImageUpload, Prediction, Usage
+from classifier.models import ImageUpload, PersonLimits, Prediction, Usage
 
 MINUTE: Final = 60
 DAY: Final = 24 * 3600
+MEGABYTE: Final = 2**20
 # Waiting predictions become fewer by the second; asking more often helps nobody.
 RETRY_WAITING_AFTER: Final = 30
 
@@ -29,6 +30,29 @@ class QuotaExceeded(Exception):
 
 class BeyondLimit(Exception):
     """One request asks for more than a limit allows at all; waiting would not help."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one person may use up."""
+
+    waiting_predictions: int
+    bytes_per_day: int
+    stored_bytes: int
+
+
+def limits_of(user: User) -> Limits:
+    """Their own where an administrator set some, else what holds for all."""
+    own = PersonLimits.objects.filter(user=user).first() or PersonLimits()
+
+    def chosen(value: int | None, default: int, unit: int = 1) -> int:
+        return default if value is None else value * unit
+
+    return Limits(
+        chosen(own.waiting_predictions, settings.MAX_WAITING_PREDICTIONS),
+        chosen(own.megabytes_per_day, settings.MAX_BYTES_PER_DAY, MEGABYTE),
+        chosen(own.stored_megabytes, settings.MAX_STORED_BYTES_PER_PERSON, MEGABYTE),
+    )
 
 
 @dataclass(frozen=True)
@@ -87,42 +111,46 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
 
     Raises BeyondLimit where it would even if nothing had been used up.
     """
-    _check_alone(predictions, byte_size)
-    check_room(room(user))
+    limits = limits_of(user)
+    _check_alone(limits, predictions, byte_size)
+    check_room(limits.stored_bytes - _stored_bytes(user))
     waiting = _waiting_predictions(user)
-    if waiting + predictions > settings.MAX_WAITING_PREDICTIONS:
+    if waiting + predictions > limits.waiting_predictions:
         raise QuotaExceeded(
             f"{waiting} of your predictions wait, and {predictions} more would "
-            f"exceed the limit of {settings.MAX_WAITING_PREDICTIONS}.",
+            f"exceed the limit of {limits.waiting_predictions}.",
             RETRY_WAITING_AFTER,
         )
-    if _bytes_today(user) + byte_size > settings.MAX_BYTES_PER_DAY:
+    if _bytes_today(user) + byte_size > limits.bytes_per_day:
         raise QuotaExceeded(
-            f"This would exceed your {_megabytes_per_day()} MB a day.", _seconds_left(DAY)
+            f"This would exceed your {limits.bytes_per_day // MEGABYTE} MB a day.",
+            _seconds_left(DAY),
         )
 
 
-def _check_alone(predictions: int, byte_size: int) -> None:
-    if predictions > settings.MAX_WAITING_PREDICTIONS:
+def _check_alone(limits: Limits, predictions: int, byte_size: int) -> None:
+    if predictions > limits.waiting_predictions:
         raise BeyondLimit(
             f"This asks for {predictions} predictions, and no more than "
-            f"{settings.MAX_WAITING_PREDICTIONS} of yours may wait. Send fewer at once."
+            f"{limits.waiting_predictions} of yours may wait. Send fewer at once."
         )
-    if byte_size > settings.MAX_BYTES_PER_DAY:
-        raise BeyondLimit(f"This alone is more than your {_megabytes_per_day()} MB a day.")
+    if byte_size > limits.bytes_per_day:
+        raise BeyondLimit(
+            f"This alone is more than your {limits.bytes_per_day // MEGABYTE} MB a day."
+        )
 
 
 def room(user: User) -> int:
     """How many bytes the files of this person's images may still take; negative when too many."""
-    return int(settings.MAX_STORED_BYTES_PER_PERSON - _stored_bytes(user))
+    return limits_of(user).stored_bytes - _stored_bytes(user)
 
 
 def check_room(room: int) -> None:
     """Raises BeyondLimit where it is negative."""
     if room < 0:
         raise BeyondLimit(
-            f"Your images would take more than the {settings.MAX_STORED_BYTES_PER_PERSON // 2**20} "
-            "MB that you have here, so nothing was kept. Delete some that you no longer need."
+            "Your images would take more than the space that you have here, so nothing was kept. "
+            "Delete some that you no longer need."
         )
 
 
@@ -132,10 +160,6 @@ def require_free_disk() -> None:
     folder = next(folder for folder in (media, *media.parents) if folder.exists())
     if shutil.disk_usage(folder).free < settings.MIN_FREE_DISK_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-
-
-def _megabytes_per_day() -> int:
-    return int(settings.MAX_BYTES_PER_DAY // 2**20)
 
 
 def count_bytes(user: User, byte_size: int) -> None:

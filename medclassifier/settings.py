@@ -81,7 +81,7 @@ WEB_WORKERS = env_int("WEB_WORKERS", 2)
 
 INSTALLED_APPS = [
     "classifier",
-    "django.contrib.admin",
+    "medclassifier.desk.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -124,7 +124,10 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"numbers": "classifier.cards.numbers"},
+            "libraries": {
+                "numbers": "classifier.cards.numbers",
+                "desk": "classifier.admin.tags",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

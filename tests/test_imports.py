@@ -48,7 +48,9 @@ MAY_IMPORT = {
     "client": set(),
     "web": VIEWS,
     "api": VIEWS,
-    "admin": {"services", "models", "cards"},
+    "admin": {
+        "services", "catalogue", "models", "cards", "web.charts", "web.model_cards", *BUNDLES
+    },
     "management": {
         "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES
     },

@@ -4,13 +4,14 @@ from classifier.models.access import may
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
+from classifier.models.limits import PersonLimits
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
 from classifier.models.predictions import ArrayLength, Prediction
 from classifier.models.projects import Membership, Project
 from classifier.models.reviews import Review
 from classifier.models.saved_views import SavedView
 from classifier.models.tokens import ApiToken, token_digest
-from classifier.models.trained import TrainedModel, TrainedModelQuerySet
+from classifier.models.trained import ModelVersion, TrainedModel, TrainedModelQuerySet
 from classifier.models.usage import Usage
 from classifier.models.vocabulary import (
     CANNOT_TELL,
@@ -38,6 +39,8 @@ __all__ = [
     "IdempotencyKey",
     "ImageUpload",
     "Membership",
+    "ModelVersion",
+    "PersonLimits",
     "Prediction",
     "PredictionQuerySet",
     "Progress",

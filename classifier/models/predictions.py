@@ -48,6 +48,17 @@ def _own(field: str, *, name: str) -> models.Index:
     return models.Index(fields=["owner", field, "-created_at", "-id"], name=name)
 
 
+def _everyones(field: str, *, name: str) -> models.Index:
+    """Everyone's rows of one kind, newest first, without the trash.
+
+    Counts of a period read nothing but this index: its condition has no parameter, so that SQLite
+    sees that it holds.
+    """
+    return models.Index(
+        fields=[field, "-created_at", "-id"], condition=Q(deleted_at__isnull=True), name=name
+    )
+
+
 class Prediction(models.Model):
     """One model's answer about one image, from the queue to the result.
 
@@ -178,6 +189,12 @@ class Prediction(models.Model):
         indexes: ClassVar = [
             # The list of everyone's for who looks after them, newest first.
             models.Index(fields=["-created_at", "-id"], name="prediction_newest"),
+            # The administrator's list by each of its filters, and the counts of the overview.
+            _everyones("status", name="prediction_by_status"),
+            _everyones("certainty", name="prediction_by_certainty"),
+            _everyones("review_state", name="prediction_by_review"),
+            _everyones("trained_model", name="prediction_by_model"),
+            _everyones("predicted_label", name="prediction_by_label"),
             # History and the API's list: one's own, newest first.
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_own_newest"),
             # The same by each of the filters.

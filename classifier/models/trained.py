@@ -1,10 +1,13 @@
 """The models that can be chosen, as the bundles on disk describe them."""
 
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models import F, Q
 from django.urls import reverse
+from django.utils import timezone
+from pydantic import ValidationError
 
 from classifier.bundles.schema import Evaluation, Metadata
 from classifier.datasets import Dataset, datasets
@@ -19,6 +22,12 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
         """Grouped by what they look at, the recommended one first in its group."""
         return self.order_by("dataset", "-is_recommended", "title")
 
+    def recommend_chosen(self) -> None:
+        """Let an administrator's choice for a kind of image stand before what bundles say."""
+        chosen = self.filter(is_chosen=True)
+        of_chosen = self.filter(dataset__in=list(chosen.values_list("dataset", flat=True)))
+        of_chosen.update(is_recommended=F("is_chosen"))
+
 
 class TrainedModel(models.Model):
     """A bundle under models/ as it was when the bundles were last loaded."""
@@ -31,6 +40,11 @@ class TrainedModel(models.Model):
     sha256 = models.CharField("SHA-256 of the weights", max_length=64)
     is_recommended = models.BooleanField(
         "recommended", default=False, help_text="The choice that the form starts with."
+    )
+    is_chosen = models.BooleanField(
+        "chosen as default",
+        default=False,
+        help_text="An administrator made it the one that the form starts with for its images.",
     )
     is_active = models.BooleanField(
         "active", default=True, help_text="Switch off to take the model out of every form."
@@ -47,6 +61,13 @@ class TrainedModel(models.Model):
 
     class Meta:
         ordering = ("dataset", "title")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["dataset"],
+                condition=Q(is_chosen=True),
+                name="one_chosen_model_of_a_dataset",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -82,3 +103,37 @@ class TrainedModel(models.Model):
     def channels(self) -> int:
         """1 for grey, 3 for colour."""
         return self.described.input.channels
+
+
+class ModelVersion(models.Model):
+    """A version of a model as its bundle described it when it was first loaded here.
+
+    The next version takes its place in `TrainedModel`; predictions go on to name the one that
+    made them.
+    """
+
+    trained_model = models.ForeignKey(
+        TrainedModel, on_delete=models.CASCADE, related_name="versions", db_index=False
+    )
+    version = models.PositiveIntegerField()
+    sha256 = models.CharField("SHA-256 of the weights", max_length=64)
+    evaluation = models.JSONField(null=True, blank=True)
+    loaded_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("trained_model", "-version")
+        constraints: ClassVar = [
+            # The versions of a model, each once.
+            models.UniqueConstraint(fields=["trained_model", "version"], name="model_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trained_model}, version {self.version}"
+
+    @cached_property
+    def measured(self) -> Evaluation | None:
+        """`evaluation` as the bundle's type; None also where an earlier release wrote it."""
+        try:
+            return Evaluation.model_validate(self.evaluation) if self.evaluation else None
+        except ValidationError:
+            return None

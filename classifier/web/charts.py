@@ -34,13 +34,17 @@ class Tick:
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps values in `range` to positions in the picture from `start` to `end`."""
+    """Maps values in `range` to positions in the picture from `start` to `end`.
+
+    `words` stand at the marks instead of their numbers, where there are any.
+    """
 
     label: str
     marks: Sequence[float]
     range: tuple[float, float]
     start: float
     end: float
+    words: Sequence[str] = ()
 
     def at(self, value: float) -> float:
         low, high = self.range
@@ -49,7 +53,9 @@ class Axis:
     @property
     def ticks(self) -> list[Tick]:
         low, high = self.range
-        return [Tick(self.at(mark), f"{mark:g}") for mark in self.marks if low <= mark <= high]
+        words = self.words or [f"{mark:g}" for mark in self.marks]
+        named = zip(self.marks, words, strict=True)
+        return [Tick(self.at(mark), text) for mark, text in named if low <= mark <= high]
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def upward(label: str, marks: Sequence[float]) -> Axis:
     return Axis(label, marks, (marks[0], marks[-1]), BOTTOM, TOP)
 
 
-def _points(x: Axis, y: Axis, values: Sequence[Point]) -> str:
+def line_points(x: Axis, y: Axis, values: Sequence[Point]) -> str:
     return " ".join(f"{x.at(first):g},{y.at(second):g}" for first, second in values)
 
 
@@ -109,7 +115,7 @@ def roc_chart(evaluation: Evaluation | None) -> Chart | None:
     x = across("False positive rate", PROPORTIONS, 1)
     y = upward("True positive rate", PROPORTIONS)
     lines = [
-        Line("strong" if curve is curves[-1] else "faint", _points(x, y, curve.points))
+        Line("strong" if curve is curves[-1] else "faint", line_points(x, y, curve.points))
         for curve in curves
     ]
     point = evaluation.operating_point
@@ -120,7 +126,7 @@ def roc_chart(evaluation: Evaluation | None) -> Chart | None:
         description=f"{_roc_description(curves)} {evaluation.n:,} test images.",
         x=x,
         y=y,
-        lines=[Line("diagonal", _points(x, y, [(0, 0), (1, 1)])), *lines],
+        lines=[Line("diagonal", line_points(x, y, [(0, 0), (1, 1)])), *lines],
         dots=[Dot(x.at(1 - point.specificity), y.at(point.sensitivity), 5)] if point else [],
         note=f"{dot} dashed line is chance.",
         columns=["Class", "AUC", *(f"TPR at FPR ≤ {rate:g}" for rate in FALSE_POSITIVE_RATES)],
@@ -172,7 +178,7 @@ def reliability_chart(evaluation: Evaluation | None) -> Chart | None:
         note="A larger dot is more images. On the dotted line confidence equals accuracy.",
         x=x,
         y=y,
-        lines=[Line("diagonal", _points(x, y, [(0, 0), (1, 1)])), *stages, after],
+        lines=[Line("diagonal", line_points(x, y, [(0, 0), (1, 1)])), *stages, after],
         legend=[after, *stages] if before else [],
         dots=[
             Dot(
@@ -191,7 +197,7 @@ def reliability_chart(evaluation: Evaluation | None) -> Chart | None:
 
 
 def _bin_points(x: Axis, y: Axis, bins: Sequence[ReliabilityBin]) -> str:
-    return _points(x, y, [(each.confidence, each.accuracy) for each in bins])
+    return line_points(x, y, [(each.confidence, each.accuracy) for each in bins])
 
 
 def _bin_rows(bins: Sequence[ReliabilityBin], stage: str) -> list[list[str]]:
@@ -240,7 +246,7 @@ def _history_chart(slug: str, series: Series, y: Axis, selected: int | None) -> 
     epochs = max(1.0, *(epoch for points in series.values() for epoch, _ in points))
     x = across("Epoch", steps(0, epochs), epochs)
     kinds = {"Validation": "strong", "Training": "dashed"}
-    legend = [Line(kinds[name], _points(x, y, points), name) for name, points in series.items()]
+    legend = [Line(kinds[name], line_points(x, y, points), name) for name, points in series.items()]
     upright = []
     if selected and selected <= x.range[1]:
         at = f"{x.at(selected):g}"

@@ -101,7 +101,7 @@ class MeView(ApiView):
     @extend_schema(responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
         user = current_user(request)
-        used = quotas.used(user)
+        used, limits = quotas.used(user), quotas.limits_of(user)
         return Response(
             {
                 "username": user.username,
@@ -111,10 +111,10 @@ class MeView(ApiView):
                     settings.API_REQUESTS_PER_MINUTE, used.requests_this_minute
                 ),
                 "waiting_predictions": _limit(
-                    settings.MAX_WAITING_PREDICTIONS, used.waiting_predictions
+                    limits.waiting_predictions, used.waiting_predictions
                 ),
-                "bytes_per_day": _limit(settings.MAX_BYTES_PER_DAY, used.bytes_today),
-                "stored_bytes": _limit(settings.MAX_STORED_BYTES_PER_PERSON, used.stored_bytes),
+                "bytes_per_day": _limit(limits.bytes_per_day, used.bytes_today),
+                "stored_bytes": _limit(limits.stored_bytes, used.stored_bytes),
             }
         )
 

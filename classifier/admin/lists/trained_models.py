@@ -1,0 +1,58 @@
+"""Models, as the administrator switches them."""
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from classifier.admin.base import DeskAdmin
+from classifier.cards.numbers import NOTHING
+from classifier.cards.view import Measured, ModelView
+from classifier.models import TrainedModel
+
+
+@admin.register(TrainedModel)
+class TrainedModelAdmin(DeskAdmin):
+    list_display = (
+        "title", "dataset", "version", "architecture", "accuracy", "rates", "auc",
+        "is_recommended", "is_active", "is_installed",
+    )  # fmt: skip
+    list_filter = ("dataset", "is_active", "is_installed")
+    list_editable = ("is_active",)
+    search_fields = ("slug", "title", "architecture")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: TrainedModel | None = None
+    ) -> list[str]:
+        """All but the switch comes from the bundle on disk."""
+        return [field.name for field in TrainedModel._meta.fields if field.name != "is_active"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="test accuracy")
+    def accuracy(self, trained_model: TrainedModel) -> str:
+        """With its 95 % interval and sample size."""
+        found = measured(trained_model)
+        return f"{found.accuracy}, n = {found.evaluation.n:,}" if found else NOTHING
+
+    @admin.display(description="sensitivity and specificity")
+    def rates(self, trained_model: TrainedModel) -> str:
+        """For the class that matters most, where the larger probability decides."""
+        found = measured(trained_model)
+        if not found or not found.rates:
+            return NOTHING
+        return f"{found.positive}: {found.rates.sensitivity}, {found.rates.specificity}"
+
+    @admin.display(description="test AUC")
+    def auc(self, trained_model: TrainedModel) -> str:
+        """With its 95 % interval."""
+        found = measured(trained_model)
+        return str(found.auc) if found else NOTHING
+
+
+def measured(trained_model: TrainedModel) -> Measured | None:
+    """What was measured of a model; None before its evaluation."""
+    return ModelView(trained_model.described, trained_model.measured).measured

@@ -1,0 +1,68 @@
+"""The site of the administrator's pages: its addresses and who may open them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from classifier.admin.charts import predictions_chart
+from classifier.admin.figures import figures
+from classifier.models import Batch, Prediction, TrainedModel, may
+from classifier.services import desk
+from classifier.services.desk import DEFAULT_PERIOD, PERIODS
+
+
+@dataclass(frozen=True)
+class DeskPage:
+    """A page that the desk's navigation leads to."""
+
+    title: str
+    address: str
+    is_current: bool
+
+
+# Title, name of its address, what is asked there, and whose permission to view opens it.
+PAGES: Final = (
+    ("Predictions", "admin:classifier_prediction_changelist", "", Prediction),
+    ("Trash", "admin:classifier_prediction_changelist", "?trash=yes", Prediction),
+    ("Batches", "admin:classifier_batch_changelist", "", Batch),
+    ("People", "admin:auth_user_changelist", "", User),
+    ("Models", "admin:classifier_trainedmodel_changelist", "", TrainedModel),
+)
+
+
+class DeskSite(admin.AdminSite):
+    site_header = site_title = "medclassifier"
+    index_title = "Overview"
+    enable_nav_sidebar = False
+
+    def pages(self, request: HttpRequest) -> list[DeskPage]:
+        """What this person may open, the overview first."""
+        trash = "?trash=yes" if request.GET.get("trash") == "yes" else ""
+        here = f"{request.path}{trash}"
+        addresses = [("Overview", reverse("admin:index"))] + [
+            (title, f"{reverse(name)}{query}")
+            for title, name, query, model in PAGES
+            if may(request.user, "view", model)
+        ]
+        return [DeskPage(title, address, address == here) for title, address in addresses]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """What happened lately, for whoever may see everyone's predictions; then all lists."""
+        context = dict(extra_context or {})
+        if may(request.user, "view", Prediction):
+            period = PERIODS.get(request.GET.get("period", ""), PERIODS[DEFAULT_PERIOD])
+            found = desk.overview(period)
+            context |= {
+                "overview": found,
+                "figures": figures(found),
+                "chart": predictions_chart(period, found.steps),
+                "periods": PERIODS.values(),
+            }
+        return super().index(request, context)
