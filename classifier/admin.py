@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from classifier import services
+from classifier import audit_admin, services  # noqa: F401  (audit_admin registers itself)
 from classifier.cards.numbers import NOTHING
 from classifier.cards.view import Measured, ModelView
 from classifier.models import (
