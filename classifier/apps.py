@@ -7,3 +7,4 @@ class ClassifierConfig(AppConfig):
 
     def ready(self) -> None:
         from classifier import checks  # noqa: F401  (registers the checks)
+        from classifier.audit import signals  # noqa: F401  (registers the receivers)

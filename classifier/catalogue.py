@@ -39,7 +39,9 @@ def load_bundles() -> registry.Discovery:
             defaults={"sha256": bundle.sha256, "evaluation": evaluation},
         )
     installed = [bundle.slug for bundle in found.bundles]
-    TrainedModel.objects.exclude(slug__in=installed).update(is_installed=False)
+    for gone in TrainedModel.objects.filter(is_installed=True).exclude(slug__in=installed):
+        gone.is_installed = False
+        gone.save(update_fields=["is_installed"])
     TrainedModel.objects.recommend_chosen()
     return found
 

@@ -5,6 +5,7 @@ import logging
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
+from classifier import audit
 from classifier.inference import runner
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,13 @@ def sweep() -> None:
     runner.purge_trash()
     for slug, count in runner.tasks_due().items():
         ring(slug, times=count)
+
+
+@shared_task
+def keep_audit() -> None:
+    """Seal what is new in the audit trail, and delete what is too old."""
+    audit.seal()
+    audit.prune()
 
 
 def ring(slug: str, *, times: int = 1) -> bool:

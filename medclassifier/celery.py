@@ -4,7 +4,17 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.signals import (
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_ready,
+)
+from celery.worker.control import inspect_command
+
+from classifier import origin
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medclassifier.settings")
 
@@ -35,3 +45,28 @@ def sweep_at_start(**kwargs: Any) -> None:
 
     sweep()
     connections.close_all()
+
+
+@before_task_publish.connect
+def send_request_id(headers: dict[str, Any], **kwargs: Any) -> None:
+    """The worker's log lines about a task name the request that rang for it."""
+    headers["request_id"] = origin.current().request_id
+
+
+@task_prerun.connect
+def begin_task(task_id: str, task: Any, **kwargs: Any) -> None:
+    request_id = getattr(task.request, "request_id", None) or ""
+    origin.enter(origin.Origin(channel="worker", task_id=task_id, request_id=request_id))
+
+
+@task_postrun.connect
+def end_task(**kwargs: Any) -> None:
+    origin.enter(origin.Origin())
+
+
+@inspect_command()
+def ready_children(state: Any) -> dict[str, int]:
+    """How many children have loaded their models; the pool knows each by its pipe once it has."""
+    pool = state.consumer.pool
+    ready = getattr(pool._pool, "_fileno_to_inq", None)
+    return {"ready": pool.num_processes if ready is None else len(set(ready.values()))}

@@ -100,6 +100,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "classifier.web.middleware.known_origin",
     "classifier.web.middleware.content_security_policy",
     "classifier.web.middleware.bounded_body",
     "classifier.web.middleware.readable_charset",
@@ -269,7 +270,7 @@ SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and ALLAUTH_TRUSTED_PROXY_COUNT else None
 )
 # A probe of the machine itself asks over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|livez|metrics)$"]
 
 # API -------------------------------------------------------------------------------------------
 
@@ -325,6 +326,14 @@ MAX_STORED_BYTES_PER_PERSON = env_int("MAX_STORED_MEGABYTES_PER_PERSON", 50_000)
 # Below it no image is stored any more, so that database and logs can still be written.
 MIN_FREE_DISK_BYTES = env_int("MIN_FREE_DISK_MEGABYTES", 500, minimum=0) * 2**20
 
+# Audit trail -----------------------------------------------------------------------------------
+
+AUDIT_DAYS = env_int("AUDIT_DAYS", 400)
+# What files are called may name a patient.
+AUDIT_FILE_NAMES = env_bool("AUDIT_FILE_NAMES", False)
+# In seconds: for so long an event could still be deleted without leaving a gap.
+AUDIT_SEALED_EVERY = 60
+
 # Inference and its queue -----------------------------------------------------------------------
 
 REDIS_URL = env_str("REDIS_URL")
@@ -374,19 +383,51 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_INTERVAL,
         # When sweeps pile up behind a long queue, one of them is enough.
         "options": {"expires": SWEEP_INTERVAL},
-    }
+    },
+    "keep_audit": {
+        "task": "classifier.tasks.keep_audit",
+        "schedule": AUDIT_SEALED_EVERY,
+        "options": {"expires": AUDIT_SEALED_EVERY},
+    },
 }
+
+# Monitoring ------------------------------------------------------------------------------------
+
+# Without it only the machine itself may ask for /metrics.
+METRICS_TOKEN = env_str("METRICS_TOKEN")
+# prometheus_client reads it when it is imported.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(VAR_DIR / "metrics")
+(VAR_DIR / "metrics").mkdir(mode=0o700, exist_ok=True)
 
 # Logs ------------------------------------------------------------------------------------------
 
+LOG_FORMAT = env_str("LOG_FORMAT", "plain").lower()
+if LOG_FORMAT not in {"plain", "json"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be plain or json, not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"origin": {"()": "medclassifier.logs.OriginFilter"}},
+    "formatters": {
+        "plain": {"format": "%(levelname)s %(name)s: %(message)s"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s %(task_id)s",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["origin"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO").upper()},
     "loggers": {
         "django": {"level": "INFO", "handlers": [], "propagate": True},
+        # A line for each request is for programs to search, and too much for a terminal.
+        "classifier.requests": {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"},
         # Lines for each message; the runner says once per batch what was done.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

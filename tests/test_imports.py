@@ -18,6 +18,7 @@ BUNDLES = {"errors", "preprocessing", "datasets", "bundles"}
 MODELS = {"models", "uploads", *BUNDLES}
 REQUEST_SIDE = {
     "services", "catalogue", "quotas", "idempotency", "synthetic", "statistics", "cards", "notice",
+    "audit", "origin", "metrics",
     *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
@@ -36,11 +37,16 @@ MAY_IMPORT = {
     "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
+    "origin": set(),
+    "audit": {"origin", "models"},
+    "metrics": {"models"},
+    "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
-    "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
-    "tasks": {"inference"},
+    "inference": {"networks.contract", "networks.limits", "models", "audit", "metrics", *BUNDLES},
+    "tasks": {"inference", "audit"},
     "services": {
-        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"
+        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing",
+        "audit",
     },
     "quotas": {"models"},
     "idempotency": {"models"},
@@ -49,10 +55,12 @@ MAY_IMPORT = {
     "web": VIEWS,
     "api": VIEWS,
     "admin": {
-        "services", "catalogue", "models", "cards", "web.charts", "web.model_cards", *BUNDLES
+        "services", "catalogue", "models", "cards", "web.charts", "web.model_cards", "audit",
+        "notice", "api.tables", *BUNDLES
     },
     "management": {
-        "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES
+        "training", "evaluation", "networks", "cards", "catalogue", "models", "audit", "backup",
+        "metrics", *BUNDLES
     },
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from classifier.admin.charts import predictions_chart
 from classifier.admin.figures import figures
-from classifier.models import Batch, Prediction, TrainedModel, may
+from classifier.models import AuditEvent, Batch, Prediction, TrainedModel, may
 from classifier.services import desk
 from classifier.services.desk import DEFAULT_PERIOD, PERIODS
 
@@ -32,6 +32,7 @@ PAGES: Final = (
     ("Batches", "admin:classifier_batch_changelist", "", Batch),
     ("People", "admin:auth_user_changelist", "", User),
     ("Models", "admin:classifier_trainedmodel_changelist", "", TrainedModel),
+    ("Audit", "admin:classifier_auditevent_changelist", "", AuditEvent),
 )
 
 

@@ -11,6 +11,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from classifier import audit
 from classifier.models import ApiToken
 
 # `last_used_at` is for people; writing it more often would make every read a write.
@@ -48,6 +49,7 @@ def note_use(token: ApiToken) -> None:
         return
     with suppress(DatabaseError), transaction.atomic():
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        audit.record(audit.Action.TOKEN_USED, person=token.user, subject=token, name=token.name)
 
 
 class ApiTokenScheme(TokenScheme):  # type: ignore[no-untyped-call]

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
+from classifier import audit, metrics
 from classifier.inference import loader
 from classifier.inference.inputs import stored_input
 from classifier.models import Batch, Prediction, Status, TrainedModel
@@ -25,6 +27,13 @@ UNREADABLE = "The stored image could not be read. Upload it again."
 UNAVAILABLE = "This model cannot be loaded at the moment. Choose another one."
 NO_ANSWER = "The model gave no usable answer for this image."
 EXHAUSTED = "The worker stopped each time it tried this prediction, so it was given up."
+# By what monitoring knows them.
+KINDS: Final = {
+    TOO_LONG: "too long",
+    UNEXPECTED: "unexpected",
+    UNREADABLE: "unreadable",
+    UNAVAILABLE: "model unavailable",
+}
 
 # Small networks run a batch in less time than a task takes to be delivered.
 TURN: Final = timedelta(seconds=0.5)
@@ -89,10 +98,19 @@ def _predict(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
     started = time.monotonic()
     answers = loaded.answer(np.stack(list(readable.values())))
     elapsed = time.monotonic() - started
-    logger.info("%s: %d images in %.0f ms", trained_model.slug, len(readable), 1000 * elapsed)
+    logger.info(
+        "%s: %d images in %.0f ms",
+        trained_model.slug,
+        len(readable),
+        1000 * elapsed,
+        extra={"predictions": [str(prediction.pk) for prediction in readable]},
+    )
     for prediction, answer in zip(readable, answers, strict=True):
         _fill_in(prediction, loaded, answer)
     Prediction.objects.write_claimed(readable, ANSWER)
+    answered = [row for row in readable if row.status == Status.SUCCESS]
+    metrics.count_answers(trained_model.slug, answered, elapsed)
+    metrics.FAILURES.labels(trained_model.slug, "no answer").inc(len(readable) - len(answered))
 
 
 def _input(prediction: Prediction) -> npt.NDArray[np.uint8] | None:
@@ -124,6 +142,7 @@ def _fill_in(prediction: Prediction, loaded: loader.LoadedModel, answer: loader.
 
 def _fail(batch: Sequence[Prediction], message: str) -> None:
     """End what this claim still holds; a row that was deleted or taken over stays as it is."""
+    metrics.FAILURES.labels(batch[0].trained_model.slug, KINDS[message]).inc(len(batch))
     for prediction in batch:
         prediction.status, prediction.error_message = Status.FAILURE, message
         prediction.finished_at = timezone.now()
@@ -136,6 +155,7 @@ def give_up_exhausted() -> int:
         status=Status.FAILURE, error_message=EXHAUSTED, finished_at=timezone.now()
     )
     if ended:
+        metrics.FAILURES.labels("any", "exhausted").inc(ended)
         logger.error("%d predictions were given up after their last attempt", ended)
     return int(ended)
 
@@ -145,7 +165,10 @@ def purge_trash() -> int:
     limit = timezone.now() - timedelta(days=settings.TRASH_DAYS)
     too_long = list(Prediction.objects.filter(deleted_at__lt=limit).order_by()[:PURGED_AT_ONCE])
     for prediction in too_long:
-        prediction.delete_with_image()
+        with transaction.atomic():
+            image = str(prediction.image_id)
+            audit.record(audit.Action.ERASED, subject=prediction, image=image, after="trash")
+            prediction.delete_with_image()
     if len(too_long) < PURGED_AT_ONCE:
         Batch.objects.filter(deleted_at__lt=limit, predictions=None).delete()
     return len(too_long)

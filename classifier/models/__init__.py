@@ -1,6 +1,7 @@
 """What the database keeps."""
 
 from classifier.models.access import may
+from classifier.models.audit import AuditEvent, AuditSeal
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
@@ -33,6 +34,8 @@ __all__ = [
     "ApiToken",
     "ArrayLength",
     "Assignment",
+    "AuditEvent",
+    "AuditSeal",
     "Batch",
     "BatchFile",
     "Certainty",

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from classifier import quotas
+from classifier import audit, quotas
 from classifier.idempotency import RepeatableRequest
 from classifier.models import (
     Batch,
@@ -141,6 +141,14 @@ def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
     ]
     batch.save(update_fields=["rejected"])
     queue(owner=owner, images=images, trained_models=models, crop=Crop(batch.crop), batch=batch)
+    audit.record(
+        audit.Action.UPLOADED,
+        person=owner,
+        subject=batch,
+        keys=(image.pk for image in images),
+        file_names=(image.shown_path for image in images),
+        number=len(images),
+    )
 
 
 @transaction.atomic
@@ -180,6 +188,7 @@ def sign(*, person: User, batch: Batch) -> SignOff:
     counts = Counter(kept.filter(status=Status.SUCCESS).values_list("gallery_group", flat=True))
     locked.signed_by, locked.signed_at = person, timezone.now()
     locked.save(update_fields=["signed_by", "signed_at"])
+    audit.record(audit.Action.SIGNED_OFF, person=person, subject=batch, counts=dict(counts))
     return SignOff.objects.create(
         batch=locked, action=SignOff.Action.SIGNED, person=person, counts=counts
     )
@@ -211,6 +220,7 @@ def reopen(*, person: User, batch: Batch, reason: str) -> SignOff:
         raise BatchRefused("Say why the batch is reopened.")
     locked.signed_by = locked.signed_at = None
     locked.save(update_fields=["signed_by", "signed_at"])
+    audit.record(audit.Action.REOPENED, person=person, subject=batch, reason=reason.strip())
     return SignOff.objects.create(
         batch=locked, action=SignOff.Action.REOPENED, person=person, reason=reason.strip()
     )

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from classifier import audit
 from classifier.models import Membership, Project, Role
 from classifier.services.permissions import check_owns_project
 
@@ -31,6 +32,9 @@ def set_member(*, person: User, project: Project, username: str, role: Role) -> 
     if member is None or member.pk == project.owner_id:
         raise NoSuchPerson(f"There is no “{username}” to add.")
     membership, _ = project.memberships.update_or_create(user=member, defaults={"role": role})
+    audit.record(
+        audit.Action.SHARED, person=person, subject=project, member=username, role=role.value
+    )
     return membership
 
 
@@ -43,6 +47,10 @@ def remove_member(*, person: User, project: Project, username: str) -> bool:
     if person.username != username:
         check_owns_project(person, project)
     removed, _ = project.memberships.filter(user__username=username).delete()
+    if removed:
+        audit.record(
+            audit.Action.SHARED, person=person, subject=project, member=username, role="none"
+        )
     return bool(removed)
 
 

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from classifier import audit
 from classifier.models import Assignment, Batch, Prediction, PredictionQuerySet, Review, Status
 from classifier.services.permissions import NotAllowed, check_owns
 from classifier.services.projects import NoSuchPerson
@@ -66,6 +67,7 @@ def answer(
         raise Locked
     if label not in prediction.possible_labels:
         raise ReviewRefused(f"“{label}” is none of: {'; '.join(prediction.possible_labels)}.")
+    audit.record(audit.Action.REVIEWED, person=reader, subject=prediction, kind="blind reading")
     return Review.objects.create(
         prediction=prediction, reader=reader, assignment=locked, label=label, note=note
     )

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from classifier import audit
 from classifier.models import Batch, Prediction, PredictionQuerySet, Review, Status
 from classifier.services.permissions import check_reads
 
@@ -246,5 +247,14 @@ def _write(
         Prediction.objects.filter(pk__in=[row.pk for row in rows]).update(
             reviewed_label=label, note=note, reviewed_at=now
         )
-    changed = Prediction.objects.filter(pk__in=[each.prediction_id for each in reviews])
+    keys = [each.prediction_id for each in reviews]
+    audit.record(
+        audit.Action.REVIEWED,
+        person=reader,
+        keys=keys,
+        number=len(keys),
+        step=str(step),
+        kind=action.value,
+    )
+    changed = Prediction.objects.filter(pk__in=keys)
     return Step(step, list(changed.in_order()), list(left), list(overridden))

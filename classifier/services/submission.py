@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from classifier import quotas
+from classifier import audit, quotas
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, ImageUpload, Prediction, Project, TrainedModel
 from classifier.models.images import IMAGE, THUMBNAIL
@@ -75,6 +75,13 @@ def submit_predictions(
             predictions = queue(
                 owner=owner, images=images, trained_models=trained_models, crop=crop
             )
+            audit.record(
+                audit.Action.UPLOADED,
+                person=owner,
+                subject=images[0],
+                file_names=[picture.filename],
+                predictions=[str(prediction.pk) for prediction in predictions],
+            )
             if repeatable:
                 repeatable.remember(predictions=predictions)
     return predictions
@@ -117,6 +124,14 @@ def submit_batch(
                 trained_models=trained_models,
                 crop=crop,
                 batch=batch,
+            )
+            audit.record(
+                audit.Action.UPLOADED,
+                person=owner,
+                subject=batch,
+                keys=(image.pk for image in images),
+                file_names=(image.shown_path for image in images),
+                number=len(images),
             )
             if repeatable:
                 repeatable.remember(batch=batch)

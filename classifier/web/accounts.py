@@ -15,6 +15,8 @@ from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
+from classifier import audit
+
 NAME_LIKE_ADDRESS: Final = "A username cannot contain @, or it could pass for an email address."
 DEVICE_SECONDS: Final = 365 * 24 * 3600
 
@@ -75,6 +77,11 @@ class AccountAdapter(DefaultAccountAdapter):
             key=self._get_login_attempts_cache_key(request, **credentials),
         )
         if not self._login_failed_rl_usage:
+            audit.record(
+                audit.Action.SIGN_IN_FAILED,
+                subject=account_of(credentials),
+                reason="too many attempts",
+            )
             raise self.validation_error("too_many_login_attempts")
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

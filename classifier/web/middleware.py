@@ -1,5 +1,6 @@
 """What holds for every request and every answer."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
@@ -10,10 +11,16 @@ from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from classifier.metrics import REQUEST_SECONDS
+from classifier.origin import coming_from
 from classifier.web.bodies import largest_body
+
+# Its lines have no query: people search for names of files.
+requests_log = logging.getLogger("classifier.requests")
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
+METHODS: Final = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 LAST_SEEN: Final = "last_seen"
 # To note each request would write the session each time.
 NOTES_PER_TIMEOUT: Final = 20
@@ -33,6 +40,37 @@ POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+def known_origin(get_response: Handler) -> Handler:
+    """Give each request an id, which its log lines, its tasks and its audit events carry."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        started = time.monotonic()
+        with coming_from(request) as origin:
+            response = get_response(request)
+            response.headers["X-Request-ID"] = origin.request_id
+            seconds = time.monotonic() - started
+            count_request(request, response.status_code, seconds)
+            requests_log.info(
+                "%s %s %d",
+                request.method,
+                request.path_info,
+                response.status_code,
+                extra={"milliseconds": round(1000 * seconds)},
+            )
+        return response
+
+    return middleware
+
+
+def count_request(request: HttpRequest, status: int, seconds: float) -> None:
+    """By the name of its view: addresses have keys in them, of which there is no end."""
+    match = request.resolver_match
+    # A method that a client made up would be a figure of its own.
+    method = request.method if request.method in METHODS else "other"
+    view = match.view_name if match else "none"
+    REQUEST_SECONDS.labels(view, method, status).observe(seconds)
 
 
 def content_security_policy(get_response: Handler) -> Handler:

@@ -273,7 +273,7 @@ def test_results_ask_as_much_for_many_images_as_for_few(
     batch = batch_of(user, *["succeeded"] * 12)
     api.get(BATCHES)
     for kind in ("csv", "json"):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             b"".join(api.get(f"{BATCHES}{batch.pk}/results.{kind}").streaming_content)
 
 

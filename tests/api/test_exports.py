@@ -105,7 +105,7 @@ def test_an_export_asks_as_much_for_many_results_as_for_few(
     api.get("/api/v1/me/")
     for _ in range(2):
         for kind in ("csv", "json", "zip"):
-            with django_assert_max_num_queries(8):
+            with django_assert_max_num_queries(9):
                 content(api, kind)
         for _ in range(5):
             PredictionFactory.create(succeeded=True, image__owner=user, trained_model=trained_model)

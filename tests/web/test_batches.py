@@ -294,8 +294,8 @@ def test_report_says_what_a_batch_came_to(
         succeeded=True, reviewed_label="monocyte", reviewed_at=timezone.now(), **cell
     )
     said.reviews.create(reader=user, label="monocyte")
-    # Session, person, batch, its models, results, models, progress, readers, signatures.
-    with django_assert_num_queries(9):
+    # Session, person, batch, its models, results, models, progress, readers, signatures, audit.
+    with django_assert_num_queries(10):
         text = page.get(f"{LIST}{batch.pk}/report/").content.decode()
     for words in (
         "Report of Monday", "Blood model", "90.0\xa0% of 100", "Unlike the training data",

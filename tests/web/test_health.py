@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from classifier.web import health
 from medclassifier.celery import app
 
 QUEUE_TROUBLE = health.queue_trouble
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    health.forget()
 
 
 @pytest.fixture
@@ -86,3 +92,39 @@ def test_queue_trouble_is_asked_for_once(
     assert QUEUE_TROUBLE() == trouble
     answers("changed", "changed")
     assert QUEUE_TROUBLE() == trouble
+
+
+def test_who_asks_again_at_once_gets_the_last_answer(
+    client: Client, db: None, answers: Any, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    answers("ok", "ok")
+    assert client.get("/healthz").status_code == 200
+    answers("does not answer", "does not answer")
+    with django_assert_num_queries(0):
+        assert client.get("/healthz").status_code == 200
+    health.forget()
+    assert client.get("/healthz").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("replies", "state"),
+    [
+        ([{"one": {"ready": 2}}], "ok"),
+        ([{"one": {"ready": 0}}, {"other": {"ready": 1}}], "ok"),
+        ([{"one": {"ready": 0}}], "is loading its models"),
+        ([], "does not answer"),
+    ],
+)
+def test_a_worker_is_ready_once_one_of_its_children_is(
+    monkeypatch: pytest.MonkeyPatch, replies: list[Any], state: str
+) -> None:
+    def broadcast(command: str, *, limit: int | None = None, **kwargs: Any) -> list[Any]:
+        return replies[:limit]
+
+    monkeypatch.setattr(app.control, "broadcast", broadcast)
+    assert health._worker() == state
+
+
+def test_a_process_lives_whatever_it_depends_on(client: Client) -> None:
+    """Without a database: this test has none."""
+    assert client.get("/livez").json() == {"status": "ok"}

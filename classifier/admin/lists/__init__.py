@@ -1,5 +1,5 @@
 """The lists of what is stored; importing them registers them."""
 
-from classifier.admin.lists import batches, people, predictions, records, trained_models
+from classifier.admin.lists import audit, batches, people, predictions, records, trained_models
 
-__all__ = ["batches", "people", "predictions", "records", "trained_models"]
+__all__ = ["audit", "batches", "people", "predictions", "records", "trained_models"]

@@ -15,7 +15,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier import quotas, services
+from classifier import audit, quotas, services
 from classifier.api import batch_shapes, requests, results, serializers
 from classifier.api.filters import BatchFilter, NewestFirst, StrictOrdering
 from classifier.api.parsers import ShallowJSONParser
@@ -153,6 +153,7 @@ class BatchViewSet(
     def results_csv(self, request: Request, pk: str) -> HttpResponseBase:
         """One row for each prediction, in the order that the images were sent."""
         batch = self.get_object()
+        audit.record(audit.Action.EXPORTED, subject=batch, kind="csv")
         return StreamingHttpResponse(
             results.csv_lines(batch),
             content_type=results.CSV_TYPE,
@@ -167,6 +168,7 @@ class BatchViewSet(
     def results_json(self, request: Request, pk: str) -> HttpResponseBase:
         """The batch with all of its predictions, in the order that the images were sent."""
         batch = self.get_object()
+        audit.record(audit.Action.EXPORTED, subject=batch, kind="json")
         summary = self.get_serializer(batch).data
         return StreamingHttpResponse(
             results.json_pieces(batch, summary, {**self.get_serializer_context()}),

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from classifier import audit
 from classifier.api import requests
 from classifier.api.views.base import ApiView
 from classifier.inference.inputs import array_png, model_input, stored_picture
@@ -34,6 +35,7 @@ class ImageView(ApiView):
             response = FileResponse(image.file.open(), content_type=content_type(image.file))
         except FileNotFoundError as error:
             raise NotFound("The file of this image is gone.") from error
+        audit.record_view(request.user, image, "image")
         # What is stored under a key never changes.
         response["ETag"] = f'"{image.pk}"'
         return response
@@ -55,6 +57,7 @@ class ImageModelView(ApiView):
                 data = array_png(model_input(choice["model"], pixels, Crop(choice["crop"])))
         except OSError as error:
             raise NotFound("The file of this image cannot be read.") from error
+        audit.record_view(request.user, image, "what the model sees")
         tag = hashlib.sha256(data).hexdigest()[:32]
         return HttpResponse(data, content_type=PNG, headers={"ETag": f'"{tag}"'})
 

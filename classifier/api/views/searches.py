@@ -12,7 +12,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier import services
+from classifier import audit, services
 from classifier.api import batch_shapes, exports, requests, review_shapes, serializers
 from classifier.api.filters import PredictionFilter
 from classifier.api.parsers import ShallowJSONParser
@@ -64,6 +64,9 @@ class ExportView(SearchView):
 
     def file(self, kind: exports.Kind) -> HttpResponseBase:
         predictions = self.found()
+        # Not the search itself: people search for names of files.
+        filters = sorted(set(self.filterset_class.base_filters) & set(self.request.query_params))
+        audit.record(audit.Action.EXPORTED, kind=kind.extension, filters=filters)
         return StreamingHttpResponse(
             kind.pieces(predictions, {"request": self.request}),
             content_type=kind.content_type,

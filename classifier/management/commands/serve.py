@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from honcho.manager import Manager
 
+from classifier import metrics
 from medclassifier.broker import BrokerMissing, server_command
 
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         require_free_port(host, port)
         with only_instance(settings.VAR_DIR / "serve.lock"):
             commands = processes(host, port, settings.VAR_DIR)
+            metrics.start_anew()
             call_command("setup", stdout=self.stdout)
             self.stdout.write(f"Open http://{host}:{port} · stop with Ctrl-C")
             self.stdout.flush()

@@ -9,6 +9,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from classifier import audit
+
 
 class Command(BaseCommand):
     help = "Migrate, collect static files, register the models, and make the first administrator."
@@ -23,6 +25,7 @@ class Command(BaseCommand):
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         call_command("load_bundles")
+        audit.note_limits()
         if not User.objects.filter(is_superuser=True).exists():
             self.create_administrator()
 

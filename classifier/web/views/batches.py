@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
 
-from classifier import quotas, services
+from classifier import audit, quotas, services
 from classifier.models import CROP_CHOICES, Batch, Prediction, TrainedModel
 from classifier.services import pages
 from classifier.uploads.refusals import UploadRejected
@@ -139,6 +139,7 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def report(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """A batch on paper: counts, models, readers, and every image."""
     batch = _visible(request, pk)
+    audit.record(audit.Action.EXPORTED, subject=batch, kind="report")
     return render(request, "web/report.html", build_report(batch))
 
 

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
+from classifier import audit
 from classifier.inference.inputs import array_png, stored_input
 from classifier.models import ImageUpload, Prediction
 from classifier.models.images import content_type
@@ -25,12 +26,14 @@ KEEP_FOR_A_DAY = "private, max-age=86400"
 @require_safe
 def image(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     upload = get_object_or_404(ImageUpload.objects.visible_to(request.user), pk=pk)
+    audit.record_view(request.user, upload, "image")
     return _file(request, upload.file, ASK_EACH_TIME)
 
 
 @require_safe
 def thumbnail(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     upload = get_object_or_404(ImageUpload.objects.visible_to(request.user), pk=pk)
+    audit.record_view(request.user, upload, "thumbnail")
     # A gallery has a thousand, of which each question would cost as much as the picture. Who signs
     # out asks anew, since answers vary with the cookie.
     return _file(request, upload.thumbnail, KEEP_FOR_A_DAY)
@@ -44,6 +47,7 @@ def model_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         pixels = stored_input(prediction)
     except (OSError, ValueError, SyntaxError) as error:
         raise Http404("The image cannot be read.") from error
+    audit.record_view(request.user, prediction.image, "what the model sees")
     return _png(request, array_png(pixels), ASK_EACH_TIME)
 
 
