@@ -56,4 +56,5 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Slugs for which a task was queued; a real broker is tried in tests/processes."""
     slugs: list[str] = []
     monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
+    monkeypatch.setattr(tasks, "messages_waiting", lambda: 0)
     return slugs

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -43,12 +43,16 @@ ANSWER = (
 )
 
 
-def run_waiting(*, claim: str) -> int:
+def run_waiting(*, claim: str, call_another: Callable[[], object] = lambda: None) -> int:
     """Run batches of waiting predictions, each of the model of whoever is next in line.
 
-    `claim` is the id of the Celery task, so that a task which is delivered again takes up its own
-    rows. Stops after the first batch once `TURN` has passed, since other tasks wait.
+    Stops after the first batch once `TURN` has passed, since other tasks wait.
     Returns how many predictions were run; 0 when nothing waits.
+
+    Args:
+        claim: the id of the Celery task, so that a task which is delivered again takes up its own
+            rows.
+        call_another: queues a task; called where there may be more to do than this one does.
     """
     turn_ends = time.monotonic() + TURN.total_seconds()
     done = 0
@@ -56,9 +60,12 @@ def run_waiting(*, claim: str) -> int:
         batch = Prediction.objects.claim_batch(trained_model, claim)
         if not batch:
             break
+        if len(batch) == settings.PREDICTION_BATCH_SIZE:
+            call_another()
         _run_claimed(trained_model, batch)
         done += len(batch)
         if batch[0].attempts == 1 and time.monotonic() > turn_ends:
+            call_another()
             break
     return done
 
