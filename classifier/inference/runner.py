@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from classifier.inference import loader
@@ -80,6 +81,10 @@ def _run_claimed(trained_model: TrainedModel, batch: Sequence[Prediction]) -> No
     except SoftTimeLimitExceeded:
         logger.warning("%d predictions of %s took too long", len(batch), trained_model.slug)
         _fail(batch, TOO_LONG)
+    except (OperationalError, InterfaceError):
+        # Nothing can be written, and nothing is wrong with these: when the database is back, they
+        # are taken up again as those of a dead worker are.
+        raise
     except Exception:
         logger.exception("A batch of %s failed", trained_model.slug)
         _fail(batch, UNEXPECTED)
