@@ -11,7 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import ImageUpload, Prediction, Usage
+from classifier.models import Prediction, Usage
 
 MINUTE: Final = 60
 DAY: Final = 24 * 3600
@@ -59,7 +59,7 @@ def _bytes_today(user: User) -> int:
 
 
 def _stored_bytes(user: User) -> int:
-    return ImageUpload.objects.filter(owner=user).stored_bytes()
+    return int(Usage.objects.stored(user))
 
 
 def count_request(user: User) -> None:
