@@ -83,7 +83,7 @@ def _bytes_today(user: User) -> int:
 
 
 def _stored_bytes(user: User) -> int:
-    return ImageUpload.objects.filter(owner=user).stored_bytes()
+    return int(Usage.objects.stored(user))
 
 
 def count_request(user: User) -> None:

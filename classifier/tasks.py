@@ -1,9 +1,12 @@
 """Celery tasks: a message is only the doorbell, the database says what there is to do."""
 
 import logging
+from functools import partial
 
 from celery import Task, shared_task
+from django.conf import settings
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from classifier import audit
 from classifier.inference import runner
@@ -14,7 +17,7 @@ logger = logging.getLogger(__name__)
 @shared_task(bind=True)
 def run_predictions(self: "Task[[str], None]", slug: str) -> None:
     """Run what is next in line; the model for which it was queued says where to route it."""
-    runner.run_waiting(claim=str(self.request.id))
+    runner.run_waiting(claim=str(self.request.id), call_another=partial(ring, slug))
 
 
 @shared_task
@@ -34,11 +37,21 @@ def keep_audit() -> None:
 
 
 def ring(slug: str, *, times: int = 1) -> bool:
-    """Queue a task for a model; False when the broker is down, and the sweeper will ring later."""
+    """Queue a task for a model; False when the broker is down, and the sweeper will ring later.
+
+    A message that no worker has taken yet counts as one of the `times`: whoever takes it finds all
+    that is committed by now.
+    """
     try:
-        for _ in range(times):
+        for _ in range(times - messages_waiting()):
             run_predictions.delay(slug)
-    except OperationalError as error:
+    except (OperationalError, RedisError) as error:
         logger.warning("The broker cannot be reached (%s); what waits is kept", error)
         return False
     return True
+
+
+def messages_waiting() -> int:
+    """How many messages lie in the broker. Raises OperationalError or RedisError without one."""
+    with run_predictions.app.producer_or_acquire() as producer:
+        return int(producer.channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE))

@@ -78,6 +78,8 @@ HTTPS = env_bool("HTTPS", False)
 # Where links in mails lead; without it, to the address that the request was sent to.
 SITE_URL = env_str("SITE_URL").rstrip("/")
 WEB_WORKERS = env_int("WEB_WORKERS", 2)
+# Of each web process. Most of them sleep, in requests that wait for a result.
+WEB_THREADS = env_int("WEB_THREADS", 16, minimum=2)
 
 INSTALLED_APPS = [
     "classifier",
@@ -153,6 +155,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    # A server that was restarted has cut the connections which threads and workers keep.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counts failed sign-ins across web processes. Not in Redis: sign-in works without the broker.

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from classifier import tasks
+from classifier.web.views import classify
 from tests.factories import UserFactory
 from tests.processes.stack import Stack, running_stack
 
@@ -34,6 +35,12 @@ def own_folders(settings: Settings, tmp_path: Path) -> None:
 def fast_passwords(settings: Settings) -> None:
     """The real hash is slow on purpose, which is of use to nobody here."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def impatient_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker runs, so what is waited for would never come."""
+    monkeypatch.setattr(classify, "PATIENCE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -64,4 +71,5 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Slugs for which a task was queued; a real broker is tried in tests/processes."""
     slugs: list[str] = []
     monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
+    monkeypatch.setattr(tasks, "messages_waiting", lambda: 0)
     return slugs

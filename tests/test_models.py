@@ -11,7 +11,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from classifier.models import ApiToken, Prediction, Status, TrainedModel, token_digest
+from classifier.models import (
+    ApiToken,
+    ImageUpload,
+    Prediction,
+    Status,
+    TrainedModel,
+    Usage,
+    token_digest,
+)
 from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
 
 pytestmark = pytest.mark.django_db
@@ -278,3 +286,17 @@ def test_only_the_digest_of_a_token_is_stored(user: User) -> None:
     token, secret = ApiToken.objects.issue(user, name="night run")
     assert token.digest == token_digest(secret)
     assert secret not in str(vars(token))
+
+
+def test_what_is_stored_is_counted_as_images_come_and_go(user: User, other_user: User) -> None:
+    alone = ImageUploadFactory.create(owner=user, stored_bytes=5)
+    together = ImageUploadFactory.build_batch(3, owner=user, stored_bytes=7)
+    ImageUpload.objects.bulk_create(together)
+    ImageUploadFactory.create(owner=other_user, stored_bytes=100)
+    assert Usage.objects.stored(user) == 26
+    alone.delete()
+    ImageUpload.objects.filter(pk=together[0].pk).delete()
+    assert Usage.objects.stored(user) == 14
+    key = other_user.pk
+    other_user.delete()
+    assert not Usage.objects.filter(user=key).exists()

@@ -7,7 +7,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from classifier import tasks
-from classifier.models import Prediction, Status
+from classifier.inference import loader, runner
+from classifier.models import Prediction, Status, TrainedModel
 from tests.factories import PredictionFactory, TrainedModelFactory
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +51,36 @@ def test_a_sweep_gives_up_what_killed_its_worker_each_time(
     assert ended.status == Status.FAILURE
     assert "given up" in ended.error_message
     assert rung == []
+
+
+def test_whoever_takes_a_message_that_lies_there_does_what_came_since(
+    rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "messages_waiting", lambda: 1)
+    assert tasks.ring("blood")
+    assert rung == []
+    assert tasks.ring("blood", times=3)
+    assert rung == ["blood"] * 2
+
+
+def test_without_a_broker_what_waits_is_left_to_the_sweeper(settings: Settings) -> None:
+    assert not tasks.ring("blood")
+
+
+def test_a_task_that_stops_before_all_is_done_calls_another(
+    rung: list[str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 2
+    monkeypatch.setattr(runner, "TURN", timedelta(0))
+    monkeypatch.setattr(loader, "load", unavailable)
+    model = TrainedModelFactory.create()
+    PredictionFactory.create_batch(3, trained_model=model)
+    PredictionFactory.create_batch(3, trained_model=TrainedModelFactory.create())
+    while Prediction.objects.unfinished().exists():
+        rung.clear()
+        tasks.run_predictions.run(model.slug)
+        assert rung, "nothing is left without a message while it waits"
+
+
+def unavailable(trained_model: TrainedModel) -> loader.LoadedModel:
+    raise loader.ModelUnavailable

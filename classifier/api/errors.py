@@ -1,13 +1,17 @@
 """Every error of the API has one shape: problem details (RFC 9457)."""
 
+import logging
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -25,6 +29,8 @@ from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
 from classifier.uploads.refusals import UploadRejected
 
+logger = logging.getLogger(__name__)
+
 PROBLEM_TYPE = "application/problem+json"
 
 
@@ -40,6 +46,15 @@ class LengthRequired(exceptions.APIException):
 
 class DiskFull(exceptions.APIException):
     status_code = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class DatabaseAway(exceptions.APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = (
+        "The database does not answer at the moment. Try again in a few seconds; with an "
+        "Idempotency-Key nothing is made twice."
+    )
+    wait = 5
 
 
 class Conflict(exceptions.APIException):
@@ -92,6 +107,9 @@ def _as_api_exception(error: Exception) -> Exception:
     match error:
         case QuotaExceeded():
             return exceptions.Throttled(error.retry_after, error.message)
+        case OperationalError() | InterfaceError():
+            logger.error("The database does not answer: %s", error)
+            return DatabaseAway()
         case KeyReused():
             return Conflict()
         case RequestDataTooBig():
@@ -140,9 +158,21 @@ def _too_large(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
+    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+        return _database_away(request)
     if _is_for_api(request):
         return problem_response(500, "Something went wrong here. The log of the server says what.")
     return defaults.server_error(request)
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    answer = (
+        problem_response(503, DatabaseAway.default_detail)
+        if _is_for_api(request)
+        else HttpResponse(render_to_string("503.html"), status=503)
+    )
+    answer["Retry-After"] = str(DatabaseAway.wait)
+    return answer
 
 
 def _is_for_api(request: HttpRequest) -> bool:

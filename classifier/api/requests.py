@@ -79,7 +79,7 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
             self.fail("file")
         slugs = list(dict.fromkeys(data))
         known = {slug: None for slug in slugs if "\0" not in slug}
-        models = TrainedModel.objects.active().in_bulk(list(known), field_name="slug")
+        models = TrainedModel.objects.active().undescribed().in_bulk(list(known), field_name="slug")
         for slug in slugs:
             if slug not in models:
                 self.fail("unknown", slug=slug)

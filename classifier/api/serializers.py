@@ -166,22 +166,18 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
 class CreatedPredictionSerializer(PredictionSerializer):
     """The prediction by the first model that was named, and all of them in `predictions`."""
 
-    predictions = serializers.SerializerMethodField()
-    identical = serializers.SerializerMethodField()
+    predictions = PredictionSerializer(many=True, read_only=True)
+    identical = PredictionSerializer(
+        many=True,
+        read_only=True,
+        help_text=(
+            "The newest results that you have of the same file by the same models, versions and "
+            "crop."
+        ),
+    )
 
     class Meta(PredictionSerializer.Meta):
         fields = (*PredictionSerializer.Meta.fields, "predictions", "identical")  # type: ignore[assignment]
-
-    @extend_schema_field(PredictionSerializer(many=True))
-    def get_identical(self, first: Prediction) -> Any:
-        """Results that you have of the same file by the same models, versions and crop."""
-        known = self.context["identical"]
-        return PredictionSerializer(known, many=True, context=self.context).data
-
-    @extend_schema_field(PredictionSerializer(many=True))
-    def get_predictions(self, first: Prediction) -> Any:
-        created = self.context["predictions"]
-        return PredictionSerializer(created, many=True, context=self.context).data
 
 
 class RejectedSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from classifier import audit, metrics
@@ -52,12 +52,16 @@ ANSWER = (
 )
 
 
-def run_waiting(*, claim: str) -> int:
+def run_waiting(*, claim: str, call_another: Callable[[], object] = lambda: None) -> int:
     """Run batches of waiting predictions, each of the model of whoever is next in line.
 
-    `claim` is the id of the Celery task, so that a task which is delivered again takes up its own
-    rows. Stops after the first batch once `TURN` has passed, since other tasks wait.
+    Stops after the first batch once `TURN` has passed, since other tasks wait.
     Returns how many predictions were run; 0 when nothing waits.
+
+    Args:
+        claim: the id of the Celery task, so that a task which is delivered again takes up its own
+            rows.
+        call_another: queues a task; called where there may be more to do than this one does.
     """
     turn_ends = time.monotonic() + TURN.total_seconds()
     done = 0
@@ -65,9 +69,12 @@ def run_waiting(*, claim: str) -> int:
         batch = Prediction.objects.claim_batch(trained_model, claim)
         if not batch:
             break
+        if len(batch) == settings.PREDICTION_BATCH_SIZE:
+            call_another()
         _run_claimed(trained_model, batch)
         done += len(batch)
         if batch[0].attempts == 1 and time.monotonic() > turn_ends:
+            call_another()
             break
     return done
 
@@ -82,6 +89,10 @@ def _run_claimed(trained_model: TrainedModel, batch: Sequence[Prediction]) -> No
     except SoftTimeLimitExceeded:
         logger.warning("%d predictions of %s took too long", len(batch), trained_model.slug)
         _fail(batch, TOO_LONG)
+    except (OperationalError, InterfaceError):
+        # Nothing can be written, and nothing is wrong with these: when the database is back, they
+        # are taken up again as those of a dead worker are.
+        raise
     except Exception:
         logger.exception("A batch of %s failed", trained_model.slug)
         _fail(batch, UNEXPECTED)

@@ -6,7 +6,8 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -18,11 +19,12 @@ from django.core.files.storage import default_storage
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.fields.files import FieldFile
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
 from classifier.models.access import may
+from classifier.models.usage import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,15 @@ class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
 
     def stored_bytes(self) -> int:
         return int(self.aggregate(total=models.Sum("stored_bytes"))["total"] or 0)
+
+    def bulk_create(self, objs: Iterable["ImageUpload"], *args: Any, **kwargs: Any) -> Any:
+        created = super().bulk_create(objs, *args, **kwargs)
+        stored: Counter[int] = Counter()
+        for image in created:
+            stored[image.owner_id] += image.stored_bytes
+        for owner_id, amount in stored.items():
+            Usage.objects.store(owner_id, amount)
+        return created
 
 
 class ImageUpload(models.Model):
@@ -188,7 +199,16 @@ def _is_older(entry: "os.DirEntry[str]", limit: float) -> bool:
         return False
 
 
+@receiver(post_save, sender=ImageUpload)
+def count_files(
+    sender: type[ImageUpload], instance: ImageUpload, created: bool, **kwargs: Any
+) -> None:
+    if created:
+        Usage.objects.store(instance.owner_id, instance.stored_bytes)
+
+
 @receiver(post_delete, sender=ImageUpload)
 def delete_files(sender: type[ImageUpload], instance: ImageUpload, **kwargs: Any) -> None:
     """However the row goes (a page, the admin, a deleted account), its files go with it."""
+    Usage.objects.give_back(instance.owner_id, instance.stored_bytes)
     transaction.on_commit(instance.remove_files)

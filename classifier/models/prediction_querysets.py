@@ -90,6 +90,11 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
     def with_relations(self) -> Self:
         return self.select_related("image", "trained_model")
 
+    def for_answers(self) -> Self:
+        """With relations, but for the long descriptions of models, which no answer repeats."""
+        described = ("trained_model__metadata", "trained_model__evaluation")
+        return self.with_relations().defer(*described)
+
     def listed(self) -> Self:
         """With relations, for lists: each model is read once, and no join misleads the planner."""
         return self.prefetch_related("image", "trained_model")

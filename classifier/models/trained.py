@@ -18,6 +18,10 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
         """Models that may be chosen: present on disk and not switched off."""
         return self.filter(is_active=True, is_installed=True)
 
+    def undescribed(self) -> Self:
+        """Without the long descriptions, for who needs to know which models they are."""
+        return self.defer("metadata", "evaluation")
+
     def in_display_order(self) -> Self:
         """Grouped by what they look at, the recommended one first in its group."""
         return self.order_by("dataset", "-is_recommended", "title")

@@ -37,6 +37,7 @@ from classifier.services.trash import (
     trash_batch,
     trash_predictions,
 )
+from classifier.services.waiting import wait_until_finished
 
 __all__ = [
     "CANCELLED",
@@ -68,4 +69,5 @@ __all__ = [
     "trash_batch",
     "trash_predictions",
     "undo",
+    "wait_until_finished",
 ]

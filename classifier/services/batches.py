@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -28,6 +29,9 @@ from classifier.services.permissions import NotAllowed, check_owns, check_reads_
 from classifier.services.queueing import queue
 from classifier.services.submission import SentFile, build_image, files_unless_stored
 from classifier.uploads.images import UploadRejected
+
+# Of each file, on average over those that are asked for.
+MOST_IDENTICAL: Final = 20
 
 
 class BatchRefused(Exception):
@@ -233,7 +237,11 @@ def identical_results(
     trained_models: Sequence[TrainedModel],
     crop: Crop,
 ) -> dict[str, list[Prediction]]:
-    """By SHA-256, the results that a person has of the same file, models as they are, and crop."""
+    """By SHA-256, the results that a person has of the same file, models as they are, and crop.
+
+    The newest ones, in the order in which they were sent: who sends a file again and again has
+    thousands.
+    """
     known = (
         Prediction.objects.owned_by(owner)
         .filter(
@@ -246,9 +254,10 @@ def identical_results(
             status=Status.SUCCESS,
         )
         .exclude(image__in=images)
-        .with_relations()
+        .for_answers()
+        .order_by("-created_at", "-pk")
     )
     found: dict[str, list[Prediction]] = {}
-    for prediction in known.in_order():
+    for prediction in reversed(known[: MOST_IDENTICAL * len(images)]):
         found.setdefault(prediction.image.sha256, []).append(prediction)
     return found

@@ -1,6 +1,7 @@
 """Creating things: repeats, waiting, several models, limits."""
 
 import io
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,6 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from classifier import services
-from classifier.api.views import base
 from classifier.idempotency import RepeatableRequest
 from classifier.models import (
     Batch,
@@ -29,6 +29,7 @@ from classifier.models import (
     TrainedModel,
     Usage,
 )
+from classifier.services import waiting
 from classifier.uploads.refusals import UploadRejected
 from tests.api.conftest import client_of
 from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory, png
@@ -167,7 +168,7 @@ def quick_worker(monkeypatch: pytest.MonkeyPatch) -> None:
                 )
             )
 
-    monkeypatch.setattr(base.time, "sleep", finish)
+    monkeypatch.setattr(waiting.time, "sleep", finish)
 
 
 @pytest.mark.usefixtures("quick_worker")
@@ -184,8 +185,11 @@ def test_waiting_ends(api: APIClient, create: Create) -> None:
 
 
 @pytest.mark.usefixtures("quick_worker")
-def test_some_threads_stay_free_of_waiting(api: APIClient, create: Create) -> None:
-    with base._waiting, base._waiting:
+def test_some_threads_stay_free_of_waiting(
+    api: APIClient, create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_waiting", threading.BoundedSemaphore(1))
+    with waiting._waiting:
         assert create(api, query="?wait=30").status_code == 202
 
 
@@ -339,7 +343,7 @@ def test_a_request_cut_short_is_neither_stored_nor_remembered(
 def test_what_is_deleted_while_it_is_waited_for(
     api: APIClient, trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base.time, "sleep", lambda seconds: Prediction.objects.all().delete())
+    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: Prediction.objects.all().delete())
     answer = create_prediction(api, query="?wait=5")
     assert answer.status_code == 404
     assert "deleted" in answer.json()["detail"]

@@ -137,6 +137,27 @@ def test_reading_goes_on_while_the_database_takes_no_writes(user: User) -> None:
     assert user.api_tokens.get().last_used_at is not None
 
 
+def cut_connection(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+) -> Any:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/api/v1/predictions/", "application/problem+json"), ("/history/", "text/html")],
+)
+def test_without_the_database_people_are_asked_to_come_again(
+    signed_in: APIClient, path: str, content_type: str
+) -> None:
+    signed_in.raise_request_exception = False
+    with connection.execute_wrapper(cut_connection):
+        answer = signed_in.get(path)
+    assert answer.status_code == 503
+    assert answer["Content-Type"].startswith(content_type)
+    assert answer["Retry-After"] == "5"
+
+
 @pytest.mark.parametrize("path", ["me/", "models/", "predictions/", "batches/", "tokens/"])
 def test_answers_are_for_one_person_alone(api: APIClient, path: str) -> None:
     assert "private" in api.get(f"/api/v1/{path}")["Cache-Control"]

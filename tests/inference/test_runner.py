@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
+from django.db import OperationalError
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from classifier import catalogue
 from classifier.inference import loader, runner
-from classifier.models import ImageUpload, Prediction, Status, TrainedModel
+from classifier.models import ImageUpload, Prediction, PredictionQuerySet, Status, TrainedModel
 from classifier.synthetic import samples
 from tests.factories import ImageUploadFactory, PredictionFactory
 
@@ -289,3 +290,22 @@ def test_a_network_unlike_its_description_fails_alone(
     runner.run_waiting(claim="task")
     prediction.refresh_from_db()
     assert (prediction.status, prediction.error_message) == (Status.FAILURE, runner.UNAVAILABLE)
+
+
+def test_results_that_the_database_does_not_take_are_no_failures(
+    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = PredictionFactory.create(trained_model=trained_model)
+
+    def cut(*args: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PredictionQuerySet, "write_claimed", cut)
+        with pytest.raises(OperationalError):
+            runner.run_waiting(claim="first")
+    prediction.refresh_from_db()
+    assert prediction.status == Status.STARTED
+    runner.run_waiting(claim="first")
+    prediction.refresh_from_db()
+    assert prediction.status == Status.SUCCESS

@@ -1,7 +1,5 @@
 """What the API's views have in common."""
 
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from http import HTTPStatus
@@ -17,19 +15,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from classifier import services
 from classifier.api.errors import LengthRequired, problem_response
 from classifier.api.parsers import ShallowJSONParser
-from classifier.api.requests import LONGEST_WAIT, WaitSerializer, valid_query
+from classifier.api.requests import WaitSerializer, valid_query
 from classifier.idempotency import AlreadyDone, RepeatableRequest
 from classifier.models import IdempotencyKey, PredictionQuerySet
 
 Created = TypeVar("Created")
 
 POLL_AFTER_SECONDS: Final = 1
-LOOK_EVERY_SECONDS: Final = 0.05
-# A request that waits keeps a thread of the web server busy. Some must stay free for the others, so
-# beyond this many in a process the answer comes at once, as it does without `wait`.
-_waiting = threading.BoundedSemaphore(2)
 
 
 def conditional(dispatch: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -100,24 +95,10 @@ def create_once(
         return create_once(repeatable, found, create)
 
 
-def wait_for(request: Request, predictions: PredictionQuerySet) -> bool:
-    """Whether the predictions have ended, after the seconds that the request waits for them."""
+def wait_for(request: Request, predictions: PredictionQuerySet) -> None:
+    """Wait for predictions as long as the request says."""
     seconds = valid_query(WaitSerializer, request)["wait"]
-    if not seconds or not _waiting.acquire(blocking=False):
-        return not predictions.unfinished().exists()
-    try:
-        return _wait(predictions, min(seconds, LONGEST_WAIT))
-    finally:
-        _waiting.release()
-
-
-def _wait(predictions: PredictionQuerySet, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while predictions.unfinished().exists():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(LOOK_EVERY_SECONDS)
-    return True
+    services.wait_until_finished(predictions, seconds=seconds)
 
 
 def accepted(body: Mapping[str, Any], *, finished: bool) -> Response:

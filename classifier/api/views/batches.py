@@ -89,7 +89,9 @@ class BatchViewSet(
         repeatable = requests.repeatable_request(request, fields, sent, *further)
         batch = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
         predictions = Prediction.objects.kept().filter(batch=batch)
-        finished = not batch.is_open and wait_for(request, predictions)
+        if not batch.is_open:
+            wait_for(request, predictions)
+        finished = not batch.is_open and not predictions.unfinished().exists()
         return accepted(self.get_serializer(batch).data, finished=finished)
 
     def submit(self, fields: dict[str, Any], repeatable: RepeatableRequest | None) -> Batch:

@@ -48,10 +48,10 @@ class PredictionViewSet(
         return int(prediction.image.owner_id)
 
     def get_queryset(self) -> QuerySet[Prediction]:
-        predictions = Prediction.objects.listed()
         if self.action == "list":
-            return predictions.listed_for(self.request.user, listed_project(self.request))
-        return predictions.visible_to(self.request.user)
+            listed = Prediction.objects.listed()
+            return listed.listed_for(self.request.user, listed_project(self.request))
+        return Prediction.objects.for_answers().visible_to(self.request.user)
 
     @extend_schema(
         parameters=[requests.WaitSerializer, requests.IDEMPOTENCY_KEY],
@@ -87,8 +87,8 @@ class PredictionViewSet(
     def answer(self, created: Sequence[Prediction]) -> Response:
         keys = [prediction.pk for prediction in created]
         predictions = Prediction.objects.filter(pk__in=keys)
-        finished = wait_for(self.request, predictions)
-        current = list(predictions.kept().with_relations().in_order())
+        wait_for(self.request, predictions)
+        current = list(predictions.kept().for_answers().in_order())
         if not current:
             raise NotFound("What this request made was deleted before its answer.")
         identical = services.identical_results(
@@ -97,13 +97,16 @@ class PredictionViewSet(
             trained_models=[prediction.trained_model for prediction in current],
             crop=Crop(current[0].crop),
         )
-        context = {
-            **self.get_serializer_context(),
-            "predictions": current,
-            "identical": identical.get(current[0].image.sha256, ()),
+        # One serializer for all: to set up its fields costs more than to fill them in.
+        said = serializers.PredictionSerializer(context=self.get_serializer_context())
+        shown = [said.to_representation(each) for each in current]
+        known = identical.get(current[0].image.sha256, ())
+        body = {
+            **shown[0],
+            "predictions": shown,
+            "identical": [said.to_representation(each) for each in known],
         }
-        body = serializers.CreatedPredictionSerializer(current[0], context=context).data
-        return accepted(body, finished=finished)
+        return accepted(body, finished=all(each.is_finished for each in current))
 
     def perform_destroy(self, instance: Prediction) -> None:
         chosen = Prediction.objects.filter(pk=instance.pk)

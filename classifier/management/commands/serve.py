@@ -69,7 +69,8 @@ def processes(host: str, port: int, var_dir: Path) -> dict[str, str]:
         "beat": f"{celery} beat --loglevel WARNING --schedule {schedule} --pidfile=",
         "web": f"{python} -m gunicorn medclassifier.wsgi --bind {shlex.quote(f'{host}:{port}')} "
         "--worker-class medclassifier.server.Worker "
-        f"--workers {settings.WEB_WORKERS} --threads 4 --graceful-timeout 4 --no-control-socket",
+        f"--workers {settings.WEB_WORKERS} --threads {settings.WEB_THREADS} "
+        "--graceful-timeout 4 --no-control-socket",
     }
     return commands if settings.REDIS_URL else {"broker": broker_command(var_dir), **commands}
 

@@ -1,6 +1,6 @@
 """Choosing an image and a model, and sending them off."""
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -11,12 +11,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from classifier import quotas
-from classifier.models import CROP_CHOICES, TrainedModel
+from classifier import quotas, services
+from classifier.models import CROP_CHOICES, Prediction, TrainedModel
 from classifier.synthetic.samples import samples
 from classifier.web.forms import ClassifyForm
 from classifier.web.model_cards import model_groups
 from classifier.web.previews import Preview
+
+# Most results are there by then, and the page that follows shows them at once; it polls otherwise.
+PATIENCE_SECONDS: Final = 1.0
 
 
 class HtmxRequest(HttpRequest):
@@ -36,6 +39,8 @@ def classify(request: HtmxRequest) -> HttpResponseBase:
     form = ClassifyForm(request.POST, request.FILES, user=_user(request))
     prediction = form.submit() if form.is_valid() else None
     if prediction:
+        queued = Prediction.objects.filter(pk=prediction.pk)
+        services.wait_until_finished(queued, seconds=PATIENCE_SECONDS)
         url = prediction.get_absolute_url()
         return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
     return _refuse(request, form)

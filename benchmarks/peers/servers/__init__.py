@@ -1,0 +1,1 @@
+"""The same network behind other servers, each as its own documentation writes it."""
