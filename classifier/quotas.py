@@ -11,7 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import ImageUpload, PersonLimits, Prediction, Usage
+from classifier.models import PersonLimits, Prediction, Usage
 
 MINUTE: Final = 60
 DAY: Final = 24 * 3600
