@@ -35,9 +35,12 @@ MAY_IMPORT = {
     "networks": BUNDLES,
     "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
+    "adaptation": {
+        "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
+    },
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},
-    "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
+    "inference": {"networks.contract", "networks.limits", "catalogue", "models", *BUNDLES},
     "tasks": {"inference"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"
@@ -50,7 +53,7 @@ MAY_IMPORT = {
     "api": VIEWS,
     "admin": {"services", "models", "cards"},
     "management": {
-        "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES
+        "adaptation", "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES
     },
 }  # fmt: skip
 
