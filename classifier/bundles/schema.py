@@ -581,6 +581,11 @@ class Evaluation(Section):
         """Names of the classes in index order."""
         return tuple(row.label for row in self.per_class)
 
+    @property
+    def images_noun(self) -> str:
+        """What its images are called: those of an adaptation are no split of a dataset."""
+        return "own images" if self.adaptation else "test images"
+
     @model_validator(mode="after")
     def is_about_the_model(self, info: ValidationInfo) -> Self:
         """The classes are the model's, and the weights those that it has now."""

@@ -96,6 +96,22 @@ def test_where_the_disk_is_full_nothing_is_left(
     assert list((tmp_path / "models").iterdir()) == []
 
 
+def test_of_two_at_once_one_is_written_and_the_other_says_so(
+    shipped: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models_dir = tmp_path / "models"
+
+    def meanwhile(bundle: Bundle) -> None:
+        (models_dir / "here").mkdir()
+        (models_dir / "here" / "metadata.json").write_text("the other's")
+
+    monkeypatch.setattr(adapt, "write_card", meanwhile)
+    with pytest.raises(OSError, match="not empty"):
+        adapted(shipped, models_dir, laboratory())
+    assert [path.name for path in models_dir.iterdir()] == ["here"]
+    assert (models_dir / "here" / "metadata.json").read_text() == "the other's"
+
+
 def write_folders(images: OwnImages, folder: Path, names: list[str]) -> None:
     for number, (pixels, label) in enumerate(zip(images.pixels, images.labels, strict=True)):
         path = folder / names[label] / f"{number}.png"
@@ -132,6 +148,7 @@ def test_the_command_makes_a_model_that_answers_without_a_restart(
     page = client.get(f"/models/{model.slug}/").text
     assert "Adapted to a laboratory" in page
     assert "could not be measured: they were not at hand" in page
+    assert "60 own images by their true class" in page
     client.force_login(other_user)
     assert client.get(f"/models/{model.slug}/").status_code == 404
     other = synthetic.split(40, 8)
