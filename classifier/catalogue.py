@@ -1,6 +1,7 @@
 """Keeps the TrainedModel rows in step with the bundles on disk."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -9,29 +10,39 @@ from classifier.bundles import registry
 from classifier.models import ModelVersion, TrainedModel
 
 
+def bundle_path(slug: str) -> Path:
+    """The folder of the bundle of a model, shipped or made here; whether it exists or not."""
+    made_here: Path = settings.ADAPTED_MODELS_DIR / slug
+    return made_here if made_here.exists() else settings.MODELS_DIR / slug
+
+
 @transaction.atomic
 def load_bundles() -> registry.Discovery:
     """Register every verified bundle; a model whose bundle is gone or broken is marked as such.
 
-    What an administrator switched off stays off, and what they made the default stays that.
-    Returns what was found, broken bundles included.
+    What an administrator switched off or offered stays so, and what they made the default stays
+    that. Returns what was found, broken bundles included.
     """
-    found = _without_conflicts(registry.discover(settings.MODELS_DIR))
+    found = _without_conflicts(_discovered())
     for bundle in found.bundles:
         evaluation = bundle.evaluation.as_json() if bundle.evaluation else None
+        described = {
+            "title": bundle.metadata.title,
+            "version": bundle.version,
+            "dataset": bundle.dataset.slug,
+            "architecture": bundle.metadata.architecture,
+            "sha256": bundle.sha256,
+            "is_recommended": bundle.metadata.recommended,
+            "is_installed": True,
+            "metadata": bundle.metadata.as_json(),
+            "evaluation": evaluation,
+        }
+        # Adapted to one laboratory, it is private until an administrator offers it to all.
+        is_offered = bundle.metadata.adapted_from is None
         model, _ = TrainedModel.objects.update_or_create(
             slug=bundle.slug,
-            defaults={
-                "title": bundle.metadata.title,
-                "version": bundle.version,
-                "dataset": bundle.dataset.slug,
-                "architecture": bundle.metadata.architecture,
-                "sha256": bundle.sha256,
-                "is_recommended": bundle.metadata.recommended,
-                "is_installed": True,
-                "metadata": bundle.metadata.as_json(),
-                "evaluation": evaluation,
-            },
+            defaults=described,
+            create_defaults=described | {"is_offered": is_offered},
         )
         ModelVersion.objects.update_or_create(
             trained_model=model,
@@ -44,6 +55,19 @@ def load_bundles() -> registry.Discovery:
         gone.save(update_fields=["is_installed"])
     TrainedModel.objects.recommend_chosen()
     return found
+
+
+def _discovered() -> registry.Discovery:
+    """Shipped bundles and those made here; of two of one name the shipped one."""
+    shipped = registry.discover(settings.MODELS_DIR)
+    made_here = registry.discover(settings.ADAPTED_MODELS_DIR)
+    twice = tuple(
+        registry.BundleError(slug, [f"{settings.MODELS_DIR} has a bundle of this name as well."])
+        for slug in made_here.slugs
+        if slug in shipped.slugs
+    )
+    added = tuple(bundle for bundle in made_here.bundles if bundle.slug not in shipped.slugs)
+    return registry.Discovery(shipped.bundles + added, shipped.errors + made_here.errors + twice)
 
 
 def _without_conflicts(found: registry.Discovery) -> registry.Discovery:

@@ -65,6 +65,8 @@ VAR_DIR = env_path("VAR_DIR", BASE_DIR / "var")
 # Password hashes, sessions and results lie here: for the account that runs the application alone.
 VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = env_path("MODELS_DIR", BASE_DIR / "models")
+# Made here: they are none of the installation's files, and outlive its next release.
+ADAPTED_MODELS_DIR = env_path("ADAPTED_MODELS_DIR", VAR_DIR / "models")
 MEDMNIST_ROOT = env_path("MEDMNIST_ROOT", Path.home() / ".medmnist")
 
 # The installation ------------------------------------------------------------------------------

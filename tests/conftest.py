@@ -25,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_folders(settings: Settings, tmp_path: Path) -> None:
     """No test touches the installation's files, and pages need no collected static files."""
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ADAPTED_MODELS_DIR = tmp_path / "adapted_models"
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -36,13 +36,18 @@ MAY_IMPORT = {
     "networks": BUNDLES,
     "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
+    "adaptation": {
+        "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
+    },
     "models": {"preprocessing", "datasets", "bundles"},
     "origin": set(),
     "audit": {"origin", "models"},
     "metrics": {"models"},
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
-    "inference": {"networks.contract", "networks.limits", "models", "audit", "metrics", *BUNDLES},
+    "inference": {
+        "networks.contract", "networks.limits", "catalogue", "models", "audit", "metrics", *BUNDLES
+    },
     "tasks": {"inference", "audit"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing",
@@ -59,8 +64,8 @@ MAY_IMPORT = {
         "notice", "api.tables", *BUNDLES
     },
     "management": {
-        "training", "evaluation", "networks", "cards", "catalogue", "models", "audit", "backup",
-        "metrics", *BUNDLES
+        "adaptation", "training", "evaluation", "networks", "cards", "catalogue", "models", "audit",
+        "backup", "metrics", *BUNDLES
     },
 }  # fmt: skip
 

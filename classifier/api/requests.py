@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final, cast
 from allauth.account.adapter import get_adapter
 from allauth.core.internal.ratelimit import get_rates
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, QueryDict
@@ -17,7 +17,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.idempotency import RepeatableRequest, fingerprint
-from classifier.models import CROP_CHOICES, ApiToken, TrainedModel
+from classifier.models import CROP_CHOICES, ApiToken, TrainedModel, TrainedModelQuerySet
 from classifier.preprocessing import Crop
 from classifier.services import SentFile, incoming
 from classifier.services.reviews import MOST_AT_ONCE
@@ -79,11 +79,22 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
             self.fail("file")
         slugs = list(dict.fromkeys(data))
         known = {slug: None for slug in slugs if "\0" not in slug}
-        models = TrainedModel.objects.active().undescribed().in_bulk(list(known), field_name="slug")
+        models = (
+            TrainedModel.objects.choosable_by(self.context["user"])
+            .undescribed()
+            .in_bulk(list(known), field_name="slug")
+        )
         for slug in slugs:
             if slug not in models:
                 self.fail("unknown", slug=slug)
         return [models[slug] for slug in slugs]
+
+
+class ModelField(serializers.SlugRelatedField[TrainedModel]):
+    """The slug of a model that the person in the context may choose."""
+
+    def get_queryset(self) -> TrainedModelQuerySet:
+        return TrainedModel.objects.choosable_by(self.context["user"])
 
 
 class TextField(serializers.RegexField):
@@ -252,9 +263,7 @@ class RunAgainSerializer(serializers.Serializer[Any]):
     predictions = serializers.ListField(
         child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE
     )
-    model: serializers.SlugRelatedField[TrainedModel] = serializers.SlugRelatedField(
-        "slug", queryset=TrainedModel.objects.active(), help_text="Slug of a model."
-    )
+    model = ModelField("slug", queryset=TrainedModel.objects.all(), help_text="Slug of a model.")
 
 
 class WaitSerializer(serializers.Serializer[Any]):
@@ -267,9 +276,7 @@ class WaitSerializer(serializers.Serializer[Any]):
 
 
 class ModelViewSerializer(serializers.Serializer[Any]):
-    model: serializers.SlugRelatedField[TrainedModel] = serializers.SlugRelatedField(
-        "slug", queryset=TrainedModel.objects.active(), help_text="Slug of a model."
-    )
+    model = ModelField("slug", queryset=TrainedModel.objects.all(), help_text="Slug of a model.")
     crop = serializers.ChoiceField(CROP_CHOICES, default=Crop.AUTO.value)
 
 
@@ -281,9 +288,16 @@ class IdempotencyKeySerializer(serializers.Serializer[Any]):
     )
 
 
-def valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """The cleaned data. Raises ValidationError."""
-    filled = serializer(data=data)
+def valid(
+    serializer: type[serializers.Serializer[Any]],
+    data: Any,
+    user: User | AnonymousUser | None = None,
+) -> dict[str, Any]:
+    """The cleaned data. Raises ValidationError.
+
+    `user` is who sent it, which a serializer that takes a model needs to know.
+    """
+    filled = serializer(data=data, context={"user": user})
     filled.is_valid(raise_exception=True)
     return dict(filled.validated_data)
 
@@ -293,7 +307,7 @@ def valid_query(serializer: type[serializers.Serializer[Any]], request: Request)
 
     As a plain dictionary: of a form, DRF takes an empty value for one left out.
     """
-    return valid(serializer, request.query_params.dict())
+    return valid(serializer, request.query_params.dict(), request.user)
 
 
 def repeatable_request(

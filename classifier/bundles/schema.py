@@ -222,6 +222,14 @@ class Reported(Section):
     f1: May[float] = None
 
 
+class AdaptedFrom(Section):
+    """The model that an adapted one was fitted from: its slug, its version and their checksum."""
+
+    slug: str
+    version: Count
+    weights_sha256: str
+
+
 class Metadata(Section):
     """metadata.json: what a model is."""
 
@@ -242,6 +250,7 @@ class Metadata(Section):
     version: Annotated[int, Field(ge=1, le=LARGEST_VERSION)]
     weights: Weights
     uncertainty: May[LimitsDescription] = None
+    adapted_from: May[AdaptedFrom] = None
 
     @field_validator("dataset")
     @classmethod
@@ -491,6 +500,51 @@ class CrossValidation(Section):
     auc: OverFolds
 
 
+class ClassCount(Labelled):
+    """How many images a class has."""
+
+    n: Count
+
+
+class AdaptationGain(Section):
+    """How often the shipped and the adapted model are right on the same images.
+
+    `interval` is that of the difference, 95 %, in -1 to 1. `reason` says why the adapted model is
+    proposed, or why it is not.
+    """
+
+    before: MeasuredProportion
+    after: MeasuredProportion
+    difference: float
+    interval: Interval
+    proposed: bool
+    reason: str
+
+
+class AtHome(Section):
+    """Accuracy on test images of the shipped model's dataset, before and after an adaptation."""
+
+    before: MeasuredProportion
+    after: MeasuredProportion
+
+
+class Adaptation(Section):
+    """What an adaptation was made of, and what it changed.
+
+    All figures but those of `at_home` are of the laboratory's own images, each by a fit that never
+    saw it nor another one of its group. `at_home` is left out where the dataset is not at hand.
+    """
+
+    images: str
+    n: Count
+    groups: Count
+    classes: Many[ClassCount]
+    penalty: float
+    start: Proportion
+    gain: AdaptationGain
+    at_home: May[AtHome] = None
+
+
 class Evaluation(Section):
     """evaluation.json: what was measured of a model. `confusion_matrix` has true classes in rows.
 
@@ -520,11 +574,17 @@ class Evaluation(Section):
     weights_sha256: str
     data: DataFile
     cross_validation: May[CrossValidation] = None
+    adaptation: May[Adaptation] = None
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in index order."""
         return tuple(row.label for row in self.per_class)
+
+    @property
+    def images_noun(self) -> str:
+        """What its images are called: those of an adaptation are no split of a dataset."""
+        return "own images" if self.adaptation else "test images"
 
     @model_validator(mode="after")
     def is_about_the_model(self, info: ValidationInfo) -> Self:

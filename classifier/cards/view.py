@@ -16,6 +16,7 @@ from classifier.bundles.schema import (
     OperatingPoint,
     RateIntervals,
 )
+from classifier.cards.adaptation import AdaptationView
 from classifier.cards.confusion import ConfusionRow, confusion_rows
 from classifier.cards.limits import LimitsView, limits_view
 from classifier.cards.numbers import Metric
@@ -90,6 +91,8 @@ class Measured:
     @property
     def data_name(self) -> str:
         """Names the test images and their split, which goes with each metric."""
+        if adaptation := self.evaluation.adaptation:
+            return f"“{adaptation.images}”, by cross-validation"
         return self.dataset.data_name(is_medmnist_file=self.evaluation.data.is_medmnist_file)
 
     @property
@@ -258,6 +261,13 @@ class ModelView:
     def measured(self) -> Measured | None:
         """None before the evaluation."""
         return Measured(self.evaluation, self.dataset) if self.evaluation else None
+
+    @cached_property
+    def adapted(self) -> AdaptationView | None:
+        """None for a model that is as it was shipped."""
+        source = self.metadata.adapted_from
+        found = self.evaluation.adaptation if self.evaluation else None
+        return AdaptationView(source, found, self.dataset) if source and found else None
 
     @cached_property
     def compared(self) -> list[Compared]:

@@ -102,17 +102,17 @@ def average(rows: Sequence[ClassMetrics], weights: NDArray[Any]) -> Averages:
 
 
 def auc(labels: Labels, probabilities: Floats) -> float:
-    """Area under the ROC curve as MedMNIST defines it; nan when a class has no examples.
+    """Area under the ROC curve as MedMNIST defines it; nan when all images are of one class.
 
     Two classes: on the probability of class 1. More: the unweighted mean over the classes of one
-    against the rest (`getAUC` in medmnist/evaluator.py).
+    against the rest (`getAUC` in medmnist/evaluator.py); those without examples are left out.
     """
     return float(_mean_auc(labels, probabilities, np.ones((1, len(labels))))[0])
 
 
 def _mean_auc(labels: Labels, probabilities: Floats, counts: Floats) -> Floats:
     """The AUC (R,) of R resamples, in which each image occurs `counts` (R, N) times."""
-    classes = range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    classes = [1] if probabilities.shape[1] == 2 else np.unique(labels)
     areas = [resampled_auc(labels == index, probabilities[:, index], counts) for index in classes]
     return np.asarray(np.mean(areas, axis=0), np.float64)
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
+from classifier import catalogue
 from classifier.bundles import registry
 from classifier.models import TrainedModel
 from classifier.networks.contract import with_features
@@ -96,7 +97,7 @@ def _load(slug: str, version: int, sha256: str) -> LoadedModel:
 
 def _verified_bundle(slug: str, version: int, sha256: str) -> registry.Bundle:
     try:
-        bundle = registry.load_bundle(settings.MODELS_DIR / slug)
+        bundle = registry.load_bundle(catalogue.bundle_path(slug))
     except registry.BundleError as error:
         raise ModelUnavailable(str(error)) from error
     if (bundle.version, bundle.sha256) != (version, sha256):
@@ -140,8 +141,8 @@ def _warm(loaded: LoadedModel) -> None:
 
 
 def warm_active_models() -> None:
-    """Load what may be asked for; a model that fails is named in the log and stops nothing."""
-    for trained_model in TrainedModel.objects.active():
+    """Load what all may ask for; a model that fails is named in the log and stops nothing."""
+    for trained_model in TrainedModel.objects.active().filter(is_offered=True):
         try:
             load(trained_model)
         except ModelUnavailable:

@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import ClassVar, Self
 
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -11,6 +13,8 @@ from pydantic import ValidationError
 
 from classifier.bundles.schema import Evaluation, Metadata
 from classifier.datasets import Dataset, datasets
+from classifier.models.access import may
+from classifier.models.projects import Project
 
 
 class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
@@ -21,6 +25,19 @@ class TrainedModelQuerySet(models.QuerySet["TrainedModel"]):
     def undescribed(self) -> Self:
         """Without the long descriptions, for who needs to know which models they are."""
         return self.defer("metadata", "evaluation")
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Those that are offered to all, one's own, and those of one's projects."""
+        if user.is_anonymous:
+            return self.filter(is_offered=True)
+        if may(user, "view", self.model):
+            return self.all()
+        own = Q(owner=user.pk) | Q(project__in=Project.objects.of(user).values("pk"))
+        return self.filter(Q(is_offered=True) | own)
+
+    def choosable_by(self, user: User | AnonymousUser) -> Self:
+        """Active models that a person sees."""
+        return self.active().visible_to(user)
 
     def in_display_order(self) -> Self:
         """Grouped by what they look at, the recommended one first in its group."""
@@ -55,6 +72,27 @@ class TrainedModel(models.Model):
     )
     is_installed = models.BooleanField(
         "installed", default=True, help_text="Its bundle was found and verified on disk."
+    )
+    is_offered = models.BooleanField(
+        "offered to all",
+        default=True,
+        help_text="Otherwise only its owner and the people of its project see and choose it.",
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="trained_models",
+        help_text="Who had it adapted; nobody for a shipped model.",
+    )
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="trained_models",
+        help_text="Whose people may choose it as well.",
     )
     metadata = models.JSONField(help_text="metadata.json of the bundle")
     evaluation = models.JSONField(

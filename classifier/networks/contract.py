@@ -87,6 +87,30 @@ def with_features(network: Any, layers: Sequence[str]) -> Any:
     )
 
 
+def logits_layers(network: Any) -> list[Any]:
+    """The layers "logits" of all members of a network, in its own order."""
+    return [layer for layer in network.layers if layer.name.endswith(LOGITS_LAYER)]
+
+
+def with_head_inputs(network: Any, layers: Sequence[str]) -> Any:
+    """The network with a third output beside those of `with_features`: inputs (N, D) of its head.
+
+    These are what the layers of `logits_layers` take, averaged over the views of an image. Raises
+    ValueError where a layer is absent.
+    """
+    import keras
+
+    both = with_features(network, layers)
+    inputs = [layer.input for layer in logits_layers(network)]
+    stacked = [layer.input for layer in network.layers if layer.name == VIEWS_LAYER]
+    averaged = keras.layers.Lambda(
+        partial(_statistics, len(stacked[0]) if stacked else 1),
+        output_shape=(sum(each.shape[-1] for each in inputs),),
+        name="head_inputs",
+    )
+    return keras.Model(network.inputs, [*both.outputs, averaged(inputs)])
+
+
 def _statistics(views: int, tensors: Sequence[Any]) -> Any:
     import keras
 

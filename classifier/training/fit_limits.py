@@ -146,15 +146,15 @@ def fit_limits(
     # As exact as the file keeps them, so that the limit is that of the file.
     known = coordinates(training, centre, scale, axes).astype(REFERENCE_TYPE)
     reference = known.astype(np.float32)
-    spread = _spread(reference)
-    distances = nearest(coordinates(validation, centre, scale, axes), reference, spread)
+    spreads = spread(reference)
+    distances = nearest(coordinates(validation, centre, scale, axes), reference, spreads)
     thresholds = conformal_thresholds(scores, settings.coverage, by_class=by_class)
     return Limits(
         centre=centre.astype(np.float32),
         scale=scale.astype(np.float32),
         axes=axes.astype(np.float32),
         reference=reference,
-        spread=spread,
+        spread=spreads,
         limit=np.array(conformal_quantile(distances, settings.acceptance), np.float32),
         thresholds=thresholds.astype(np.float32),
     )
@@ -167,7 +167,7 @@ def _scale(features: Floats, groups: Sequence[int]) -> Floats:
     )
 
 
-def _spread(reference: Floats) -> Floats:
+def spread(reference: Floats) -> Floats:
     """Mean distance (M,) float32 of each of M points to its nearest others, of mean one."""
     count = min(NEIGHBOURS, len(reference) - 1)
     means = []

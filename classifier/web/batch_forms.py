@@ -76,7 +76,7 @@ class NewBatchForm(BatchDetailsForm):
         self.status = 400
         self.rejected: list[dict[str, str]] = []
         model = cast("forms.ModelMultipleChoiceField[TrainedModel]", self.fields["model"])
-        model.queryset = TrainedModel.objects.active().in_display_order()
+        model.queryset = TrainedModel.objects.choosable_by(user).in_display_order()
 
     @property
     def uploads(self) -> list[UploadedFile]:

@@ -123,7 +123,7 @@ def roc_chart(evaluation: Evaluation | None) -> Chart | None:
     return Chart(
         slug="roc",
         title="ROC curve" if len(curves) == 1 else "ROC curves",
-        description=f"{_roc_description(curves)} {evaluation.n:,} test images.",
+        description=f"{_roc_description(curves)} {evaluation.n:,} {evaluation.images_noun}.",
         x=x,
         y=y,
         lines=[Line("diagonal", line_points(x, y, [(0, 0), (1, 1)])), *lines],
@@ -171,8 +171,8 @@ def reliability_chart(evaluation: Evaluation | None) -> Chart | None:
         slug="reliability",
         title="Reliability",
         description=(
-            f"How often the model was right by how confident it was: {evaluation.n:,} test images "
-            f"in {len(bins)} groups. Expected calibration error "
+            f"How often the model was right by how confident it was: {evaluation.n:,} "
+            f"{evaluation.images_noun} in {len(bins)} groups. Expected calibration error "
             f"{decimals(evaluation.ece)}{earlier}."
         ),
         note="A larger dot is more images. On the dotted line confidence equals accuracy.",

@@ -66,7 +66,7 @@ class ClassifyForm(forms.Form):
         self.source: uploads.UploadedPicture | ImageUpload | None = None
         self.is_synthetic = False
         model = cast("forms.ModelChoiceField[TrainedModel]", self.fields["model"])
-        model.queryset = TrainedModel.objects.active().in_display_order()
+        model.queryset = TrainedModel.objects.choosable_by(user).in_display_order()
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]

@@ -4,8 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
+from classifier.bundles.registry import Bundle
+from classifier.bundles.schema import TrainingData
+from classifier.bundles.writing import write_evaluation
+from classifier.datasets import datasets
 from classifier.datasets.medmnist import Split
+from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.evaluate import evaluate
+from classifier.evaluation.scores import Scores
+from classifier.training.export import export_bundle
+from classifier.training.fit_limits import calibrate_and_fit
 from classifier.training.recipe import Augmentation, Recipe
+from classifier.training.trainer import train
 
 SIZE = 8
 
@@ -34,6 +44,19 @@ def recipe(epochs: int = 3) -> Recipe:
         class_weights="balanced",
         selection="val_loss",
     )
+
+
+def evaluated_bundle(root: Path) -> Bundle:
+    """A small network that was trained here, with limits and figures, under `root`/models."""
+    dataset, short = datasets()["breastmnist"], recipe()
+    training, validation = split(200, 0), split(100, 1)
+    trained = train(short, 2, training, validation, root / "run")
+    fitted = calibrate_and_fit(trained.network, training, validation, dataset)
+    data = TrainingData(file="breastmnist.npz", sha256="0" * 64, train=200, validation=100)
+    written = export_bundle(root / "models", short, dataset, trained, data, fitted)
+    scores = Scores(predict(trained.network, validation.images), validation.labels)
+    figures = evaluate(scores, written.classes, weights_sha256=written.sha256, data=data)
+    return write_evaluation(written, figures)
 
 
 def write_data_file(root: Path) -> Path:

@@ -14,17 +14,18 @@ from classifier.models import TrainedModel
 class TrainedModelAdmin(DeskAdmin):
     list_display = (
         "title", "dataset", "version", "architecture", "accuracy", "rates", "auc",
-        "is_recommended", "is_active", "is_installed",
+        "is_recommended", "is_active", "is_offered", "is_installed",
     )  # fmt: skip
-    list_filter = ("dataset", "is_active", "is_installed")
+    list_filter = ("dataset", "is_active", "is_offered", "is_installed")
     list_editable = ("is_active",)
     search_fields = ("slug", "title", "architecture")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: TrainedModel | None = None
     ) -> list[str]:
-        """All but the switch comes from the bundle on disk."""
-        return [field.name for field in TrainedModel._meta.fields if field.name != "is_active"]
+        """All but the switches and whose it is comes from the bundle on disk."""
+        own = {"is_active", "is_offered", "owner", "project"}
+        return [field.name for field in TrainedModel._meta.fields if field.name not in own]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -82,7 +82,7 @@ class BatchViewSet(
         that cannot be read is listed under `rejected`, and the others run.
         """
         requests.valid_query(requests.WaitSerializer, request)
-        fields = requests.valid(requests.BatchRequestSerializer, request.data)
+        fields = requests.valid(requests.BatchRequestSerializer, request.data, request.user)
         archive = [fields["archive"]] if "archive" in fields else []
         sent = fields.get("images") or archive
         further = [name for name in ("name", "project", "open") if fields.get(name)]

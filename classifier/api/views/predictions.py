@@ -62,7 +62,7 @@ class PredictionViewSet(
     def create(self, request: Request) -> Response:
         """Queue an image for one or several models; the result is at the address in Location."""
         requests.valid_query(requests.WaitSerializer, request)
-        fields = requests.valid(requests.PredictionRequestSerializer, request.data)
+        fields = requests.valid(requests.PredictionRequestSerializer, request.data, request.user)
         repeatable = requests.repeatable_request(request, fields, [fields["image"]])
         created = create_once(repeatable, self.found, lambda: self.submit(fields, repeatable))
         return self.answer(created)

@@ -117,7 +117,7 @@ class RunAgainView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Run the images of several results of your own through a model."""
-        fields = requests.valid(requests.RunAgainSerializer, request.data)
+        fields = requests.valid(requests.RunAgainSerializer, request.data, request.user)
         chosen = selected(request, fields["predictions"])
         number = services.run_again(
             owner=current_user(request), predictions=chosen, trained_model=fields["model"]

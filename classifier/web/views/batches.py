@@ -156,7 +156,7 @@ def _tell_of_refused(request: HttpRequest, rejected: list[dict[str, str]]) -> No
 
 
 def _bring(form: NewBatchForm) -> dict[str, Any]:
-    models = TrainedModel.objects.active().in_display_order()
+    models = TrainedModel.objects.choosable_by(form.user).in_display_order()
     groups = model_groups(models)
     chosen = set(form["model"].value() or ())
     if not chosen and groups:

@@ -98,10 +98,10 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     The latter comes last, since another one is asked for. Instead of a model that can refuse an
     image, none is proposed that would answer whatever it is shown.
     """
-    models = TrainedModel.objects.active()
+    models = TrainedModel.objects.choosable_by(request.user)
     # Compared here, since not every database takes what may stand in an address.
     slug = request.GET.get("instead_of")
-    registered = TrainedModel.objects.all() if slug else ()
+    registered = TrainedModel.objects.visible_to(request.user) if slug else ()
     used = next((model for model in registered if model.slug == slug), None)
     sample = next((s for s in samples() if s.slug == request.GET.get("sample")), None)
     if kind := sample or used:
@@ -115,7 +115,7 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
 
 def _page(form: ClassifyForm, preview: Preview | None) -> dict[str, Any]:
     """The page for a form whose choices were checked, with the preview of them."""
-    groups = model_groups(TrainedModel.objects.active().in_display_order())
+    groups = model_groups(TrainedModel.objects.choosable_by(form.user).in_display_order())
     kinds = {group.dataset.slug for group in groups}
     return {
         "form": form,

@@ -57,7 +57,8 @@ def _page(request: HttpRequest, seen: PredictionQuerySet, context: dict[str, Any
     kind = TrainedModel.objects.filter(dataset=newest.trained_model.dataset)
     used = kind.filter(pk__in=seen.order_by().values("trained_model")).in_display_order()
     models = list(used)
-    further = list(kind.active().exclude(pk__in=[model.pk for model in models]).in_display_order())
+    choosable = kind.choosable_by(request.user)
+    further = list(choosable.exclude(pk__in=[each.pk for each in models]).in_display_order())
     if request.method == "POST":
         return _run(request, seen, further)
     found = compare(seen.select_related("image"), models)

@@ -105,7 +105,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     if request.GET.get("show") == UNLIKE_TRAINING_AS_IT_WAS:
         return redirect(f"{request.path}?certainty={Certainty.UNLIKE}")
     asked = read_search(user, request.GET)
-    models = list(TrainedModel.objects.in_display_order())
+    models = list(TrainedModel.objects.visible_to(user).in_display_order())
     counts = search.facets(asked.found)
     context = {
         "search": asked,
@@ -202,7 +202,8 @@ def selected(request: HttpRequest) -> HttpResponse:
 
 
 def _run_again(request: HttpRequest, chosen: PredictionQuerySet) -> None:
-    model = get_object_or_404(TrainedModel.objects.active(), slug=request.POST.get("model", ""))
+    choosable = TrainedModel.objects.choosable_by(request.user)
+    model = get_object_or_404(choosable, slug=request.POST.get("model", ""))
     fitting = chosen.filter(trained_model__dataset=model.dataset)
     try:
         number = services.run_again(

@@ -73,8 +73,8 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def guide(request: HttpRequest) -> HttpResponse:
     """Examples with the reader's own address and a model that they can choose."""
-    models = TrainedModel.objects.active().order_by("-is_recommended", "dataset", "title")
-    first = models.first()
+    models = TrainedModel.objects.choosable_by(request.user)
+    first = models.order_by("-is_recommended", "dataset", "title").first()
     site = request.build_absolute_uri("/").rstrip("/")
     context = {"site": site, "model": first.slug if first else "MODEL"}
     return render(request, "web/guide.html", context)

@@ -1,0 +1,1 @@
+"""Fits a shipped network to a laboratory by its own labelled images, and says whether it helped."""

@@ -1,0 +1,347 @@
+"""From a shipped bundle and labelled images to a bundle of their own."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from classifier.adaptation.examples import FEWEST_OF_A_CLASS, Examples, check_enough
+from classifier.adaptation.fitting import Fitted, Promise, cross_fit, fewest_scores, fit
+from classifier.adaptation.head import Head, head_of, set_head
+from classifier.adaptation.verdict import gain
+from classifier.bundles.registry import Bundle
+from classifier.bundles.schema import (
+    Adaptation,
+    AdaptedFrom,
+    AtHome,
+    Calibration,
+    CalibrationStage,
+    ClassCount,
+    DataFile,
+    Evaluation,
+    FittedOn,
+    MeasuredLimits,
+)
+from classifier.bundles.writing import write_evaluation
+from classifier.cards.files import write_card
+from classifier.cards.numbers import percent, round_percent
+from classifier.datasets.medmnist import load_split, source_of
+from classifier.errors import PlainError
+from classifier.evaluation.batch_predict import Listener, ignore, outputs
+from classifier.evaluation.calibration import at_temperature, log_loss
+from classifier.evaluation.curves import reliability
+from classifier.evaluation.evaluate import evaluate
+from classifier.evaluation.intervals import proportion
+from classifier.evaluation.metrics import expected_calibration_error
+from classifier.evaluation.scores import Floats, Labels, Scores
+from classifier.evaluation.selective import Answers, limits_at_home
+from classifier.networks.contract import with_head_inputs
+from classifier.networks.limits import Limits
+from classifier.networks.safe_loading import load_network
+from classifier.training.export import write_bundle
+from classifier.training.fit_limits import METHOD, FittedLimits
+
+# The split of an evaluation on images that the model was fitted to, each left out in turn.
+OWN_IMAGES: Final = "own images, cross-validated"
+# Of the home test images so many tell what was forgotten to ± 3 points or less.
+HOME_IMAGES: Final = 500
+# By how much probabilities computed from the head may differ from the network's own.
+TOLERANCE: Final = 1e-3
+
+
+class NoHead(PlainError):
+    """A network that does not end in the linear head that is to be fitted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnImages:
+    """Labelled images of a laboratory, as a model's network sees them.
+
+    Attributes:
+        name: what people call them.
+        pixels: (N, size, size, channels) values 0-255.
+        labels: (N,) class indices of the model.
+        groups: (N,) numbers: images that belong together share one.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    labels: Labels
+    groups: Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """What an adapted bundle is called."""
+
+    slug: str
+    title: str
+
+
+def adapt_bundle(
+    bundle: Bundle,
+    images: OwnImages,
+    name: Name,
+    models_dir: Path,
+    *,
+    promise: Promise,
+    data_root: Path,
+    listener: Listener = ignore,
+) -> Bundle:
+    """Write a bundle fitted to a laboratory's images, whole or not at all.
+
+    What it forgot is measured where `data_root` has the dataset's file. `listener` hears what is
+    being done and how far it is. Raises NotEnough; NoHead; NetworkError; and OSError, as where the
+    disk is full.
+    """
+    check_enough(images.labels, images.groups, bundle.classes)
+    network = load_network(bundle.weights_path)
+    model = AdaptableNetwork(bundle, network, listener)
+    examples = model.examples(images)
+    by_class = bundle.dataset.positive_class is not None
+
+    def fits(done: int, total: int) -> None:
+        listener("fits", done, total)
+
+    answers = cross_fit(
+        examples, model.head, model.limits, promise, by_class=by_class, listener=fits
+    )
+    fitted = fit(examples, model.head, model.limits, promise, by_class=by_class)
+    at_home = model.at_home(fitted.head, data_root)
+    set_head(network, fitted.head)
+    described = _described_limits(bundle, fitted, examples, promise)
+    models_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=models_dir, prefix=".adapting-") as folder:
+        limits = fitted.limits and FittedLimits(fitted.limits, fitted.scores, described)
+        written = write_bundle(
+            Path(folder),
+            network,
+            _description(bundle, images, name, answers, fitted, promise),
+            limits=limits or None,
+        )
+        evaluation = _evaluation(written, images, examples, answers, fitted).model_copy(
+            update={"adaptation": _adaptation(bundle, images, examples, answers, fitted, at_home)}
+        )
+        written = write_evaluation(written, evaluation)
+        write_card(written)
+        written.path.rename(models_dir / name.slug)
+    return Bundle(models_dir / name.slug, written.metadata, written.evaluation)
+
+
+class AdaptableNetwork:
+    """A network whose last, linear layer can be fitted anew. Raises NoHead for any other."""
+
+    def __init__(self, bundle: Bundle, network: keras.Model, listener: Listener = ignore) -> None:
+        self.bundle, self._listener = bundle, listener
+        uncertainty = bundle.metadata.uncertainty
+        self.limits = Limits.read(bundle.limits_path) if bundle.limits_path else None
+        try:
+            self.head: Head = head_of(network)
+            self._network = with_head_inputs(network, uncertainty.layers if uncertainty else ())
+        except ValueError as error:
+            raise NoHead(
+                f"{bundle.metadata.title} has no layer of features before its classes that could "
+                "be fitted to other images. Choose another model."
+            ) from error
+
+    def represented(self, pixels: NDArray[np.uint8], which: str) -> tuple[Floats, ...]:
+        """Probabilities (N, C), features (N, F) and inputs of the head (N, D) of images."""
+        said = outputs(self._network, pixels, which=which, listener=self._listener)
+        probabilities, features, inputs = (np.asarray(each, np.float64) for each in said)
+        if np.abs(softmax(self.head.logits(inputs), axis=1) - probabilities).max() > TOLERANCE:
+            raise NoHead(
+                f"What {self.bundle.metadata.title} says does not follow from its last layer "
+                "alone, so that it cannot be fitted to other images. Choose another model."
+            )
+        return probabilities, features, inputs
+
+    def examples(self, images: OwnImages) -> Examples:
+        """A laboratory's images as the network sees them."""
+        probabilities, features, inputs = self.represented(images.pixels, "features of your images")
+        return Examples(inputs, features, probabilities, images.labels, images.groups)
+
+    def at_home(self, head: Head, data_root: Path) -> AtHome | None:
+        """Accuracy with the shipped and with another head on test images of the dataset."""
+        bundle = self.bundle
+        path = data_root / source_of(bundle.dataset, bundle.input_size).file_name
+        if not path.exists():
+            return None
+        test = load_split(
+            path,
+            "test",
+            size=bundle.input_size,
+            channels=bundle.channels,
+            classes=len(bundle.classes),
+        )
+        count = min(HOME_IMAGES, len(test.labels))
+        chosen = np.linspace(0, len(test.labels) - 1, count).astype(np.int64)
+        labels = test.labels[chosen]
+        probabilities, _, inputs = self.represented(test.images[chosen], "images from home")
+        return AtHome(
+            before=proportion(np.asarray(probabilities.argmax(axis=1) == labels)),
+            after=proportion(np.asarray(head.logits(inputs).argmax(axis=1) == labels)),
+        )
+
+
+def _described_limits(
+    bundle: Bundle, fitted: Fitted, examples: Examples, promise: Promise
+) -> dict[str, Any]:
+    shipped = bundle.metadata.uncertainty
+    n = len(examples)
+    scores = len(fitted.scores.labels)
+    return {
+        "temperature": fitted.temperature,
+        "method": METHOD,
+        "layers": shipped.layers if shipped else (),
+        "coverage": promise.coverage,
+        "class_conditional": fitted.by_class,
+        "acceptance": promise.acceptance,
+        "n": FittedOn(reference=n, distances=n, scores=scores),
+    }
+
+
+def _description(
+    bundle: Bundle,
+    images: OwnImages,
+    name: Name,
+    answers: Answers,
+    fitted: Fitted,
+    promise: Promise,
+) -> dict[str, Any]:
+    """What the metadata say: those of the shipped model, with its limitations and new ones."""
+    kept = bundle.metadata.model_fields_set - {"version", "weights", "uncertainty"}
+    n, accuracy = len(images.labels), answers.right(images.labels).mean()
+    return {field: value for field, value in bundle.metadata if field in kept} | {
+        "slug": name.slug,
+        "title": name.title,
+        "summary": (
+            f"{bundle.metadata.title}, adapted to “{images.name}”: {n} labelled images, "
+            f"{percent(float(accuracy))} of them right by cross-validation."
+        ),
+        "recommended": False,
+        "reported": None,
+        "limitations": (
+            *_own_limitations(bundle, images, fitted, promise),
+            *bundle.metadata.limitations,
+        ),
+        "adapted_from": AdaptedFrom(
+            slug=bundle.slug, version=bundle.version, weights_sha256=bundle.sha256
+        ),
+    }
+
+
+def _own_limitations(
+    bundle: Bundle, images: OwnImages, fitted: Fitted, promise: Promise
+) -> list[str]:
+    """What the model must not be used for, and what could not be promised."""
+    counts = np.bincount(images.labels, minlength=len(bundle.classes))
+    absent = [bundle.classes[index] for index in np.flatnonzero(counts == 0)]
+    sentences = [
+        "Adapted to the images of one laboratory: not for images from anywhere else, nor for its "
+        "own after a change of stain, microscope or camera."
+    ]
+    rare = [
+        f"{bundle.classes[index]} ({counts[index]})"
+        for index in np.flatnonzero((counts > 0) & (counts < FEWEST_OF_A_CLASS))
+    ]
+    if rare:
+        sentences.append(
+            f"Nothing is promised of classes with fewer than {FEWEST_OF_A_CLASS} images: "
+            f"{', '.join(rare)}."
+        )
+    if absent:
+        sentences.append(
+            "Not for images of classes that were not among those it was adapted with: "
+            f"{', '.join(absent)}."
+        )
+    fewest, coverage = fewest_scores(promise.coverage), round_percent(promise.coverage)
+    if fitted.limits and len(fitted.scores.labels) < fewest:
+        sentences.append(
+            f"Its prediction sets name every class, since {coverage} can be promised from {fewest} "
+            "images on."
+        )
+    elif fitted.limits and not fitted.by_class:
+        sentences.append(
+            f"Its prediction sets hold the true class in {coverage} of all cases together, not of "
+            f"each class: that takes {fewest} images of every class."
+            if counts.min() < fewest
+            else f"Its prediction sets hold the true class in {coverage} of all cases together, "
+            "not of each class."
+        )
+    return sentences
+
+
+def _evaluation(
+    written: Bundle, images: OwnImages, examples: Examples, answers: Answers, fitted: Fitted
+) -> Evaluation:
+    """Every metric on the laboratory's images, each by a fit that never saw it."""
+    scores = Scores(answers.probabilities, images.labels)
+    content = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
+    evaluation = evaluate(
+        scores,
+        written.classes,
+        weights_sha256=written.sha256,
+        data=DataFile(file=images.name, sha256=content),
+    ).model_copy(update={"split": OWN_IMAGES})
+    if written.metadata.uncertainty is None:
+        return evaluation
+    measured = MeasuredLimits(
+        **dict(
+            limits_at_home(answers, images.labels, written.metadata.uncertainty, written.classes)
+        ),
+        rejection=(),
+        corruptions=(),
+        calibration=_calibration(fitted),
+    )
+    return evaluation.model_copy(update={"uncertainty": measured})
+
+
+def _calibration(fitted: Fitted) -> Calibration:
+    """Before and after the temperature, on the scores that it was fitted on."""
+    labels = fitted.scores.labels
+
+    def stage(probabilities: Floats) -> CalibrationStage:
+        return CalibrationStage(
+            ece=expected_calibration_error(labels, probabilities),
+            log_loss=log_loss(labels, probabilities),
+            reliability=reliability(labels, probabilities),
+        )
+
+    after = fitted.scores.probabilities
+    return Calibration(
+        temperature=fitted.temperature,
+        n=len(labels),
+        before=stage(at_temperature(after, 1 / fitted.temperature)),
+        after=stage(after),
+    )
+
+
+def _adaptation(
+    bundle: Bundle,
+    images: OwnImages,
+    examples: Examples,
+    answers: Answers,
+    fitted: Fitted,
+    at_home: AtHome | None,
+) -> Adaptation:
+    counts = np.bincount(images.labels, minlength=len(bundle.classes))
+    values: dict[str, Any] = {"at_home": at_home} if at_home else {}
+    return Adaptation(
+        images=images.name,
+        n=len(images.labels),
+        groups=len(np.unique(images.groups)),
+        classes=tuple(
+            ClassCount(label=label, n=int(count))
+            for label, count in zip(bundle.classes, counts, strict=True)
+        ),
+        penalty=fitted.settings.penalty,
+        start=fitted.settings.start,
+        gain=gain(examples, answers),
+        **values,
+    )

@@ -1,0 +1,235 @@
+"""Head, temperature, prediction sets and limits from labelled images, and what they are worth.
+
+`fit` is the whole procedure. `cross_fit` repeats it without each fold in turn, so that what is said
+of an image comes from a fit that this image helped neither to make nor to choose.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from classifier.adaptation.examples import Examples
+from classifier.adaptation.head import Head, HeadFit, HeadSettings
+from classifier.evaluation.calibration import fit_temperature, log_loss
+from classifier.evaluation.conformal import conformal_quantile, conformal_thresholds
+from classifier.evaluation.scores import Floats, Labels, Scores
+from classifier.evaluation.selective import Answers
+from classifier.networks.limits import Limits, squared_distances
+from classifier.training.fit_limits import REFERENCE_TYPE, spread
+
+FOLDS: Final = 5
+# Heads that go far from the shipped one, and one for where that is nearly right already. Those in
+# between were more often wrong on the cells of two other laboratories.
+SETTINGS: Final = (
+    HeadSettings(penalty=0.03, start=0.0),
+    HeadSettings(penalty=0.1, start=0.0),
+    HeadSettings(penalty=0.03, start=0.3),
+    HeadSettings(penalty=0.1, start=0.3),
+    HeadSettings(penalty=1.0, start=1.0),
+)
+# Of few images that are told apart without a mistake the best temperature would be zero.
+TEMPERATURES: Final = (0.4, 4.0)
+
+# Distances of so many images from all others are in memory at a time.
+_CHUNK: Final = 1024
+
+# Hears how many of the fits are done, and how many there are.
+Listener = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How often the prediction set holds the true class, and how many own images are accepted."""
+
+    coverage: float = 0.95
+    acceptance: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not (0.5 < self.coverage < 1 and 0.5 < self.acceptance < 1):
+            raise ValueError("Coverage and acceptance lie between 0.5 and 1.")
+
+
+def fewest_scores(level: float) -> int:
+    """How many images it takes to promise a level: 19 for 95 %, 99 for 99 %."""
+    return math.ceil(round(level / (1 - level), 6))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model fitted to a laboratory.
+
+    Attributes:
+        head: with the temperature in it.
+        scores: those by cross-validation that temperature and prediction sets were fitted on.
+        limits: None where the shipped model has none.
+        by_class: whether each class has its own threshold.
+    """
+
+    head: Head
+    settings: HeadSettings
+    temperature: float
+    scores: Scores
+    limits: Limits | None
+    by_class: bool
+
+    def answers(self, examples: Examples) -> Answers:
+        """What the fitted model says of images."""
+        probabilities = softmax(self.head.logits(examples.inputs), axis=1)
+        if self.limits is None:
+            everything = np.ones(probabilities.shape, np.bool_)
+            return Answers(probabilities, everything[:, 0], everything)
+        return Answers(
+            probabilities,
+            self.limits.in_distribution(examples.features),
+            self.limits.prediction_sets(probabilities),
+        )
+
+
+def fit(
+    examples: Examples, shipped: Head, home: Limits | None, promise: Promise, *, by_class: bool
+) -> Fitted:
+    """Choose the settings of the head by cross-validation, and fit everything.
+
+    `home` are the limits of the shipped model. With `by_class` each class has a threshold of its
+    own, if every class that is here has images enough to promise that.
+    """
+    settings, held_out = _best_settings(examples, shipped)
+    temperature = held_out.temperature
+    scores = held_out.scores
+    head = HeadFit(examples.inputs, examples.labels, shipped).head(settings)
+    counts = np.bincount(examples.labels, minlength=len(shipped.bias))
+    by_class = by_class and bool((counts >= fewest_scores(promise.coverage)).all())
+    thresholds = _thresholds(scores, promise.coverage, by_class=by_class)
+    limits = _limits(home, examples, promise.acceptance, thresholds) if home else None
+    cooled = Head(head.weights / temperature, head.bias / temperature)
+    return Fitted(cooled, settings, temperature, scores, limits, by_class)
+
+
+def cross_fit(
+    examples: Examples,
+    shipped: Head,
+    home: Limits | None,
+    promise: Promise,
+    *,
+    by_class: bool,
+    listener: Listener,
+) -> Answers:
+    """What is said of each image by a fit to the images of the other folds."""
+    classes = len(shipped.bias)
+    answers = Answers(
+        np.zeros((len(examples), classes)),
+        np.zeros(len(examples), np.bool_),
+        np.zeros((len(examples), classes), np.bool_),
+    )
+    parts = list(folds(examples.labels, examples.groups, seed=1))
+    for number, (training, held_out) in enumerate(parts, start=1):
+        fitted = fit(examples.of(training), shipped, home, promise, by_class=by_class)
+        said = fitted.answers(examples.of(held_out))
+        for array, values in zip(vars(answers).values(), vars(said).values(), strict=True):
+            array[held_out] = values
+        listener(number, len(parts) + 1)
+    return answers
+
+
+def folds(
+    labels: Labels, groups: Labels, *, seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Numbers of the images to fit and of those to hold out, with groups kept together.
+
+    Classes with fewer images or groups than there are folds are missing in some.
+    """
+    count = min(FOLDS, len(np.unique(groups)), int(np.bincount(labels).max()))
+    is_grouped = len(np.unique(groups)) < len(groups)
+    kind = StratifiedGroupKFold if is_grouped else StratifiedKFold
+    divide = kind(count, shuffle=True, random_state=seed)
+    belonging = groups if is_grouped else None
+    for training, held_out in divide.split(np.zeros(len(labels)), labels, belonging):
+        # A fold of one class alone has nothing to tell apart.
+        if len(np.unique(labels[training])) > 1:
+            yield training, held_out
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Logits (N, C) of images by heads that saw none of them, and labels (N,)."""
+
+    logits: Floats
+    labels: Labels
+
+    @property
+    def temperature(self) -> float:
+        return float(np.clip(fit_temperature(self.logits, self.labels), *TEMPERATURES))
+
+    @property
+    def scores(self) -> Scores:
+        """At the best temperature."""
+        return Scores(softmax(self.logits / self.temperature, axis=1), self.labels)
+
+    @property
+    def log_loss(self) -> float:
+        return log_loss(self.labels, self.scores.probabilities)
+
+
+def _best_settings(examples: Examples, shipped: Head) -> tuple[HeadSettings, _HeldOut]:
+    """The settings of the least log loss on held-out images, and what was said of these.
+
+    An image whose class is missing from the others is left out: no head could have learnt it.
+    """
+    logits: list[list[Floats]] = [[] for _ in SETTINGS]
+    labels = []
+    for training, held_out in folds(examples.labels, examples.groups, seed=2):
+        known = held_out[np.isin(examples.labels[held_out], examples.labels[training])]
+        fit = HeadFit(examples.inputs[training], examples.labels[training], shipped)
+        for said, settings in zip(logits, SETTINGS, strict=True):
+            said.append(fit.head(settings).logits(examples.inputs[known]))
+        labels.append(examples.labels[known])
+    tried = [_HeldOut(np.concatenate(said), np.concatenate(labels)) for said in logits]
+    best = min(range(len(SETTINGS)), key=lambda number: tried[number].log_loss)
+    return SETTINGS[best], tried[best]
+
+
+def _thresholds(scores: Scores, coverage: float, *, by_class: bool) -> Floats:
+    """Those of the prediction sets; zero, which names every class, where images are too few."""
+    if len(scores.labels) < fewest_scores(coverage):
+        return np.zeros(scores.probabilities.shape[1])
+    return conformal_thresholds(scores, coverage, by_class=by_class)
+
+
+def _limits(home: Limits, examples: Examples, acceptance: float, thresholds: Floats) -> Limits:
+    """The laboratory's images as reference, along the axes that many more images at home gave.
+
+    The limit is what each image's distance to those of other groups stays under as often as was
+    promised.
+    """
+    reference = home.coordinates(examples.features).astype(REFERENCE_TYPE).astype(np.float32)
+    spreads = spread(reference)
+    distances = _distances_to_others(reference, spreads, examples.groups)
+    limit = np.array(conformal_quantile(distances, acceptance), np.float32)
+    return Limits(
+        home.centre,
+        home.scale,
+        home.axes,
+        reference,
+        spreads,
+        limit,
+        thresholds.astype(np.float32),
+    )
+
+
+def _distances_to_others(
+    reference: NDArray[np.floating], spreads: NDArray[np.floating], groups: Labels
+) -> NDArray[np.floating]:
+    """Distance (N,) of each image to the nearest of another group, as `networks.limits.nearest`."""
+    nearest = []
+    for start in range(0, len(reference), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        scaled = squared_distances(reference[part], reference) / spreads
+        scaled[groups[part, None] == groups] = np.inf
+        nearest.append(np.sqrt(np.maximum(scaled.min(axis=1), 0)))
+    return np.concatenate(nearest)

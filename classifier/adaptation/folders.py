@@ -1,0 +1,115 @@
+"""Labelled images from a folder with a folder for each class."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from classifier.adaptation.adapt import OwnImages
+from classifier.bundles.registry import Bundle
+from classifier.datasets.near_duplicates import near_duplicate_groups
+from classifier.errors import PlainError
+from classifier.preprocessing import Crop, model_view
+from classifier.uploads.images import UploadRejected, read_image
+
+# Of a message that names what is wrong, so many names are told.
+NAMED: Final = 5
+
+
+class FolderError(PlainError):
+    """A folder that holds no labelled images which can be used."""
+
+
+def read_class_folders(
+    folder: Path,
+    bundle: Bundle,
+    *,
+    same: Mapping[str, str],
+    crop: Crop,
+    max_bytes: int,
+    max_pixels: int,
+) -> OwnImages:
+    """The images of class folders, as the bundle's network sees them.
+
+    Folders are matched to the model's classes by their names; `same` says which class other names
+    stand for. Near-duplicates are grouped. Raises FolderError, also for a single image that cannot
+    be read: it might be the one that matters.
+    """
+    classes = _matched_folders(folder, bundle.classes, same)
+    files = [
+        (path, label)
+        for subfolder, label in classes.items()
+        for path in sorted(subfolder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
+    if not files:
+        raise FolderError(f"The folders in {folder} hold no images.")
+    pixels = []
+    for path, _ in files:
+        image = _read(path, max_bytes, max_pixels)
+        pixels.append(
+            model_view(
+                image,
+                size=bundle.input_size,
+                channels=bundle.channels,
+                crop=crop,
+                source_frame=bundle.dataset.source_frame,
+            )
+        )
+    views = np.stack(pixels)
+    return OwnImages(
+        name=folder.resolve().name,
+        pixels=views,
+        labels=np.array([bundle.classes.index(label) for _, label in files], np.int64),
+        groups=near_duplicate_groups(views, bundle.dataset.near_duplicate_correlation),
+    )
+
+
+def _read(path: Path, max_bytes: int, max_pixels: int) -> Image.Image:
+    try:
+        with path.open("rb") as file:
+            return read_image(
+                file,
+                filename=path.name,
+                size=path.stat().st_size,
+                max_bytes=max_bytes,
+                max_pixels=max_pixels,
+            ).pixels
+    except (UploadRejected, OSError) as error:
+        raise FolderError(f"{path}: {error} Mend it, or take it out of the folder.") from error
+
+
+def _matched_folders(
+    folder: Path, classes: Sequence[str], same: Mapping[str, str]
+) -> dict[Path, str]:
+    """The class of each folder. Raises FolderError for names that are no class's."""
+    if not folder.is_dir():
+        raise FolderError(f"There is no folder {folder}.")
+    subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    subfolders = [path for path in subfolders if not path.name.startswith(".")]
+    if not subfolders:
+        raise FolderError(
+            f"{folder} has no folders in it. Put the images of each class into one of its name: "
+            f"{', '.join(classes)}."
+        )
+    named = {path: same.get(path.name) or matched_class(path.name, classes) for path in subfolders}
+    unknown = [path.name for path, label in named.items() if label is None]
+    if unknown:
+        raise FolderError(
+            f"{', '.join(unknown[:NAMED])} {'is' if len(unknown) == 1 else 'are'} no class of the "
+            f"model, which knows {', '.join(classes)}. Say which class a folder is with --same "
+            "FOLDER=CLASS, or take it out."
+        )
+    return {path: label for path, label in named.items() if label is not None}
+
+
+def matched_class(name: str, classes: Sequence[str]) -> str | None:
+    """The class of the same name, but for case, spaces, hyphens and a plural; None without one."""
+    return {_plain(label): label for label in classes}.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold()).removesuffix("s")
