@@ -95,10 +95,11 @@ def create_once(
         return create_once(repeatable, found, create)
 
 
-def wait_for(request: Request, predictions: PredictionQuerySet) -> None:
-    """Wait for predictions as long as the request says."""
+def wait_for(request: Request, predictions: PredictionQuerySet) -> bool:
+    """Wait for predictions as long as the request says; False where it does not ask to wait."""
     seconds = valid_query(WaitSerializer, request)["wait"]
     services.wait_until_finished(predictions, seconds=seconds)
+    return bool(seconds)
 
 
 def accepted(body: Mapping[str, Any], *, finished: bool) -> Response:

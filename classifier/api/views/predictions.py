@@ -82,13 +82,12 @@ class PredictionViewSet(
         )
 
     def found(self, known: IdempotencyKey) -> Sequence[Prediction]:
-        return list(known.predictions.kept().in_order())
+        return list(known.predictions.kept().for_answers().in_order())
 
     def answer(self, created: Sequence[Prediction]) -> Response:
-        keys = [prediction.pk for prediction in created]
-        predictions = Prediction.objects.filter(pk__in=keys)
-        wait_for(self.request, predictions)
-        current = list(predictions.kept().for_answers().in_order())
+        predictions = Prediction.objects.filter(pk__in=[each.pk for each in created])
+        has_waited = wait_for(self.request, predictions)
+        current = predictions.kept().for_answers().in_order() if has_waited else created
         if not current:
             raise NotFound("What this request made was deleted before its answer.")
         identical = services.identical_results(
