@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "web": VIEWS,
     "api": VIEWS,
     "admin": {
-        "services", "catalogue", "models", "cards", "web.charts", "web.model_cards", *BUNDLES
+        "services", "catalogue", "models", "cards", "notice", "statistics", "web.charts",
+        "web.model_cards", "api.tables", *BUNDLES
     },
     "management": {
         "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES

@@ -110,9 +110,7 @@ class MeView(ApiView):
                 "requests_per_minute": _limit(
                     settings.API_REQUESTS_PER_MINUTE, used.requests_this_minute
                 ),
-                "waiting_predictions": _limit(
-                    limits.waiting_predictions, used.waiting_predictions
-                ),
+                "waiting_predictions": _limit(limits.waiting_predictions, used.waiting_predictions),
                 "bytes_per_day": _limit(limits.bytes_per_day, used.bytes_today),
                 "stored_bytes": _limit(limits.stored_bytes, used.stored_bytes),
             }
