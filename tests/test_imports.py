@@ -60,8 +60,8 @@ MAY_IMPORT = {
     "web": VIEWS,
     "api": VIEWS,
     "admin": {
-        "services", "catalogue", "models", "cards", "web.charts", "web.model_cards", "audit",
-        "notice", "api.tables", *BUNDLES
+        "services", "catalogue", "models", "cards", "notice", "statistics", "web.charts",
+        "web.model_cards", "api.tables", "audit", *BUNDLES
     },
     "management": {
         "adaptation", "training", "evaluation", "networks", "cards", "catalogue", "models", "audit",

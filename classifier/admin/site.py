@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 
+from classifier.admin import metrics, operations
 from classifier.admin.charts import predictions_chart
 from classifier.admin.figures import figures
 from classifier.models import AuditEvent, Batch, Prediction, TrainedModel, may
@@ -32,6 +33,8 @@ PAGES: Final = (
     ("Batches", "admin:classifier_batch_changelist", "", Batch),
     ("People", "admin:auth_user_changelist", "", User),
     ("Models", "admin:classifier_trainedmodel_changelist", "", TrainedModel),
+    ("Metrics", "admin:metrics", "", TrainedModel),
+    ("Operations", "admin:operations", "", TrainedModel),
     ("Audit", "admin:classifier_auditevent_changelist", "", AuditEvent),
 )
 
@@ -51,6 +54,19 @@ class DeskSite(admin.AdminSite):
             if may(request.user, "view", model)
         ]
         return [DeskPage(title, address, address == here) for title, address in addresses]
+
+    def get_urls(self) -> list[Any]:
+        return [
+            path("metrics/", self.admin_view(metrics.metrics), name="metrics"),
+            path(
+                "metrics/export.<slug:extension>",
+                self.admin_view(metrics.export),
+                name="metrics_export",
+            ),
+            path("metrics/<slug:slug>/", self.admin_view(metrics.model), name="metrics_model"),
+            path("operations/", self.admin_view(operations.operations), name="operations"),
+            *super().get_urls(),
+        ]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -2,8 +2,8 @@
 
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -190,20 +190,42 @@ def active_people(since: datetime) -> QuerySet[User]:
 
 def latency(predictions: PredictionQuerySet, number: int) -> Latency:
     """How long they waited and ran; `number` is about how many of them have ended."""
+    return _latency(_seconds(predictions, number).values())
+
+
+def latency_by_model(predictions: PredictionQuerySet, number: int) -> dict[int, Latency]:
+    """The same for each model by its key, from one sample."""
+    measured: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for (model, _), seconds in _seconds(predictions, number).items():
+        measured[model].append(seconds)
+    return {model: _latency(seconds) for model, seconds in measured.items()}
+
+
+def _seconds(
+    predictions: PredictionQuerySet, number: int
+) -> dict[tuple[int, uuid.UUID], tuple[float, float]]:
+    """Waited and ran, by keys of model and prediction, of about `SAMPLE` at most."""
     ended = predictions.filter(finished_at__isnull=False, started_at__isnull=False)
     if number > SAMPLE:
         # Ids are random: those below a bound are a fair sample, and lie side by side in an index.
         ended = ended.filter(pk__lt=uuid.UUID(int=2**128 * SAMPLE // number))
-    seconds = ended.order_by().values_list(
-        Seconds(F("started_at"), F("created_at")), Seconds(F("finished_at"), F("started_at"))
+    rows = ended.order_by().values_list(
+        "trained_model_id",
+        "pk",
+        Seconds(F("started_at"), F("created_at")),
+        Seconds(F("finished_at"), F("started_at")),
     )
-    measured = np.array(list(seconds), float).reshape(-1, 2)
-    if not len(measured):
+    return {(model, key): (waited, ran) for model, key, waited, ran in rows}
+
+
+def _latency(seconds: Collection[tuple[float, float]]) -> Latency:
+    if not seconds:
         return Latency(None, None, 0)
     waiting, running = (
-        Percentiles(*map(float, np.percentile(column, (50, 95)))) for column in measured.T
+        Percentiles(*map(float, np.percentile(column, (50, 95))))
+        for column in np.array(list(seconds)).T
     )
-    return Latency(waiting, running, len(measured))
+    return Latency(waiting, running, len(seconds))
 
 
 def _existing(folder: Path) -> Path:
