@@ -37,10 +37,13 @@ MAY_IMPORT = {
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},
-    "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
+    "inference": {
+        "networks.contract", "networks.limits", "networks.explanation", "models", *BUNDLES,
+    },
     "tasks": {"inference"},
     "services": {
-        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"
+        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing",
+        "bundles",
     },
     "quotas": {"models"},
     "idempotency": {"models"},

@@ -2,6 +2,7 @@
 
 from classifier.models.access import may
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
+from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
@@ -35,9 +36,12 @@ __all__ = [
     "Batch",
     "BatchFile",
     "Certainty",
+    "Explanation",
+    "ExplanationQuerySet",
     "IdempotencyKey",
     "ImageUpload",
     "Membership",
+    "Method",
     "Prediction",
     "PredictionQuerySet",
     "Progress",

@@ -15,6 +15,7 @@ from classifier.services.batches import (
     reopen,
     sign,
 )
+from classifier.services.explanations import ExplanationRefused, explain
 from classifier.services.permissions import NotAllowed
 from classifier.services.queueing import (
     CANCELLED,
@@ -41,6 +42,7 @@ from classifier.services.trash import (
 __all__ = [
     "CANCELLED",
     "BatchRefused",
+    "ExplanationRefused",
     "Locked",
     "NotAllowed",
     "NothingAccepted",
@@ -51,6 +53,7 @@ __all__ = [
     "cancel_waiting",
     "close_batch",
     "delete_prediction",
+    "explain",
     "identical_results",
     "move_batch",
     "open_batch",

@@ -113,6 +113,9 @@ class MeView(ApiView):
                 "waiting_predictions": _limit(
                     settings.MAX_WAITING_PREDICTIONS, used.waiting_predictions
                 ),
+                "waiting_explanations": _limit(
+                    settings.MAX_WAITING_EXPLANATIONS, used.waiting_explanations
+                ),
                 "bytes_per_day": _limit(settings.MAX_BYTES_PER_DAY, used.bytes_today),
                 "stored_bytes": _limit(settings.MAX_STORED_BYTES_PER_PERSON, used.stored_bytes),
             }
