@@ -11,7 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import PersonLimits, Prediction, Usage
+from classifier.models import Explanation, PersonLimits, Prediction, Usage
 
 MINUTE: Final = 60
 DAY: Final = 24 * 3600
@@ -61,6 +61,7 @@ class Used:
 
     requests_this_minute: int
     waiting_predictions: int
+    waiting_explanations: int
     bytes_today: int
     stored_bytes: int
 
@@ -69,6 +70,7 @@ def used(user: User) -> Used:
     return Used(
         requests_this_minute=Usage.objects.used(user, Usage.Kind.REQUESTS, seconds=MINUTE),
         waiting_predictions=_waiting_predictions(user),
+        waiting_explanations=_waiting_explanations(user),
         bytes_today=_bytes_today(user),
         stored_bytes=_stored_bytes(user),
     )
@@ -76,6 +78,10 @@ def used(user: User) -> Used:
 
 def _waiting_predictions(user: User) -> int:
     return int(Prediction.objects.unfinished_of(user).count())
+
+
+def _waiting_explanations(user: User) -> int:
+    return int(Explanation.objects.unfinished_of(user).count())
 
 
 def _bytes_today(user: User) -> int:
@@ -125,6 +131,15 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
         raise QuotaExceeded(
             f"This would exceed your {limits.bytes_per_day // MEGABYTE} MB a day.",
             _seconds_left(DAY),
+        )
+
+
+def check_explanation(user: User) -> None:
+    """Raises QuotaExceeded where a person has as many maps waiting as they may."""
+    if _waiting_explanations(user) >= settings.MAX_WAITING_EXPLANATIONS:
+        raise QuotaExceeded(
+            f"{settings.MAX_WAITING_EXPLANATIONS} of your explanations wait, and no more may.",
+            RETRY_WAITING_AFTER,
         )
 
 

@@ -1,6 +1,7 @@
 """Celery tasks: a message is only the doorbell, the database says what there is to do."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from celery import Task, shared_task
@@ -9,7 +10,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from classifier import audit
-from classifier.inference import runner
+from classifier.inference import explanation, runner
 
 logger = logging.getLogger(__name__)
 
@@ -20,13 +21,24 @@ def run_predictions(self: "Task[[str], None]", slug: str) -> None:
     runner.run_waiting(claim=str(self.request.id), call_another=partial(ring, slug))
 
 
+@shared_task(bind=True)
+def run_explanations(self: "Task[[], None]") -> None:
+    """Make one map, after the predictions that are next in line: these take less time."""
+    claim = str(self.request.id)
+    runner.run_waiting(claim=claim)
+    explanation.run_next(claim=claim)
+
+
 @shared_task
 def sweep() -> None:
     """Ring again for what waits: a lost message loses nothing; and empty old trash."""
     runner.give_up_exhausted()
+    explanation.give_up_exhausted()
     runner.purge_trash()
     for slug, count in runner.tasks_due().items():
         ring(slug, times=count)
+    for _ in range(explanation.waiting()):
+        ring_for_explanation()
 
 
 @shared_task
@@ -42,9 +54,17 @@ def ring(slug: str, *, times: int = 1) -> bool:
     A message that no worker has taken yet counts as one of the `times`: whoever takes it finds all
     that is committed by now.
     """
+    return _queued(lambda: [run_predictions.delay(slug) for _ in range(times - messages_waiting())])
+
+
+def ring_for_explanation() -> bool:
+    """The same for a map."""
+    return _queued(run_explanations.delay)
+
+
+def _queued(queue: Callable[[], object]) -> bool:
     try:
-        for _ in range(times - messages_waiting()):
-            run_predictions.delay(slug)
+        queue()
     except (OperationalError, RedisError) as error:
         logger.warning("The broker cannot be reached (%s); what waits is kept", error)
         return False

@@ -20,9 +20,12 @@ from classifier.bundles.schema import (
     ClassMetrics,
     ClassProportion,
     Corruption,
+    CoveringCheck,
     CrossValidation,
     DataFile,
     Evaluation,
+    ExplanationCheck,
+    ExplanationMethod,
     Input,
     Intervals,
     LimitsDescription,
@@ -32,6 +35,7 @@ from classifier.bundles.schema import (
     OperatingIntervals,
     OperatingPoint,
     OverFolds,
+    RandomisationCheck,
     Rejection,
     ReliabilityBin,
     RocCurve,
@@ -40,7 +44,16 @@ from classifier.bundles.schema import (
     Weights,
 )
 from classifier.datasets import datasets
-from classifier.models import Batch, ImageUpload, Prediction, Project, Status, TrainedModel
+from classifier.models import (
+    Batch,
+    Explanation,
+    ImageUpload,
+    Method,
+    Prediction,
+    Project,
+    Status,
+    TrainedModel,
+)
 
 
 def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
@@ -85,6 +98,17 @@ def evaluation_of(classes: Sequence[str]) -> dict[str, Any]:
         intervals=Intervals(accuracy=(0.83, 0.94), auc=(0.95, 0.99)),
         weights_sha256="0" * 64,
         data=DataFile(file="bloodmnist.npz", sha256="0" * 64),
+    ).as_json()
+
+
+def explanation_check(
+    method: ExplanationMethod, *, difference: tuple[float, float] = (0.14, 0.26)
+) -> dict[str, Any]:
+    """A check of a method's maps, which by default they pass."""
+    return ExplanationCheck(
+        method=method,
+        covering=CoveringCheck(n=100, marked=0.31, random=0.11, difference=difference),
+        randomisation=RandomisationCheck(n=20, correlation=0.12),
     ).as_json()
 
 
@@ -213,7 +237,12 @@ class TrainedModelFactory(factory.django.DjangoModelFactory[TrainedModel]):
     dataset = "bloodmnist"
     architecture = "residual"
     sha256 = factory.LazyAttribute(lambda model: hashlib.sha256(model.slug.encode()).hexdigest())
-    evaluation = factory.LazyAttribute(lambda model: evaluation_of(model.metadata["classes"]))
+    evaluation = factory.LazyAttribute(
+        lambda model: {
+            **evaluation_of(model.metadata["classes"]),
+            "explanations": [explanation_check("grad-cam"), explanation_check("occlusion")],
+        }
+    )
     metadata = factory.LazyAttribute(
         lambda model: metadata_of(
             slug=model.slug,
@@ -304,3 +333,41 @@ class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
     )
     batch = None
     trained_model = factory.SubFactory(TrainedModelFactory)
+
+
+def map_png(left: int = 0, upper: int = 0, side: int = 9) -> bytes:
+    """A map of 27 by 27 pixels that marks one square."""
+    picture = Image.new("L", (27, 27))
+    picture.paste(255, (left, upper, left + side, upper + side))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class ExplanationFactory(factory.django.DjangoModelFactory[Explanation]):
+    class Meta:
+        model = Explanation
+
+    class Params:
+        started = factory.Trait(
+            status=Status.STARTED,
+            attempts=1,
+            claim="claim",
+            started_at=factory.LazyFunction(timezone.now),
+        )
+        succeeded = factory.Trait(
+            started=True,
+            status=Status.SUCCESS,
+            finished_at=factory.LazyFunction(timezone.now),
+            map=factory.LazyFunction(map_png),
+        )
+        failed = factory.Trait(
+            started=True,
+            status=Status.FAILURE,
+            finished_at=factory.LazyFunction(timezone.now),
+            error_message="This map took too long and was stopped.",
+        )
+
+    prediction = factory.SubFactory(PredictionFactory, succeeded=True)
+    asked_by = factory.SelfAttribute("prediction.owner")
+    method = Method.GRAD_CAM

@@ -46,12 +46,13 @@ MAY_IMPORT = {
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
-        "networks.contract", "networks.limits", "catalogue", "models", "audit", "metrics", *BUNDLES
+        "networks.contract", "networks.limits", "networks.explanation", "catalogue", "models",
+        "audit", "metrics", *BUNDLES
     },
     "tasks": {"inference", "audit"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing",
-        "audit",
+        "audit", "bundles",
     },
     "quotas": {"models"},
     "idempotency": {"models"},

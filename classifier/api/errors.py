@@ -24,6 +24,7 @@ from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
+from classifier.services.explanations import ExplanationRefused
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
@@ -94,7 +95,7 @@ IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
     ((BeyondLimit, ReviewRefused, NoSuchPerson), exceptions.ParseError),
-    ((Locked, BatchRefused), Conflict),
+    ((Locked, BatchRefused, ExplanationRefused), Conflict),
     ((NotAllowed,), exceptions.PermissionDenied),
     ((StorageFailed,), DiskFull),
 )

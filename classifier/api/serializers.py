@@ -54,6 +54,7 @@ class MeSerializer(serializers.Serializer[Any]):
     is_staff = serializers.BooleanField()
     requests_per_minute = LimitSerializer()
     waiting_predictions = LimitSerializer()
+    waiting_explanations = LimitSerializer()
     bytes_per_day = LimitSerializer()
     stored_bytes = LimitSerializer()
 

@@ -545,6 +545,61 @@ class Adaptation(Section):
     at_home: May[AtHome] = None
 
 
+ExplanationMethod = Literal["grad-cam", "occlusion"]
+# Above it a map hardly depends on what the network has learnt.
+MOST_ALIKE: Final = 0.5
+
+
+class CoveringCheck(Section):
+    """How far a class's probability falls, on average over n images.
+
+    When the tenth of an image that a map marks most is covered, and when a tenth of the same shape
+    elsewhere is; `difference` is the interval of the first less the second.
+    """
+
+    n: Count
+    marked: float
+    random: float
+    difference: Interval
+
+
+class RandomisationCheck(Section):
+    """Rank correlation of maps with those by shuffled weights, the mean over n images."""
+
+    n: Count
+    correlation: Annotated[float, Field(ge=-1, le=1)]
+
+
+class PointingGame(MeasuredProportion):
+    """How often a map's highest point lies in a box around what the image shows.
+
+    And how often a random point does, and the middle of the image.
+    """
+
+    by_chance: Proportion
+    by_centre: Proportion
+    data: DataFile
+
+
+class ExplanationCheck(Section):
+    """Whether the maps of a method mark what counts: see `classifier.evaluation.explanations`."""
+
+    method: ExplanationMethod
+    covering: CoveringCheck
+    randomisation: RandomisationCheck
+    pointing: May[PointingGame] = None
+
+    @property
+    def title(self) -> str:
+        """The method's name."""
+        return {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}[self.method]
+
+    @property
+    def passes(self) -> bool:
+        """Whether its maps may be shown."""
+        return self.covering.difference[0] > 0 and self.randomisation.correlation < MOST_ALIKE
+
+
 class Evaluation(Section):
     """evaluation.json: what was measured of a model. `confusion_matrix` has true classes in rows.
 
@@ -575,6 +630,7 @@ class Evaluation(Section):
     data: DataFile
     cross_validation: May[CrossValidation] = None
     adaptation: May[Adaptation] = None
+    explanations: Many[ExplanationCheck] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -597,6 +653,17 @@ class Evaluation(Section):
         if self.weights_sha256 != metadata.weights.sha256:
             raise problem("evaluation.json is about other weights; run evaluate_model again")
         return self
+
+    @field_validator("explanations")
+    @classmethod
+    def each_method_is_checked_once(
+        cls, checks: tuple[ExplanationCheck, ...]
+    ) -> tuple[ExplanationCheck, ...]:
+        """So that there is one answer to whether a method's maps may be shown."""
+        methods = [check.method for check in checks]
+        if len(set(methods)) < len(methods):
+            raise problem("names a method twice")
+        return checks
 
     @model_validator(mode="after")
     def matrix_is_square(self) -> Self:

@@ -119,11 +119,13 @@ def _recorded_versions(target: Path) -> dict[int, str]:
 def write_evaluation(bundle: Bundle, evaluation: Evaluation) -> Bundle:
     """Write evaluation.json, and return the bundle with it.
 
-    A cross-validation that was recorded for the present weights stays unless the evaluation brings
-    one. Raises BundleError when the bundle cannot be served with this evaluation.
+    A cross-validation, and checks of explanations, that were recorded for the present weights stay
+    unless the evaluation brings its own. Raises BundleError when the bundle cannot be served with
+    this evaluation.
     """
-    recorded = bundle.evaluation.cross_validation if bundle.evaluation else None
-    if recorded and not evaluation.cross_validation:
-        evaluation = evaluation.model_copy(update={"cross_validation": recorded})
+    for part in ("cross_validation", "explanations"):
+        recorded = getattr(bundle.evaluation, part, None)
+        if recorded and not getattr(evaluation, part):
+            evaluation = evaluation.model_copy(update={part: recorded})
     write_json(bundle.path / EVALUATION_FILE, evaluation.as_json())
     return load_bundle(bundle.path)

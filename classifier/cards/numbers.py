@@ -38,6 +38,12 @@ def points(proportion: float) -> str:
 
 
 @register.filter
+def signed_points(proportion: float) -> str:
+    """An end of the interval of such a difference."""
+    return f"{100 * proportion:+.1f}".replace("-", "\u2212")
+
+
+@register.filter
 def decimals(value: float) -> str:
     """Three decimals of a value in 0–1, and never a perfect one that rounding made up."""
     if 0 < value < 0.0005:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +48,12 @@ class Answer:
     prediction_set: list[str] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A bundle whose network is in memory and ready."""
 
     bundle: registry.Bundle
+    network: Any
     forward: Forward
     limits: Limits | None = None
 
@@ -84,7 +86,8 @@ def _load(slug: str, version: int, sha256: str) -> LoadedModel:
     bundle = _verified_bundle(slug, version, sha256)
     try:
         limits = Limits.read(bundle.limits_path) if bundle.limits_path else None
-        loaded = LoadedModel(bundle, _compile(bundle), limits)
+        network = _network(bundle)
+        loaded = LoadedModel(bundle, network, _compile(bundle, network), limits)
         _warm(loaded)
     except SoftTimeLimitExceeded:
         raise
@@ -105,18 +108,22 @@ def _verified_bundle(slug: str, version: int, sha256: str) -> registry.Bundle:
     return bundle
 
 
-def _compile(bundle: registry.Bundle) -> Forward:
+def _network(bundle: registry.Bundle) -> Any:
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    return keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
+
+
+def _compile(bundle: registry.Bundle, network: Any) -> Forward:
     """One traced graph for every batch size.
 
     `Model.predict` sets up a data pipeline on each call (tens of milliseconds), `predict_on_batch`
     traces anew for every batch size; a signature with an open batch dimension does neither.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
     import tensorflow as tf
 
-    network = keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
     if bundle.metadata.uncertainty:
         network = with_features(network, bundle.metadata.uncertainty.layers)
     shape = (None, bundle.input_size, bundle.input_size, bundle.channels)

@@ -3,6 +3,7 @@
 from classifier.models.access import may
 from classifier.models.audit import AuditEvent, AuditSeal
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
+from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
 from classifier.models.limits import PersonLimits
@@ -39,9 +40,12 @@ __all__ = [
     "Batch",
     "BatchFile",
     "Certainty",
+    "Explanation",
+    "ExplanationQuerySet",
     "IdempotencyKey",
     "ImageUpload",
     "Membership",
+    "Method",
     "ModelVersion",
     "PersonLimits",
     "Prediction",

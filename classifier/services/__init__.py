@@ -15,6 +15,7 @@ from classifier.services.batches import (
     reopen,
     sign,
 )
+from classifier.services.explanations import ExplanationRefused, explain
 from classifier.services.permissions import NotAllowed
 from classifier.services.queueing import (
     CANCELLED,
@@ -42,6 +43,7 @@ from classifier.services.waiting import wait_until_finished
 __all__ = [
     "CANCELLED",
     "BatchRefused",
+    "ExplanationRefused",
     "Locked",
     "NotAllowed",
     "NothingAccepted",
@@ -52,6 +54,7 @@ __all__ = [
     "cancel_waiting",
     "close_batch",
     "delete_prediction",
+    "explain",
     "identical_results",
     "move_batch",
     "open_batch",

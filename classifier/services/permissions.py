@@ -14,13 +14,23 @@ class NotAllowed(Exception):
 
 def check_reads(user: User, predictions: Iterable[Prediction]) -> None:
     """Raises NotAllowed unless all are the person's own, or of projects in which they read."""
+    if not _reads(user, predictions):
+        raise NotAllowed("You may look at these results, but not review them.")
+
+
+def check_explains(user: User, prediction: Prediction) -> None:
+    """Raises NotAllowed unless it is the person's own, or of a project in which they read."""
+    if not _reads(user, [prediction]):
+        raise NotAllowed("You may look at this result, but not have it explained.")
+
+
+def _reads(user: User, predictions: Iterable[Prediction]) -> bool:
     others = [row for row in predictions if row.owner_id != user.pk]
     if not others or may(user, "change", Prediction):
-        return
+        return True
     reading = Q(owner=user) | Q(memberships__user=user, memberships__role=Role.READER)
     read = set(Project.objects.filter(reading).values_list("pk", flat=True))
-    if not all(row.project_id in read for row in others):
-        raise NotAllowed("You may look at these results, but not review them.")
+    return all(row.project_id in read for row in others)
 
 
 def check_reads_in(user: User, project: Project | None) -> None:

@@ -14,7 +14,9 @@ from classifier.cards.files import write_cards
 from classifier.datasets import Dataset
 from classifier.datasets.medmnist import Split, SplitName, fetch, load_split, source_of
 from classifier.evaluation.batch_predict import predict
+from classifier.evaluation.boxes import read_boxed_images
 from classifier.evaluation.evaluate import evaluate_bundle
+from classifier.evaluation.explanations import check_explanations
 from classifier.evaluation.scores import Floats, Scores
 from classifier.networks.architectures import ARCHITECTURES, ImageSpec
 from classifier.training.cross_validation import (
@@ -238,6 +240,25 @@ def record_cross_validation(bundle: Bundle, found: CrossValidation) -> None:
     if bundle.evaluation is None:
         raise BundleError(bundle.slug, ["It was not evaluated yet: run evaluate_model."])
     record_evaluation(bundle, bundle.evaluation.model_copy(update={"cross_validation": found}))
+
+
+def check_on_test(bundle: Bundle, data_root: Path, boxes: Path | None) -> Evaluation:
+    """Check the bundle's explanations on its dataset's test split; write evaluation and cards.
+
+    Args:
+        boxes: a zip of images with boxes, for the pointing game.
+
+    Raises DataError, and BundleError when the bundle was not evaluated yet.
+    """
+    if bundle.evaluation is None:
+        raise BundleError(bundle.slug, ["It was not evaluated yet: run evaluate_model."])
+    path = obtain(bundle.dataset, bundle.input_size, data_root)
+    boxed = read_boxed_images(boxes, bundle) if boxes else None
+    with images_progress(bundle.slug) as listener:
+        checks = tuple(check_explanations(bundle, path, boxed, listener))
+    evaluation = bundle.evaluation.model_copy(update={"explanations": checks})
+    record_evaluation(bundle, evaluation)
+    return evaluation
 
 
 def obtain(dataset: Dataset, size: int, data_root: Path) -> Path:

@@ -12,7 +12,14 @@ from rest_framework.test import APIClient
 
 from classifier.models import Assignment, Batch, Prediction, Project, SavedView, TrainedModel
 from tests.api.conftest import client_of
-from tests.factories import BatchFactory, PredictionFactory, ProjectFactory, UserFactory, png
+from tests.factories import (
+    BatchFactory,
+    ExplanationFactory,
+    PredictionFactory,
+    ProjectFactory,
+    UserFactory,
+    png,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +34,10 @@ REMOVED = (401, 204, 403, 403, 404, 204)
 EXPECTED = {
     "GET /api/v1/predictions/{id}/reviews/": SEEN,
     "POST /api/v1/predictions/{id}/reviews/": REVIEWED,
+    "GET /api/v1/predictions/{id}/explanations/": SEEN,
+    "POST /api/v1/predictions/{id}/explanations/": (401, 202, 202, 403, 404, 202),
+    "GET /api/v1/predictions/{id}/explanations/{method}/": SEEN,
+    "GET /api/v1/predictions/{id}/explanations/{method}/map/": SEEN,
     "POST /api/v1/reviews/": REVIEWED,
     "POST /api/v1/reviews/undo/": EVERYONE,
     "POST /api/v1/reviews/redo/": EVERYONE,
@@ -109,6 +120,7 @@ class World:
         path = path.replace("{id}", str(keys.get(path.split("/")[3]))).replace(
             "{username}", "viewer"
         )
+        path = path.replace("{method}", "grad-cam")
         return f"{path}?since=2026-01-01T00:00:00Z" if path.endswith("changes/") else path
 
     def body(self, operation: str) -> dict[str, Any]:
@@ -116,6 +128,7 @@ class World:
         [unread] = self.assignment.batch.predictions.all()
         bodies: dict[str, dict[str, Any]] = {
             "POST /api/v1/predictions/{id}/reviews/": {"label": "monocyte"},
+            "POST /api/v1/predictions/{id}/explanations/": {"method": "occlusion"},
             "POST /api/v1/reviews/": {**chosen, "confirm": True},
             "POST /api/v1/predictions/run-again/": {
                 **chosen,
@@ -155,11 +168,13 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
     }  # fmt: skip
     made = {"succeeded": True, "image__owner": user, "trained_model": trained_model}
     PredictionFactory.create(batch=given, **made)
+    explained = PredictionFactory.create(batch=batch, **made)
+    ExplanationFactory.create(prediction=explained, succeeded=True)
     return World(
         clients={"anonymous": APIClient(), **{name: client_of(u) for name, u in people.items()}},
         project=project,
         batch=batch,
-        prediction=PredictionFactory.create(batch=batch, **made),
+        prediction=explained,
         trashed=PredictionFactory.create(deleted_at=timezone.now(), **made),
         assignment=Assignment.objects.create(batch=given, reader=reader),
         view=SavedView.objects.create(owner=user, name="Kept"),

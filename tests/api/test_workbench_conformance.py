@@ -66,6 +66,8 @@ def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedMo
         case.path_parameters["id"] = existing_key(case.path, user, trained_model)
     if "username" in case.path_parameters:
         case.path_parameters["username"] = UserFactory.create().username
+    if "method" in case.path_parameters:
+        case.path_parameters["method"] = "grad-cam"
     if "slug" in case.path_parameters:
         case.path_parameters["slug"] = trained_model.slug
     if "model" in (case.query or {}):

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from classifier.models import Prediction
-from tests.factories import PredictionFactory, UserFactory
+from tests.factories import ExplanationFactory, PredictionFactory, UserFactory
 
 OPEN = [
     "/",
@@ -39,6 +39,7 @@ OWN = [
     "/predictions/{prediction}/",
     "/predictions/{prediction}/status/",
     "/predictions/{prediction}/delete/",
+    "/predictions/{prediction}/explanations/grad-cam.png",
     "/predictions/{prediction}/model-view.png",
     "/images/{image}/image.png",
     "/images/{image}/thumbnail.png",
@@ -49,7 +50,9 @@ PRIVATE = OWN[:-1]
 
 @pytest.fixture
 def prediction(user: User) -> Prediction:
-    return PredictionFactory.create(image__owner=user, succeeded=True)
+    found = PredictionFactory.create(image__owner=user, succeeded=True)
+    ExplanationFactory.create(prediction=found, succeeded=True)
+    return found
 
 
 def address(path: str, prediction: Prediction) -> str:

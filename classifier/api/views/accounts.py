@@ -111,6 +111,9 @@ class MeView(ApiView):
                     settings.API_REQUESTS_PER_MINUTE, used.requests_this_minute
                 ),
                 "waiting_predictions": _limit(limits.waiting_predictions, used.waiting_predictions),
+                "waiting_explanations": _limit(
+                    settings.MAX_WAITING_EXPLANATIONS, used.waiting_explanations
+                ),
                 "bytes_per_day": _limit(limits.bytes_per_day, used.bytes_today),
                 "stored_bytes": _limit(limits.stored_bytes, used.stored_bytes),
             }

@@ -70,7 +70,7 @@ def _draw(slug: str) -> bytes:
 
 def _png(request: HttpRequest, data: bytes, cache_control: str) -> HttpResponseBase:
     response = HttpResponse(data, "image/png")
-    return _tagged(request, response, hashlib.sha256(data).hexdigest()[:32], cache_control)
+    return tagged(request, response, hashlib.sha256(data).hexdigest()[:32], cache_control)
 
 
 def _file(request: HttpRequest, file: FieldFile, cache_control: str) -> HttpResponseBase:
@@ -79,10 +79,10 @@ def _file(request: HttpRequest, file: FieldFile, cache_control: str) -> HttpResp
         response = FileResponse(file.open(), content_type=content_type(file))
     except OSError as error:
         raise Http404("The file is gone.") from error
-    return _tagged(request, response, str(file.name), cache_control)
+    return tagged(request, response, str(file.name), cache_control)
 
 
-def _tagged(
+def tagged(
     request: HttpRequest, response: HttpResponseBase, tag: str, cache_control: str
 ) -> HttpResponseBase:
     response["Cache-Control"], response["ETag"] = cache_control, f'"{tag}"'

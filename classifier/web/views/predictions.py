@@ -19,6 +19,7 @@ from classifier.models import Prediction, Status, may
 from classifier.preprocessing import Crop
 from classifier.services import permissions
 from classifier.web import health
+from classifier.web.explanations import panels
 from classifier.web.model_cards import view_of
 from classifier.web.presenters import outcome, seconds
 from classifier.web.previews import crop_words
@@ -37,7 +38,13 @@ LONG_WAIT: Final = timedelta(seconds=10)
 @require_safe
 def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
-    context = {**_context(found), "is_own": found.owner_id == request.user.pk}
+    shown = panels(found, cast(User, request.user))
+    context = {
+        **_context(found),
+        "is_own": found.owner_id == request.user.pk,
+        "panels": shown,
+        "is_waiting": not found.is_finished or any(panel.is_waiting for panel in shown),
+    }
     return render(request, "web/prediction.html", context)
 
 
@@ -47,6 +54,8 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The changing part of the page; `seen` is the status that the page already announced."""
     found = _visible(request, pk)
     context = {**_context(found), "has_changed": request.GET.get("seen") != found.status}
+    if context["has_changed"]:
+        context["panels"] = panels(found, cast(User, request.user))
     return render(request, "web/partials/status_response.html", context)
 
 
