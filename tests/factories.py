@@ -40,7 +40,17 @@ from classifier.bundles.schema import (
     Weights,
 )
 from classifier.datasets import datasets
-from classifier.models import Batch, ImageUpload, Prediction, Project, Status, TrainedModel
+from classifier.models import (
+    Batch,
+    ImageUpload,
+    LabelledImage,
+    LabelledSet,
+    Prediction,
+    Project,
+    Status,
+    TrainedModel,
+    Validation,
+)
 
 
 def png(width: int = 28, height: int = 28, colour: str = "plum") -> bytes:
@@ -254,6 +264,39 @@ class BatchFactory(factory.django.DjangoModelFactory[Batch]):
         model = Batch
 
     owner = factory.SubFactory(UserFactory)
+
+
+class LabelledSetFactory(factory.django.DjangoModelFactory[LabelledSet]):
+    class Meta:
+        model = LabelledSet
+
+    owner = factory.SubFactory(UserFactory)
+    dataset = "bloodmnist"
+    name = factory.Sequence(lambda number: f"Set {number}")
+    confirmed_at = factory.LazyFunction(timezone.now)
+
+
+class LabelledImageFactory(factory.django.DjangoModelFactory[LabelledImage]):
+    class Meta:
+        model = LabelledImage
+
+    labelled_set = factory.SubFactory(LabelledSetFactory)
+    image = factory.SubFactory(
+        ImageUploadFactory, owner=factory.SelfAttribute("..labelled_set.owner")
+    )
+    key = factory.Sequence(lambda number: f"{number:064x}")
+    given_label = "neutrophil"
+    label = factory.SelfAttribute("given_label")
+    path = factory.LazyAttribute(lambda row: f"{row.given_label}/{row.image.original_filename}")
+
+
+class ValidationFactory(factory.django.DjangoModelFactory[Validation]):
+    class Meta:
+        model = Validation
+
+    labelled_set = factory.SubFactory(LabelledSetFactory)
+    trained_model = factory.SubFactory(TrainedModelFactory)
+    person = factory.SelfAttribute("labelled_set.owner")
 
 
 class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):

@@ -4,6 +4,7 @@ from classifier.models.access import may
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
+from classifier.models.labelled_sets import LabelledImage, LabelledSet
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
 from classifier.models.predictions import ArrayLength, Prediction
 from classifier.models.projects import Membership, Project
@@ -12,6 +13,7 @@ from classifier.models.saved_views import SavedView
 from classifier.models.tokens import ApiToken, token_digest
 from classifier.models.trained import TrainedModel, TrainedModelQuerySet
 from classifier.models.usage import Usage
+from classifier.models.validations import Validation, ValidationAnswer
 from classifier.models.vocabulary import (
     CANNOT_TELL,
     NONE_OF_THESE,
@@ -37,6 +39,8 @@ __all__ = [
     "Certainty",
     "IdempotencyKey",
     "ImageUpload",
+    "LabelledImage",
+    "LabelledSet",
     "Membership",
     "Prediction",
     "PredictionQuerySet",
@@ -51,6 +55,8 @@ __all__ = [
     "TrainedModel",
     "TrainedModelQuerySet",
     "Usage",
+    "Validation",
+    "ValidationAnswer",
     "may",
     "token_digest",
     "upload_path",
