@@ -21,7 +21,7 @@ REQUEST_SIDE = {
     *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
-VIEWS = {"inference.inputs", *REQUEST_SIDE}
+VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
 MAY_IMPORT = {
     "errors": set(),
     "preprocessing": set(),
@@ -34,13 +34,18 @@ MAY_IMPORT = {
     "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,
     "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
+    "validation": {
+        "evaluation.metrics", "evaluation.curves", "evaluation.scores", "statistics", "cards",
+        "notice", *BUNDLES,
+    },
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},
-    "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
+    "inference": {"networks.contract", "networks.limits", "validation", "models", *BUNDLES},
     "tasks": {"inference"},
     "services": {
-        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"
+        "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
+        "preprocessing"
     },
     "quotas": {"models"},
     "idempotency": {"models"},
@@ -50,7 +55,8 @@ MAY_IMPORT = {
     "api": VIEWS,
     "admin": {"services", "models", "cards"},
     "management": {
-        "training", "evaluation", "networks", "cards", "catalogue", "models", *BUNDLES
+        "training", "evaluation", "validation", "inference", "networks", "cards", "catalogue",
+        "services.tables", "models", "uploads", *BUNDLES
     },
 }  # fmt: skip
 

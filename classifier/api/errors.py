@@ -20,9 +20,11 @@ from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
+from classifier.services.labelled_sets import SetRefused
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
+from classifier.services.tables import TableRefused
 from classifier.uploads.refusals import UploadRejected
 
 PROBLEM_TYPE = "application/problem+json"
@@ -81,8 +83,8 @@ def _answer_in_json(request: Request) -> None:
 IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
-    ((BeyondLimit, ReviewRefused, NoSuchPerson), exceptions.ParseError),
-    ((Locked, BatchRefused), Conflict),
+    ((BeyondLimit, ReviewRefused, NoSuchPerson, TableRefused), exceptions.ParseError),
+    ((Locked, BatchRefused, SetRefused), Conflict),
     ((NotAllowed,), exceptions.PermissionDenied),
     ((StorageFailed,), DiskFull),
 )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from classifier.datasets import datasets
-from classifier.models import Prediction, TrainedModel
+from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop, as_picture, model_view
 
 
@@ -26,11 +26,18 @@ def model_input(
 
 def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
     """The same for a prediction's stored image. Raises OSError where its file cannot be read."""
+    return upload_input(prediction.trained_model, prediction.image, Crop(prediction.crop))
+
+
+def upload_input(
+    trained_model: TrainedModel, upload: ImageUpload, crop: Crop
+) -> npt.NDArray[np.uint8]:
+    """The same for a stored image. Raises OSError where its file cannot be read."""
     # Read at once: Django's wrapper makes each of Pillow's many small reads dear.
-    with prediction.image.file.open() as file:
+    with upload.file.open() as file:
         data = io.BytesIO(file.read())
     with Image.open(data, formats=["PNG"]) as image:
-        return model_input(prediction.trained_model, image, Crop(prediction.crop))
+        return model_input(trained_model, image, crop)
 
 
 def array_png(pixels: npt.NDArray[np.uint8]) -> bytes:

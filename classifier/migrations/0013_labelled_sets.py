@@ -84,6 +84,7 @@ class Migration(migrations.Migration):
                 ('in_distribution', models.BooleanField(blank=True, null=True)),
                 ('prediction_set', models.JSONField(blank=True, null=True)),
                 ('features', models.BinaryField(blank=True, help_text='float16, until the validation has ended.', null=True)),
+                ('thumbnail', models.BinaryField(blank=True, help_text='Grey pixels by which twins are found, as long.', null=True)),
                 ('labelled_image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='classifier.labelledimage')),
                 ('validation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='classifier.validation')),
             ],

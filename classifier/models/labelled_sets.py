@@ -113,6 +113,10 @@ class LabelledImageQuerySet(models.QuerySet["LabelledImage"]):
         """As they were brought."""
         return self.order_by("pk")
 
+    def doubtful(self) -> Self:
+        """Those whose label may be wrong, as long as nobody has settled it."""
+        return self.exclude(suspected_label="").filter(settled_at=None)
+
     def class_counts(self, field: str = "label") -> dict[str, int]:
         """How many images each class has, by name. `field` is label, or given_label."""
         rows = self.order_by(field).values_list(field).annotate(number=Count("pk"))

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from classifier.models.access import may
@@ -32,6 +33,12 @@ class ValidationQuerySet(models.QuerySet["Validation"]):
         """Not heard of for so long that the process which claimed them cannot be alive."""
         limit = timezone.now() - timedelta(seconds=settings.PREDICTION_TIME_LIMIT)
         return self.unfinished().filter(status=Status.STARTED, heard_at__lt=limit)
+
+    def is_due(self) -> bool:
+        """Whether one waits and no worker is at any, which would go on with the next by itself."""
+        lately = timezone.now() - timedelta(seconds=2 * settings.SWEEP_INTERVAL)
+        is_at_it = self.unfinished().filter(heard_at__gte=lately).exists()
+        return not is_at_it and self.claimable().exists()
 
     def exhausted(self) -> Self:
         """Overdue, with every attempt used up."""
@@ -61,7 +68,8 @@ class ValidationQuerySet(models.QuerySet["Validation"]):
             .update(
                 status=Status.STARTED,
                 claim=claim,
-                started_at=now,
+                # Of the first turn of several.
+                started_at=Coalesce("started_at", now),
                 heard_at=now,
                 attempts=F("attempts") + 1,
             )
@@ -160,6 +168,9 @@ class ValidationAnswer(models.Model):
     prediction_set = models.JSONField(null=True, blank=True)
     features = models.BinaryField(
         null=True, blank=True, help_text="float16, until the validation has ended."
+    )
+    thumbnail = models.BinaryField(
+        null=True, blank=True, help_text="Grey pixels by which twins are found, as long."
     )
 
     class Meta:

@@ -97,7 +97,8 @@ def upward(label: str, marks: Sequence[float]) -> Axis:
     return Axis(label, marks, (marks[0], marks[-1]), BOTTOM, TOP)
 
 
-def _points(x: Axis, y: Axis, values: Sequence[Point]) -> str:
+def placed(x: Axis, y: Axis, values: Sequence[Point]) -> str:
+    """Values (x, y) as the points of a line in the picture."""
     return " ".join(f"{x.at(first):g},{y.at(second):g}" for first, second in values)
 
 
@@ -109,7 +110,7 @@ def roc_chart(evaluation: Evaluation | None) -> Chart | None:
     x = across("False positive rate", PROPORTIONS, 1)
     y = upward("True positive rate", PROPORTIONS)
     lines = [
-        Line("strong" if curve is curves[-1] else "faint", _points(x, y, curve.points))
+        Line("strong" if curve is curves[-1] else "faint", placed(x, y, curve.points))
         for curve in curves
     ]
     point = evaluation.operating_point
@@ -120,7 +121,7 @@ def roc_chart(evaluation: Evaluation | None) -> Chart | None:
         description=f"{_roc_description(curves)} {evaluation.n:,} test images.",
         x=x,
         y=y,
-        lines=[Line("diagonal", _points(x, y, [(0, 0), (1, 1)])), *lines],
+        lines=[Line("diagonal", placed(x, y, [(0, 0), (1, 1)])), *lines],
         dots=[Dot(x.at(1 - point.specificity), y.at(point.sensitivity), 5)] if point else [],
         note=f"{dot} dashed line is chance.",
         columns=["Class", "AUC", *(f"TPR at FPR ≤ {rate:g}" for rate in FALSE_POSITIVE_RATES)],
@@ -172,7 +173,7 @@ def reliability_chart(evaluation: Evaluation | None) -> Chart | None:
         note="A larger dot is more images. On the dotted line confidence equals accuracy.",
         x=x,
         y=y,
-        lines=[Line("diagonal", _points(x, y, [(0, 0), (1, 1)])), *stages, after],
+        lines=[Line("diagonal", placed(x, y, [(0, 0), (1, 1)])), *stages, after],
         legend=[after, *stages] if before else [],
         dots=[
             Dot(
@@ -191,7 +192,7 @@ def reliability_chart(evaluation: Evaluation | None) -> Chart | None:
 
 
 def _bin_points(x: Axis, y: Axis, bins: Sequence[ReliabilityBin]) -> str:
-    return _points(x, y, [(each.confidence, each.accuracy) for each in bins])
+    return placed(x, y, [(each.confidence, each.accuracy) for each in bins])
 
 
 def _bin_rows(bins: Sequence[ReliabilityBin], stage: str) -> list[list[str]]:
@@ -240,7 +241,7 @@ def _history_chart(slug: str, series: Series, y: Axis, selected: int | None) -> 
     epochs = max(1.0, *(epoch for points in series.values() for epoch, _ in points))
     x = across("Epoch", steps(0, epochs), epochs)
     kinds = {"Validation": "strong", "Training": "dashed"}
-    legend = [Line(kinds[name], _points(x, y, points), name) for name, points in series.items()]
+    legend = [Line(kinds[name], placed(x, y, points), name) for name, points in series.items()]
     upright = []
     if selected and selected <= x.range[1]:
         at = f"{x.at(selected):g}"
