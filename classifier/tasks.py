@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from classifier import audit
-from classifier.inference import explanation, runner
+from classifier.inference import explanation, runner, validations
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,13 @@ def run_explanations(self: "Task[[], None]") -> None:
     explanation.run_next(claim=claim)
 
 
+@shared_task(bind=True)
+def run_validations(self: "Task[[], None]") -> None:
+    """Go on with a validation for a while, and then make room for what came meanwhile."""
+    if validations.run_turn(claim=str(self.request.id)):
+        ring_validations()
+
+
 @shared_task
 def sweep() -> None:
     """Ring again for what waits: a lost message loses nothing; and empty old trash."""
@@ -39,6 +46,9 @@ def sweep() -> None:
         ring(slug, times=count)
     for _ in range(explanation.waiting()):
         ring_for_explanation()
+    validations.give_up_exhausted()
+    if validations.are_due():
+        ring_validations()
 
 
 @shared_task
@@ -69,6 +79,11 @@ def _queued(queue: Callable[[], object]) -> bool:
         logger.warning("The broker cannot be reached (%s); what waits is kept", error)
         return False
     return True
+
+
+def ring_validations() -> bool:
+    """The same for the next turn of validations."""
+    return _queued(run_validations.delay)
 
 
 def messages_waiting() -> int:

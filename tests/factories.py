@@ -48,11 +48,14 @@ from classifier.models import (
     Batch,
     Explanation,
     ImageUpload,
+    LabelledImage,
+    LabelledSet,
     Method,
     Prediction,
     Project,
     Status,
     TrainedModel,
+    Validation,
 )
 
 
@@ -283,6 +286,39 @@ class BatchFactory(factory.django.DjangoModelFactory[Batch]):
         model = Batch
 
     owner = factory.SubFactory(UserFactory)
+
+
+class LabelledSetFactory(factory.django.DjangoModelFactory[LabelledSet]):
+    class Meta:
+        model = LabelledSet
+
+    owner = factory.SubFactory(UserFactory)
+    dataset = "bloodmnist"
+    name = factory.Sequence(lambda number: f"Set {number}")
+    confirmed_at = factory.LazyFunction(timezone.now)
+
+
+class LabelledImageFactory(factory.django.DjangoModelFactory[LabelledImage]):
+    class Meta:
+        model = LabelledImage
+
+    labelled_set = factory.SubFactory(LabelledSetFactory)
+    image = factory.SubFactory(
+        ImageUploadFactory, owner=factory.SelfAttribute("..labelled_set.owner")
+    )
+    key = factory.Sequence(lambda number: f"{number:064x}")
+    given_label = "neutrophil"
+    label = factory.SelfAttribute("given_label")
+    path = factory.LazyAttribute(lambda row: f"{row.given_label}/{row.image.original_filename}")
+
+
+class ValidationFactory(factory.django.DjangoModelFactory[Validation]):
+    class Meta:
+        model = Validation
+
+    labelled_set = factory.SubFactory(LabelledSetFactory)
+    trained_model = factory.SubFactory(TrainedModelFactory)
+    person = factory.SelfAttribute("labelled_set.owner")
 
 
 class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):

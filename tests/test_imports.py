@@ -22,7 +22,7 @@ REQUEST_SIDE = {
     *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
-VIEWS = {"inference.inputs", *REQUEST_SIDE}
+VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
 MAY_IMPORT = {
     "errors": set(),
     "preprocessing": set(),
@@ -35,6 +35,10 @@ MAY_IMPORT = {
     "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,
     "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
+    "validation": {
+        "evaluation.metrics", "evaluation.curves", "evaluation.scores", "statistics", "cards",
+        "notice", *BUNDLES,
+    },
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "adaptation": {
         "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
@@ -46,13 +50,13 @@ MAY_IMPORT = {
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
-        "networks.contract", "networks.limits", "networks.explanation", "catalogue", "models",
-        "audit", "metrics", *BUNDLES
+        "networks.contract", "networks.limits", "networks.explanation", "validation", "catalogue",
+        "models", "audit", "metrics", *BUNDLES
     },
     "tasks": {"inference", "audit"},
     "services": {
-        "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing",
-        "audit", "bundles",
+        "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
+        "preprocessing", "audit", "bundles",
     },
     "quotas": {"models"},
     "idempotency": {"models"},
@@ -65,8 +69,8 @@ MAY_IMPORT = {
         "web.model_cards", "api.tables", "audit", *BUNDLES
     },
     "management": {
-        "adaptation", "training", "evaluation", "networks", "cards", "catalogue", "models", "audit",
-        "backup", "metrics", *BUNDLES
+        "adaptation", "training", "evaluation", "validation", "inference", "networks", "cards",
+        "catalogue", "services.tables", "models", "audit", "backup", "metrics", "uploads", *BUNDLES
     },
 }  # fmt: skip
 

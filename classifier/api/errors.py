@@ -25,9 +25,11 @@ from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
+from classifier.services.labelled_sets import SetRefused
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
+from classifier.services.tables import TableRefused
 from classifier.uploads.refusals import UploadRejected
 
 logger = logging.getLogger(__name__)
@@ -94,8 +96,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
-    ((BeyondLimit, ReviewRefused, NoSuchPerson), exceptions.ParseError),
-    ((Locked, BatchRefused, ExplanationRefused), Conflict),
+    ((BeyondLimit, ReviewRefused, NoSuchPerson, TableRefused), exceptions.ParseError),
+    ((Locked, BatchRefused, ExplanationRefused, SetRefused), Conflict),
     ((NotAllowed,), exceptions.PermissionDenied),
     ((StorageFailed,), DiskFull),
 )

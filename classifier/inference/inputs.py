@@ -26,8 +26,15 @@ def model_input(
 
 def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
     """The same for a prediction's stored image. Raises OSError where its file cannot be read."""
-    with stored_picture(prediction.image) as image:
-        return model_input(prediction.trained_model, image, Crop(prediction.crop))
+    return upload_input(prediction.trained_model, prediction.image, Crop(prediction.crop))
+
+
+def upload_input(
+    trained_model: TrainedModel, upload: ImageUpload, crop: Crop
+) -> npt.NDArray[np.uint8]:
+    """The same for a stored image. Raises OSError where its file cannot be read."""
+    with stored_picture(upload) as image:
+        return model_input(trained_model, image, crop)
 
 
 def stored_picture(image: ImageUpload) -> Image.Image:

@@ -38,7 +38,7 @@ class ModelUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one image; the last two only where its bundle has uncertainty.npz.
+    """What a model says of one image; all but the first only where its bundle has uncertainty.npz.
 
     The prediction set names its classes, the most probable first.
     """
@@ -46,6 +46,7 @@ class Answer:
     probabilities: npt.NDArray[np.float32]
     in_distribution: bool | None = None
     prediction_set: list[str] | None = None
+    features: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +66,9 @@ class LoadedModel:
         accepted = self.limits.in_distribution(*features)
         sets = self.limits.prediction_sets(probabilities)
         answers = []
-        for row, known, members in zip(probabilities, accepted, sets, strict=True):
+        for place, (row, members) in enumerate(zip(probabilities, sets, strict=True)):
             labels = [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
-            answers.append(Answer(row, bool(known), labels))
+            answers.append(Answer(row, bool(accepted[place]), labels, features[0][place]))
         return answers
 
 

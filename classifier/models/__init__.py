@@ -6,6 +6,7 @@ from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile
 from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
+from classifier.models.labelled_sets import LabelledImage, LabelledSet
 from classifier.models.limits import PersonLimits
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
 from classifier.models.predictions import ArrayLength, Prediction
@@ -15,6 +16,7 @@ from classifier.models.saved_views import SavedView
 from classifier.models.tokens import ApiToken, token_digest
 from classifier.models.trained import ModelVersion, TrainedModel, TrainedModelQuerySet
 from classifier.models.usage import Usage
+from classifier.models.validations import Validation, ValidationAnswer
 from classifier.models.vocabulary import (
     CANNOT_TELL,
     NONE_OF_THESE,
@@ -44,6 +46,8 @@ __all__ = [
     "ExplanationQuerySet",
     "IdempotencyKey",
     "ImageUpload",
+    "LabelledImage",
+    "LabelledSet",
     "Membership",
     "Method",
     "ModelVersion",
@@ -61,6 +65,8 @@ __all__ = [
     "TrainedModel",
     "TrainedModelQuerySet",
     "Usage",
+    "Validation",
+    "ValidationAnswer",
     "may",
     "token_digest",
     "upload_path",

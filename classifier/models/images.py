@@ -70,7 +70,15 @@ class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
                 predictions__batch__assignments__ended_at=None,
             )
         )
-        return self.filter(Q(owner=user) | Exists(shared))
+        labelled = self.model.objects.filter(pk=OuterRef("pk")).filter(
+            Q(labelled_images__labelled_set__project__owner=user)
+            | Q(labelled_images__labelled_set__project__memberships__user=user)
+        )
+        return self.filter(Q(owner=user) | Exists(shared) | Exists(labelled))
+
+    def unused(self) -> Self:
+        """Those that no result and no labelled set needs."""
+        return self.filter(predictions=None, labelled_images=None)
 
     def named(self, start: str) -> Self:
         """Those whose file names begin so, by an index; SQLite takes none for LIKE."""

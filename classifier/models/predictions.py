@@ -318,7 +318,7 @@ class Prediction(models.Model):
             # Another tab was faster, and the prediction went with the image.
             return
         self.delete()
-        if not image.predictions.exists():
+        if ImageUpload.objects.filter(pk=image.pk).unused().exists():
             image.delete()
 
     @property

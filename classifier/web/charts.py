@@ -104,6 +104,7 @@ def upward(label: str, marks: Sequence[float]) -> Axis:
 
 
 def line_points(x: Axis, y: Axis, values: Sequence[Point]) -> str:
+    """Values (x, y) as the points of a line in the picture."""
     return " ".join(f"{x.at(first):g},{y.at(second):g}" for first, second in values)
 
 

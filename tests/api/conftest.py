@@ -4,13 +4,15 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from classifier import tasks
 from classifier.models import ApiToken, TrainedModel
 from tests.factories import TrainedModelFactory
 
 
 @pytest.fixture(autouse=True)
-def no_broker(rung: list[str]) -> None:
+def no_broker(rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests run without one."""
+    monkeypatch.setattr(tasks.run_validations, "delay", lambda: None)
 
 
 def client_of(user: User) -> APIClient:

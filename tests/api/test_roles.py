@@ -10,14 +10,27 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from classifier.models import Assignment, Batch, Prediction, Project, SavedView, TrainedModel
+from classifier.models import (
+    Assignment,
+    Batch,
+    LabelledImage,
+    LabelledSet,
+    Prediction,
+    Project,
+    SavedView,
+    TrainedModel,
+    Validation,
+)
 from tests.api.conftest import client_of
 from tests.factories import (
     BatchFactory,
     ExplanationFactory,
+    LabelledImageFactory,
+    LabelledSetFactory,
     PredictionFactory,
     ProjectFactory,
     UserFactory,
+    ValidationFactory,
     png,
 )
 
@@ -74,6 +87,22 @@ EXPECTED = {
     "GET /api/v1/views/": EVERYONE,
     "POST /api/v1/views/": (401, 201, 201, 201, 201, 201),
     "DELETE /api/v1/views/{id}/": (401, 204, 404, 404, 404, 404),
+    "GET /api/v1/labelled-sets/": EVERYONE,
+    "POST /api/v1/labelled-sets/": (401, 201, 201, 201, 201, 201),
+    "GET /api/v1/labelled-sets/{id}/": SEEN,
+    "DELETE /api/v1/labelled-sets/{id}/": REMOVED,
+    # Whose images they are is whose quota they use up.
+    "POST /api/v1/labelled-sets/{id}/images/": (401, 200, 403, 403, 404, 403),
+    "POST /api/v1/labelled-sets/{id}/table/": REVIEWED,
+    "POST /api/v1/labelled-sets/{id}/confirm/": REVIEWED,
+    "GET /api/v1/labelled-sets/{id}/doubts/": SEEN,
+    "POST /api/v1/labelled-sets/{id}/labels/{number}/": REVIEWED,
+    "GET /api/v1/validations/": EVERYONE,
+    "POST /api/v1/validations/": (401, 202, 202, 403, 404, 202),
+    "GET /api/v1/validations/{id}/": SEEN,
+    "DELETE /api/v1/validations/{id}/": REMOVED,
+    "POST /api/v1/validations/{id}/again/": REVIEWED,
+    "GET /api/v1/validations/{id}/report.json": SEEN,
     "GET /api/v1/projects/": EVERYONE,
     "POST /api/v1/projects/": (401, 201, 201, 201, 201, 201),
     "GET /api/v1/projects/{id}/": SEEN,
@@ -106,6 +135,8 @@ class World:
     trashed: Prediction
     assignment: Assignment
     view: SavedView
+    labelled: LabelledImage
+    validation: Validation
 
     def address(self, path: str) -> str:
         keys = {
@@ -116,7 +147,10 @@ class World:
             "readings": self.assignment.pk,
             "views": self.view.pk,
             "projects": self.project.pk,
+            "labelled-sets": self.labelled.labelled_set_id,
+            "validations": self.validation.pk,
         }
+        path = path.replace("{number}", str(self.labelled.pk))
         path = path.replace("{id}", str(keys.get(path.split("/")[3]))).replace(
             "{username}", "viewer"
         )
@@ -141,6 +175,12 @@ class World:
             "POST /api/v1/trash/": chosen,
             "POST /api/v1/trash/restore/": {"predictions": [str(self.trashed.pk)]},
             "POST /api/v1/views/": {"name": "Mine", "query": "review=corrected"},
+            "POST /api/v1/labelled-sets/": {"name": "Mine", "dataset": "bloodmnist"},
+            "POST /api/v1/labelled-sets/{id}/labels/{number}/": {"label": "monocyte"},
+            "POST /api/v1/validations/": {
+                "labelled_set": str(self.labelled.labelled_set_id),
+                "model": ["blood"],
+            },
             "POST /api/v1/projects/": {"name": "Mine"},
             "PATCH /api/v1/projects/{id}/": {"name": "Other"},
             "PUT /api/v1/projects/{id}/members/{username}/": {"role": "reader"},
@@ -153,6 +193,8 @@ class World:
             Batch.objects.update(closed_at=None)
         if operation.endswith("/reopen/"):
             Batch.objects.update(signed_at=timezone.now())
+        if "labelled-sets" in operation:
+            LabelledSet.objects.update(confirmed_at=None)
 
 
 @pytest.fixture
@@ -170,6 +212,9 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
     PredictionFactory.create(batch=given, **made)
     explained = PredictionFactory.create(batch=batch, **made)
     ExplanationFactory.create(prediction=explained, succeeded=True)
+    labelled = LabelledImageFactory.create(
+        labelled_set=LabelledSetFactory.create(owner=user, project=project), path="cell.png"
+    )
     return World(
         clients={"anonymous": APIClient(), **{name: client_of(u) for name, u in people.items()}},
         project=project,
@@ -178,7 +223,12 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
         trashed=PredictionFactory.create(deleted_at=timezone.now(), **made),
         assignment=Assignment.objects.create(batch=given, reader=reader),
         view=SavedView.objects.create(owner=user, name="Kept"),
-    )
+        labelled=labelled,
+        validation=ValidationFactory.create(
+            labelled_set=labelled.labelled_set, trained_model=trained_model, report={},
+            model_version=1, status="SUCCESS", finished_at=timezone.now(),
+        ),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -187,8 +237,11 @@ def test_each_role_gets_its_answer(world: World, operation: str, role: str) -> N
     world.prepare(operation)
     method, path = operation.split()
     send: Callable[..., Any] = getattr(world.clients[role], method.lower())
-    if operation == "POST /api/v1/batches/{id}/images/":
+    if operation.endswith("{id}/images/") and method == "POST":
         answer = send(world.address(path), {"images": [SimpleUploadedFile("a.png", png())]})
+    elif operation.endswith("/table/"):
+        table = SimpleUploadedFile("labels.csv", b"path,class\ncell.png,monocyte\n")
+        answer = send(world.address(path), {"table": table})
     elif method in {"GET", "DELETE"}:
         answer = send(world.address(path))
     else:

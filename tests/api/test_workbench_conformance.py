@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,7 +21,15 @@ from schemathesis.specs.openapi.checks import (
 from classifier.models import ApiToken, Assignment, Batch, SavedView, TrainedModel
 from tests.api.test_conformance import STRICT, with_address
 from tests.api.test_schema import served_schema
-from tests.factories import BatchFactory, PredictionFactory, ProjectFactory, UserFactory, png
+from tests.factories import (
+    BatchFactory,
+    LabelledImageFactory,
+    PredictionFactory,
+    ProjectFactory,
+    UserFactory,
+    ValidationFactory,
+    png,
+)
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 CHECKS = [
@@ -75,9 +84,16 @@ def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedMo
     if "wait" in (case.query or {}):
         del case.query["wait"]
     if isinstance(case.body, dict) and case.media_type == "multipart/form-data":
-        sent = {"images": [png()]} if "batches" in case.path else {"image": png()}
-        named = {} if case.path.endswith("/images/") else {"model": [trained_model.slug]}
-        case.body = {**named, **sent}
+        case.body = plausible_form(case.path, trained_model)
+
+
+def plausible_form(path: str, trained_model: TrainedModel) -> dict[str, Any]:
+    if path.endswith("/table/"):
+        return {"table": b"path,class\ncell.png,monocyte\n"}
+    several = "batches" in path or "labelled-sets" in path
+    sent = {"images": [png()]} if several else {"image": png()}
+    named = {} if path.endswith("/images/") else {"model": [trained_model.slug]}
+    return {**named, **sent}
 
 
 def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
@@ -85,7 +101,12 @@ def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
     prediction = PredictionFactory.create(
         succeeded=True, image__owner=user, batch=batch, trained_model=trained_model
     )
+    labelled = LabelledImageFactory.create(
+        labelled_set__owner=user, labelled_set__confirmed_at=None, path="cell.png"
+    )
     keys = {
+        "labelled-sets": labelled.labelled_set_id,
+        "validations": ValidationFactory.create(labelled_set=labelled.labelled_set).pk,
         "predictions": prediction.pk,
         "batches": batch.pk,
         "images": prediction.image_id,
