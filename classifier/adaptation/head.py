@@ -21,6 +21,8 @@ from classifier.networks.contract import logits_layers
 # Fraction of the mean variance that is added to that of each input, as in the limits: what hardly
 # varies would otherwise decide everything.
 VARIANCE_FLOOR: Final = 0.1
+# Of the covariance within classes; see `_whitening`.
+SHRINKAGE: Final = 0.6
 # Of the bias relative to that of the weights: how common a class is differs between laboratories.
 BIAS_PENALTY: Final = 0.1
 # Enough for the choice of a class; the optimum to the last digit is of no use.
@@ -84,7 +86,9 @@ class HeadFit:
         left, lengths, self._directions = np.linalg.svd(
             (inputs - self._centre) / self._scale, full_matrices=False
         )
-        self._coordinates = left * lengths
+        coordinates = left * lengths
+        self._whitening = _whitening(coordinates, labels, inputs.shape[1])
+        self._coordinates = coordinates @ self._whitening
 
     def head(self, settings: HeadSettings) -> Head:
         """The head of the least penalised log loss.
@@ -99,7 +103,8 @@ class HeadFit:
             _class_weights(self._labels, len(self._shipped.bias)),
             settings.penalty,
         )
-        difference = (self._directions.T @ change) / self._scale[:, None]
+        along = self._directions.T @ (self._whitening @ change)
+        difference = along / self._scale[:, None]
         return Head(
             settings.start * self._shipped.weights + difference,
             settings.start * self._shipped.bias + shift - self._centre @ difference,
@@ -111,6 +116,23 @@ def _scale(inputs: Floats) -> Floats:
     variance = inputs.var(axis=0)
     floored = variance + VARIANCE_FLOOR * variance.mean() + np.finfo(np.float64).tiny
     return np.asarray(np.sqrt(floored * inputs.shape[1]), np.float64)
+
+
+def _whitening(coordinates: Floats, labels: Labels, width: int) -> Floats:
+    """By what (R, R) to multiply coordinates (N, R) of `width` inputs.
+
+    How far images of a class lie apart is then much the same in all directions: a head may go far
+    along one in which they hardly differ. The covariance within the classes is shrunk towards one
+    that is the same in all directions: Friedman 1989, "Regularized discriminant analysis".
+    """
+    _, numbers = np.unique(labels, return_inverse=True)
+    sums = np.zeros((numbers.max() + 1, coordinates.shape[1]))
+    np.add.at(sums, numbers, coordinates)
+    within = coordinates - (sums / np.bincount(numbers)[:, None])[numbers]
+    values, directions = np.linalg.eigh(within.T @ within / len(labels))
+    mean = max(values.sum() / width, np.finfo(np.float64).tiny)
+    shrunk = (1 - SHRINKAGE) * np.maximum(values, 0) + SHRINKAGE * mean
+    return np.asarray(directions / np.sqrt(shrunk * width), np.float64)
 
 
 def _class_weights(labels: Labels, classes: int) -> Floats:
