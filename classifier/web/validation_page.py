@@ -292,7 +292,7 @@ def _operating(report: ValidationReport, query: QueryDict) -> Operating | None:
     if not curves:
         return None
     with_home = [curve for curve in curves.values() if curve.home_threshold is not None]
-    first = with_home[0] if with_home else next(iter(curves.values()))
+    first = max(with_home or curves.values(), key=lambda each: each.rows[0].sensitivity.n)
     curve = curves.get(query.get("class", ""), first)
     wanted = _number(query.get("threshold", ""), curve.home_threshold or DEFAULT_THRESHOLD)
     chosen = min(curve.rows, key=lambda row: abs(row.threshold - wanted))
