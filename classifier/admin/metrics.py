@@ -66,7 +66,7 @@ class LiveRow:
     @property
     def drift(self) -> str:
         """In words, since a colour alone says nothing."""
-        found = self.record.now.drift_from(self.record.model.measured)
+        found = self.record.now.drift_from_test(self.record.model)
         if found is None:
             return "too few answers"
         return "other classes than in the test" if found.is_alarm else "none found"
@@ -185,7 +185,7 @@ def _rows(record: LiveRecord, period: Period) -> Iterator[dict[str, Any]]:
     for version in sorted({model.version, *record.by_version}):
         answers, is_now = record.by_version.get(version, Answers()), version == model.version
         tested = evaluation if is_now else None
-        found = answers.drift_from(tested)
+        found = answers.drift_from_test(model) if is_now else None
         yield {
             "model": model.slug,
             "version": version,

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from classifier.bundles.schema import Evaluation
 from classifier.models import Prediction, ReviewState, Status, TrainedModel
 from classifier.services.desk.overview import FLAGGED, Latency, Share, latency_by_model
 from classifier.services.desk.periods import Period
@@ -53,8 +52,9 @@ class Answers:
         self.by_review[row["review_state"]] += number
         self.confidence_sum += row["confidences"]
 
-    def drift_from(self, evaluation: Evaluation | None) -> Drift | None:
+    def drift_from_test(self, model: TrainedModel) -> Drift | None:
         """Whether other classes are answered than on the test images; None where too few are."""
+        evaluation = model.measured
         if evaluation is None:
             return None
         then = [sum(column) for column in zip(*evaluation.confusion_matrix, strict=True)]
