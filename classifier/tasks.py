@@ -5,7 +5,7 @@ import logging
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from classifier import audit
+from classifier import audit, retention
 from classifier.inference import runner
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,12 @@ def keep_audit() -> None:
     """Seal what is new in the audit trail, and delete what is too old."""
     audit.seal()
     audit.prune()
+
+
+@shared_task
+def retain() -> None:
+    """Take what is older than the installation keeps, some at a time."""
+    retention.apply()
 
 
 def ring(slug: str, *, times: int = 1) -> bool:

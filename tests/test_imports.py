@@ -40,11 +40,12 @@ MAY_IMPORT = {
     "origin": set(),
     "audit": {"origin", "models"},
     "metrics": {"models"},
+    "retention": {"models", "audit"},
     "backup": {"models", "notice", "errors"},
     "audit_admin": {"audit", "models", "notice", "api.tables"},
     "checks": {"datasets", "bundles"},
     "inference": {"networks.contract", "networks.limits", "models", "audit", "metrics", *BUNDLES},
-    "tasks": {"inference", "audit"},
+    "tasks": {"inference", "audit", "retention"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing",
         "audit",
@@ -58,7 +59,7 @@ MAY_IMPORT = {
     "admin": {"services", "models", "cards", "audit_admin"},
     "management": {
         "training", "evaluation", "networks", "cards", "catalogue", "models", "audit", "backup",
-        "metrics", *BUNDLES
+        "metrics", "retention", *BUNDLES
     },
 }  # fmt: skip
 
