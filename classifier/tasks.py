@@ -9,7 +9,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from classifier import audit
+from classifier import audit, retention
 from classifier.inference import explanation, runner, validations
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,12 @@ def keep_audit() -> None:
     """Seal what is new in the audit trail, and delete what is too old."""
     audit.seal()
     audit.prune()
+
+
+@shared_task
+def retain() -> None:
+    """Take what is older than the installation keeps, some at a time."""
+    retention.apply()
 
 
 def ring(slug: str, *, times: int = 1) -> bool:

@@ -335,6 +335,12 @@ MAX_STORED_BYTES_PER_PERSON = env_int("MAX_STORED_MEGABYTES_PER_PERSON", 50_000)
 # Below it no image is stored any more, so that database and logs can still be written.
 MIN_FREE_DISK_BYTES = env_int("MIN_FREE_DISK_MEGABYTES", 500, minimum=0) * 2**20
 
+# Retention -------------------------------------------------------------------------------------
+
+# 0 for as long as nobody deletes them.
+KEEP_ORIGINALS_DAYS = env_int("KEEP_ORIGINALS_DAYS", 0, minimum=0)
+KEEP_RESULTS_DAYS = env_int("KEEP_RESULTS_DAYS", 0, minimum=0)
+
 # Audit trail -----------------------------------------------------------------------------------
 
 AUDIT_DAYS = env_int("AUDIT_DAYS", 400)
@@ -398,6 +404,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": AUDIT_SEALED_EVERY,
         "options": {"expires": AUDIT_SEALED_EVERY},
     },
+    "retain": {"task": "classifier.tasks.retain", "schedule": 600, "options": {"expires": 600}},
 }
 
 # Monitoring ------------------------------------------------------------------------------------

@@ -47,13 +47,14 @@ MAY_IMPORT = {
     "origin": set(),
     "audit": {"origin", "models"},
     "metrics": {"models"},
+    "retention": {"models", "audit"},
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
         "networks.contract", "networks.limits", "networks.explanation", "validation", "catalogue",
         "models", "audit", "metrics", *BUNDLES
     },
-    "tasks": {"inference", "audit"},
+    "tasks": {"inference", "audit", "retention"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
         "preprocessing", "audit", "bundles",
@@ -70,7 +71,8 @@ MAY_IMPORT = {
     },
     "management": {
         "adaptation", "training", "evaluation", "validation", "inference", "networks", "cards",
-        "catalogue", "services.tables", "models", "audit", "backup", "metrics", "uploads", *BUNDLES
+        "catalogue", "services.tables", "models", "audit", "backup", "metrics", "retention",
+        "uploads", *BUNDLES
     },
 }  # fmt: skip
 

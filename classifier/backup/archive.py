@@ -84,7 +84,10 @@ def _write(file: IO[bytes]) -> Manifest:
                 )
                 for table in tables.tables()
             }
-            images = list(ImageUpload.objects.order_by("pk").values_list("pk", "file", "thumbnail"))
+            images = [
+                (image.pk, str(image.shown_file.name), str(image.thumbnail.name))
+                for image in ImageUpload.objects.only("file", "thumbnail", "original_dropped_at")
+            ]
         checksums: dict[str, str] = {}
         absent = []
         for key, *names in images:

@@ -134,6 +134,13 @@ class ImageUpload(models.Model):
     )
     uploaded_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    original_dropped_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When retention deleted the image itself; its thumbnail and results are kept.",
+    )
+
     objects = ImageUploadQuerySet.as_manager()
 
     class Meta:
@@ -163,6 +170,25 @@ class ImageUpload(models.Model):
         """Set `stored_bytes`; a small picture is its own thumbnail, and counts once."""
         files = {file.name: file for file in (self.file, self.thumbnail)}
         self.stored_bytes = sum(file.size for file in files.values())
+
+    def drop_original(self) -> int:
+        """Delete the image and keep its thumbnail; returns how many bytes that freed.
+
+        The file first: should the row not be written, the next time makes up for it.
+        """
+        before = self.stored_bytes
+        self.file.storage.delete(str(self.file.name))
+        self.stored_bytes = self.thumbnail.size
+        self.original_dropped_at = timezone.now()
+        self.save(update_fields=["stored_bytes", "original_dropped_at"])
+        freed = int(before - self.stored_bytes)
+        Usage.objects.give_back(self.owner_id, freed)
+        return freed
+
+    @property
+    def shown_file(self) -> FieldFile:
+        """What there is to look at: the image, or its thumbnail once the image was dropped."""
+        return self.thumbnail if self.original_dropped_at else self.file
 
     def remove_files(self) -> None:
         """Remove what is on the disk, whole or not; what cannot be removed is named in the log."""

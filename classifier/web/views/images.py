@@ -27,7 +27,7 @@ KEEP_FOR_A_DAY = "private, max-age=86400"
 def image(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     upload = get_object_or_404(ImageUpload.objects.visible_to(request.user), pk=pk)
     audit.record_view(request.user, upload, "image")
-    return _file(request, upload.file, ASK_EACH_TIME)
+    return _file(request, upload.shown_file, ASK_EACH_TIME)
 
 
 @require_safe

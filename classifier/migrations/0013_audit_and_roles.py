@@ -2,12 +2,54 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
+
+# What each role may do, by model and Django's verbs. Everyone may do all with what is their own and
+# what their projects let them; members no more than that.
+ROLES = {
+    'Administrators': None,  # all there is
+    'Reviewers': {
+        'prediction': 'view change', 'batch': 'view', 'imageupload': 'view',
+        'project': 'view', 'review': 'view', 'signoff': 'view', 'assignment': 'view',
+    },
+    'Members': {},
+    'Auditors': {
+        'auditevent': 'view', 'auditseal': 'view', 'trainedmodel': 'view', 'usage': 'view',
+        'signoff': 'view', 'user': 'view', 'group': 'view',
+    },
+}
+
+
+def make_roles(apps, schema_editor):
+    """Groups; one of the same name that there is already keeps what it may do."""
+    for app_config in apps.get_app_configs():
+        # Django makes permissions after all migrations, which is too late here.
+        module, app_config.models_module = getattr(app_config, 'models_module', None), True
+        create_permissions(app_config, apps=apps, verbosity=0, using=schema_editor.connection.alias)
+        app_config.models_module = module
+    Group = apps.get_model('auth', 'Group')
+    permissions = apps.get_model('auth', 'Permission').objects.filter(
+        content_type__app_label__in=['classifier', 'auth']
+    )
+    for name, rights in ROLES.items():
+        group, is_new = Group.objects.get_or_create(name=name)
+        if not is_new:
+            continue
+        if rights is None:
+            group.permissions.set(permissions)
+            continue
+        codenames = [
+            f'{verb}_{model}' for model, verbs in rights.items() for verb in verbs.split()
+        ]
+        group.permissions.set(permissions.filter(codename__in=codenames))
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
+        ('contenttypes', '0002_remove_content_type_name'),
         ('classifier', '0012_readings_outlive_accounts'),
     ]
 
@@ -50,4 +92,10 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['action', '-id'], name='audit_action_newest'), models.Index(fields=['username', '-id'], name='audit_person_newest'), models.Index(fields=['made_at'], name='audit_made_at'), models.Index(fields=['subject_key', '-id'], name='audit_subject'), models.Index(condition=models.Q(('seal__isnull', True)), fields=['id'], name='audit_unsealed')],
             },
         ),
+        migrations.AddField(
+            model_name='imageupload',
+            name='original_dropped_at',
+            field=models.DateTimeField(blank=True, editable=False, help_text='When retention deleted the image itself; its thumbnail and results are kept.', null=True),
+        ),
+        migrations.RunPython(make_roles, migrations.RunPython.noop),
     ]

@@ -1,0 +1,98 @@
+"""What goes after how many days, and what of it stays."""
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from classifier import audit, retention, tasks
+from classifier.models import AuditEvent, ImageUpload, Prediction
+from tests.factories import BatchFactory, ImageUploadFactory, PredictionFactory, png
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timezone.now() - timedelta(days=31)
+
+
+@pytest.fixture(autouse=True)
+def thirty_days(settings: Settings) -> None:
+    settings.KEEP_ORIGINALS_DAYS = settings.KEEP_RESULTS_DAYS = 30
+
+
+def large_image(**fields: Any) -> ImageUpload:
+    """One that has a thumbnail of its own, of 31 days ago."""
+    file = ContentFile(png(600, 600), "image.png")
+    image: ImageUpload = ImageUploadFactory.create(file=file, uploaded_at=LONG_AGO, **fields)
+    image.measure_files()
+    image.save()
+    return image
+
+
+def result_of(image: ImageUpload, **fields: Any) -> Prediction:
+    made = {"image": image, "succeeded": True, **fields}
+    return PredictionFactory.create(**made)
+
+
+def test_an_original_goes_and_its_result_thumbnail_and_digest_stay(client: Client) -> None:
+    image = large_image()
+    result = result_of(image)
+    freed = image.stored_bytes - image.thumbnail.size
+    assert retention.preview() == retention.Due(1, image.stored_bytes, 0)
+    assert retention.apply() == retention.Due(1, freed, 0)
+    assert retention.apply() == retention.Due(0, 0, 0)
+    kept = ImageUpload.objects.get()
+    assert not kept.file.storage.exists(kept.file.name)
+    assert kept.stored_bytes == kept.thumbnail.size
+    assert kept.sha256 == image.sha256
+    client.force_login(image.owner)
+    page = client.get(f"/predictions/{result.pk}/").content.decode()
+    assert "The image itself was deleted on" in page
+    assert "As the model saw it" not in page
+    shown = client.get(f"/images/{image.pk}/image.png")
+    assert b"".join(shown.streaming_content) == kept.thumbnail.read()
+    assert client.get(f"/predictions/{result.pk}/model-view.png").status_code == 404
+    assert client.get(f"/api/v1/images/{image.pk}/").status_code == 404
+
+
+def test_what_is_young_small_unfinished_or_signed_keeps_its_original() -> None:
+    young = large_image()
+    ImageUpload.objects.filter(pk=young.pk).update(uploaded_at=timezone.now())
+    small = ImageUploadFactory.create(uploaded_at=LONG_AGO)
+    ImageUpload.objects.filter(pk=small.pk).update(thumbnail=small.file.name)
+    PredictionFactory.create(image=large_image())
+    signed = BatchFactory.create(signed_at=timezone.now())
+    result_of(large_image(), batch=signed, created_at=LONG_AGO)
+    assert retention.preview() == retention.Due(0, 0, 0)
+
+
+def test_results_go_into_the_trash_first() -> None:
+    old = result_of(ImageUploadFactory.create(), created_at=LONG_AGO)
+    young = result_of(old.image)
+    waiting = PredictionFactory.create(created_at=LONG_AGO)
+    tasks.retain()
+    assert set(Prediction.objects.kept()) == {young, waiting}
+    assert Prediction.objects.in_trash_of(old.owner).get() == old
+    event = AuditEvent.objects.get(action=audit.Action.TRASHED)
+    assert event.details == {"keys": [str(old.pk)], "number": 1, "after_days": 30}
+
+
+def test_nothing_goes_unless_somebody_says_so(settings: Settings) -> None:
+    settings.KEEP_ORIGINALS_DAYS = settings.KEEP_RESULTS_DAYS = 0
+    result_of(large_image(), created_at=LONG_AGO)
+    assert retention.apply() == retention.Due(0, 0, 0)
+
+
+def test_a_preview_says_what_would_go_and_takes_nothing() -> None:
+    result_of(large_image(), created_at=LONG_AGO)
+    output = io.StringIO()
+    call_command("preview_retention", stdout=output)
+    assert "1 original images" in output.getvalue()
+    assert "1 results are older than 30 days" in output.getvalue()
+    assert Prediction.objects.kept().count() == 1
+    assert not ImageUpload.objects.exclude(original_dropped_at=None).exists()
