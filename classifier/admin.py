@@ -113,10 +113,10 @@ class ImageUploadAdmin(ReadOnlyAdmin):
 class PredictionAdmin(ReadOnlyAdmin):
     list_display = (
         "number", "created_at", "owner", "status", "predicted_label", "rounded_confidence",
-        "in_distribution", "trained_model", "model_version", "attempts", "finished_at",
+        "certainty", "trained_model", "model_version", "attempts", "finished_at",
     )  # fmt: skip
     list_filter = (
-        "status", "in_distribution", "trained_model", "predicted_label", "created_at",
+        "status", "certainty", "trained_model", "predicted_label", "created_at",
     )  # fmt: skip
     list_select_related = ("trained_model", "owner")
     search_fields = ("id", "owner__username", "image__original_filename", "predicted_label")

@@ -196,6 +196,7 @@ class Training(Section):
     heterogeneous_members: Many[dict[str, Any]] = ()
     uncertainty: dict[str, Any] | None = None
     half_precision: bool = False
+    mixed_precision: bool = False
     seed: May[int] = None
     differs_from_report: Many[str] = ()
     selected_epoch: May[Count] = None
@@ -435,6 +436,24 @@ class Corruption(Section):
     errors_flagged: MeasuredProportion
 
 
+class Graded(OtherImages):
+    """The three steps of the limits on labelled images, and how far confidence tells their errors.
+
+    `images` are "test", damage as in `corruptions`, or a laboratory that helped to choose the
+    limits. Flagged is what is unusual, unlike the training data or has several classes in its set.
+    `risk_coverage` are points (coverage, risk), `aurc` is the area under their curve.
+    """
+
+    accuracy: MeasuredProportion
+    accepted: MeasuredProportion
+    unusual: MeasuredProportion
+    unlike: MeasuredProportion
+    right_flagged: MeasuredProportion
+    errors_flagged: MeasuredProportion
+    aurc: Proportion
+    risk_coverage: Many[tuple[Proportion, Proportion]]
+
+
 class CalibrationStage(Section):
     """Calibration before or after the temperature."""
 
@@ -464,10 +483,11 @@ class LimitsAtHome(Section):
 
 
 class MeasuredLimits(LimitsAtHome):
-    """The same, and what it makes of images of other kinds and after damage."""
+    """The same, and what it makes of images of other kinds, after damage and of elsewhere."""
 
     rejection: Many[Rejection]
     corruptions: Many[Corruption]
+    graded: Many[Graded] = ()
     calibration: Calibration
 
 

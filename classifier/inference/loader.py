@@ -36,13 +36,14 @@ class ModelUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one image; the last two only where its bundle has uncertainty.npz.
+    """What a model says of one image; all but the first only where its bundle has uncertainty.npz.
 
     The prediction set names its classes, the most probable first.
     """
 
     probabilities: npt.NDArray[np.float32]
     in_distribution: bool | None = None
+    is_unusual: bool = False
     prediction_set: list[str] | None = None
 
 
@@ -59,13 +60,21 @@ class LoadedModel:
         probabilities, *features = self.forward(pixels.astype(np.float32))
         if self.limits is None:
             return [Answer(row) for row in probabilities]
-        accepted = self.limits.in_distribution(*features)
-        sets = self.limits.prediction_sets(probabilities)
-        answers = []
-        for row, known, members in zip(probabilities, accepted, sets, strict=True):
-            labels = [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
-            answers.append(Answer(row, bool(known), labels))
-        return answers
+        judged = self.limits.judge(probabilities, *features)
+        return [
+            Answer(row, not unlike, bool(unusual), self._named(row, members))
+            for row, unlike, unusual, members in zip(
+                probabilities, judged.unlike, judged.unusual, judged.sets, strict=True
+            )
+        ]
+
+    def _named(
+        self, probabilities: npt.NDArray[np.float32], members: npt.NDArray[np.bool_]
+    ) -> list[str]:
+        """The classes of a prediction set, the most probable first."""
+        return [
+            self.bundle.classes[index] for index in (-probabilities).argsort() if members[index]
+        ]
 
 
 def load(trained_model: TrainedModel) -> LoadedModel:
