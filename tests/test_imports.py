@@ -24,6 +24,7 @@ REQUEST_SIDE = {
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
 MAY_IMPORT = {
     "errors": set(),
+    "finder": set(),
     "preprocessing": set(),
     "uploads": set(),
     "statistics": set(),
