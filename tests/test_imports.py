@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "notice": set(),
     "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,
-    "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
+    "evaluation": {"finder", "networks", "synthetic", "statistics", *BUNDLES},
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},

@@ -336,15 +336,19 @@ class ReliabilityBin(Section):
     count: Count
 
 
+# Those of a curve between 0 and 1.
+Points = Annotated[
+    tuple[Annotated[tuple[Proportion, Proportion], Field(strict=False)], ...],
+    Field(strict=False, min_length=1),
+]
+
+
 class RocCurve(Section):
     """Points (false positive rate, true positive rate) of a class against the rest."""
 
     label: str
     auc: Proportion
-    points: Annotated[
-        tuple[Annotated[tuple[Proportion, Proportion], Field(strict=False)], ...],
-        Field(strict=False, min_length=1),
-    ]
+    points: Points
 
 
 class OperatingIntervals(Section):
@@ -451,7 +455,7 @@ class Graded(OtherImages):
     right_flagged: MeasuredProportion
     errors_flagged: MeasuredProportion
     aurc: Proportion
-    risk_coverage: Many[tuple[Proportion, Proportion]]
+    risk_coverage: Points
 
 
 class CalibrationStage(Section):

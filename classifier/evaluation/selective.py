@@ -40,6 +40,7 @@ from classifier.evaluation.intervals import proportion
 from classifier.evaluation.metrics import expected_calibration_error
 from classifier.evaluation.risk_coverage import risk_coverage
 from classifier.evaluation.scores import Flags, Floats, Labels, Scores
+from classifier.finder import find_cell
 from classifier.networks.contract import with_features
 from classifier.networks.limits import Judgement, Limits
 from classifier.preprocessing import Crop, model_view
@@ -126,7 +127,7 @@ def measured_limits(
     }
     laboratories = load_laboratories(bundle.dataset, data_root)
     elsewhere: dict[str, ImageMaker] = {
-        name: partial(_views, bundle, found.pictures) for name, found in laboratories.items()
+        name: partial(_cells, bundle, found.pictures) for name, found in laboratories.items()
     }
     answers = classifier.answers_to_all(others | damaged | elsewhere)
     labelled = (
@@ -226,15 +227,22 @@ def _test_images(bundle: Bundle, path: Path) -> Images:
         return _views(bundle, map(Image.fromarray, stored["test_images"]))
 
 
-def _views(bundle: Bundle, pictures: Iterable[Image.Image]) -> Images:
+def _views(bundle: Bundle, pictures: Iterable[Image.Image], crop: Crop = Crop.AUTO) -> Images:
     view = partial(
         model_view,
         size=bundle.input_size,
         channels=bundle.channels,
-        crop=Crop.AUTO,
+        crop=crop,
         source_frame=bundle.dataset.source_frame,
     )
     return np.stack([view(picture) for picture in pictures])
+
+
+def _cells(bundle: Bundle, pictures: Iterable[Image.Image]) -> Images:
+    """What the network sees of the cell that each picture is about; all, where none is found."""
+    found = ((picture, find_cell(np.asarray(picture.convert("RGB")))) for picture in pictures)
+    cut = (picture.crop(box) if box else picture for picture, box in found)
+    return _views(bundle, cut, Crop.NONE)
 
 
 def _calibration(probabilities: Floats, labels: Labels, temperature: float) -> Calibration:

@@ -128,6 +128,12 @@ def test_evaluation_says_how_well_the_model_knows_its_limits(
     assert [row.images for row in section.rejection] == list(KINDS)
     assert {row.n for row in section.rejection} == {5}
     assert {row.corruption for row in section.corruptions} == set(corruptions(BREAST.corruptions))
+    graded = {row.images: row for row in section.graded}
+    assert graded.keys() == {"test", *corruptions(BREAST.corruptions)}
+    for row in graded.values():
+        steps = [step.share for step in (row.accepted, row.unusual, row.unlike)]
+        assert sum(share for share in steps if share) == pytest.approx(1)
+        assert row.risk_coverage[-1][1] == pytest.approx(1 - (row.accuracy.share or 0), abs=1e-4)
     # The threshold was chosen on the images of the calibration, not on those of the file.
     assert figures.operating_point is not None
     assert figures.operating_point.validation.n == 100
