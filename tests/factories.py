@@ -26,6 +26,7 @@ from classifier.bundles.schema import (
     Evaluation,
     ExplanationCheck,
     ExplanationMethod,
+    Graded,
     Input,
     Intervals,
     LimitsDescription,
@@ -175,6 +176,19 @@ def uncertainty_of(classes: Sequence[str]) -> dict[str, Any]:
                 accepted_accuracy=MeasuredProportion(share=None, n=0, interval=None),
                 flagged=MeasuredProportion(**proportion(1.0)),
                 errors_flagged=MeasuredProportion(**proportion(1.0, 60)),
+            ),
+        ),
+        graded=(
+            Graded(
+                images="jtsc",
+                accuracy=MeasuredProportion(**proportion(0.8, 300)),
+                accepted=MeasuredProportion(**proportion(0.5, 300)),
+                unusual=MeasuredProportion(**proportion(0.4, 300)),
+                unlike=MeasuredProportion(**proportion(0.1, 300)),
+                right_flagged=MeasuredProportion(**proportion(0.45, 240)),
+                errors_flagged=MeasuredProportion(**proportion(0.97, 60)),
+                aurc=0.0712,
+                risk_coverage=((0.5, 0.02), (1.0, 0.2)),
             ),
         ),
         calibration=Calibration(
@@ -351,6 +365,9 @@ class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):
             confidence=0.56,
             in_distribution=True,
             prediction_set=["neutrophil", "immature granulocytes"],
+        )
+        unusual = factory.Trait(
+            succeeded=True, in_distribution=True, is_unusual=True, prediction_set=["neutrophil"]
         )
         out_of_distribution = factory.Trait(
             succeeded=True, in_distribution=False, prediction_set=["neutrophil"]

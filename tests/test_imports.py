@@ -25,6 +25,7 @@ REQUEST_SIDE = {
 VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
 MAY_IMPORT = {
     "errors": set(),
+    "finder": set(),
     "preprocessing": set(),
     "uploads": set(),
     "statistics": set(),
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "notice": set(),
     "cards": {"notice", *BUNDLES},
     "networks": BUNDLES,
-    "evaluation": {"networks", "synthetic", "statistics", *BUNDLES},
+    "evaluation": {"finder", "networks", "synthetic", "statistics", *BUNDLES},
     "validation": {
         "evaluation.metrics", "evaluation.curves", "evaluation.scores", "statistics", "cards",
         "notice", *BUNDLES,

@@ -62,3 +62,33 @@ def test_predictions_get_their_owner_and_batches_their_models(before_the_workben
     kept_batch = now.get_model("classifier", "Batch").objects.get(pk=batch.pk)
     assert kept_batch.closed_at == batch.created_at
     assert [each.slug for each in kept_batch.trained_models.all()] == ["blood"]
+
+
+def test_what_limits_said_is_kept_when_they_get_a_third_step(before_the_workbench: Any) -> None:
+    before = migrate("0012_readings_outlive_accounts")
+    owner = before.get_model("auth", "User").objects.create(username="ada")
+    models = [before.get_model("classifier", name) for name in ("ImageUpload", "TrainedModel")]
+    image = models[0].objects.create(owner=owner, byte_size=1, width=8, height=8)
+    model = models[1].objects.create(slug="blood", title="Blood", version=1, metadata={})
+    said = {(True, 1): "accepted", (True, 2): "undecided", (False, 1): "unlike", (None, 0): ""}
+    keys = {
+        before.get_model("classifier", "Prediction")
+        .objects.create(
+            owner=owner,
+            image=image,
+            trained_model=model,
+            status="SUCCESS",
+            predicted_label="neutrophil",
+            confidence=0.9,
+            probabilities=[["neutrophil", 0.9]],
+            in_distribution=known,
+            prediction_set=["neutrophil"] * number or None,
+            model_version=1,
+            finished_at=timezone.now(),
+        )
+        .pk: certainty
+        for (known, number), certainty in said.items()
+    }
+    kept = migrate("0013_unusual").get_model("classifier", "Prediction").objects
+    assert dict(kept.values_list("pk", "certainty")) == keys
+    assert not kept.filter(is_unusual=True).exists()

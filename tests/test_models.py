@@ -57,6 +57,7 @@ def test_a_failure_without_a_message_cannot_be_stored() -> None:
         {"succeeded": True, "in_distribution": True},
         {"succeeded": True, "prediction_set": ["neutrophil"]},
         {"failed": True, "in_distribution": False, "prediction_set": ["neutrophil"]},
+        {"out_of_distribution": True, "is_unusual": True},
     ],
 )
 def test_doubts_come_with_a_result_and_whole(wrong: dict[str, object]) -> None:

@@ -32,6 +32,7 @@ _PREDICTION: Final[dict[str, Any]] = {
         "platelet": 0.0,
     },
     "in_distribution": True,
+    "limits": "accepted",
     "prediction_set": ["neutrophil"],
     "image": {
         "id": IMAGE_KEY,
@@ -57,6 +58,7 @@ _WAITING: Final[dict[str, Any]] = {
     "confidence": None,
     "probabilities": None,
     "in_distribution": None,
+    "limits": "",
     "prediction_set": None,
     "started_at": None,
     "finished_at": None,

@@ -13,7 +13,7 @@ ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
     "in_distribution", "prediction_set", "error_message", "id", "sha256",
-    "width", "height", "created_at", "finished_at",
+    "width", "height", "created_at", "finished_at", "limits",
 )  # fmt: skip
 REJECTED: Final = "REJECTED"
 
@@ -72,4 +72,5 @@ def _cells(prediction: Prediction) -> list[object]:
         image.height,
         prediction.created_at.isoformat(),
         prediction.finished_at.isoformat() if prediction.finished_at else "",
+        prediction.limits.value,
     ]

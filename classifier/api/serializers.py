@@ -11,6 +11,7 @@ from classifier.models import (
     Batch,
     Certainty,
     ImageUpload,
+    LimitsStep,
     Prediction,
     Progress,
     ReviewState,
@@ -115,7 +116,16 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         Certainty.choices,
         help_text=(
             "What the model's limits say: `accepted`, `undecided` where several classes may be "
-            "right, `unlike` the training data; empty without a result or without limits."
+            "right, `unusual`, `unlike` the training data; empty without a result or limits."
+        ),
+    )
+    limits = serializers.ChoiceField(
+        LimitsStep.choices,
+        read_only=True,
+        help_text=(
+            "How near the image is to the training data, in three steps: `accepted`, like it; "
+            "`unusual`, look again, with a prediction set that is wider; `unlike`, so that the "
+            "predicted class says little. Empty without a result or without limits."
         ),
     )
     reviewed_label = serializers.CharField(
@@ -149,7 +159,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         model = Prediction
         fields = (
             "id", "url", "status", "model", "model_version", "crop", "batch", "project",
-            "predicted_label", "confidence", "probabilities", "in_distribution",
+            "predicted_label", "confidence", "probabilities", "in_distribution", "limits",
             "prediction_set", "certainty", "reviewed_label", "review_state", "group", "note",
             "reviewed_at", "image", "created_at", "started_at", "finished_at",
             "error_message", "notice",

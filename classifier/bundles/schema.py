@@ -196,6 +196,7 @@ class Training(Section):
     heterogeneous_members: Many[dict[str, Any]] = ()
     uncertainty: dict[str, Any] | None = None
     half_precision: bool = False
+    mixed_precision: bool = False
     seed: May[int] = None
     differs_from_report: Many[str] = ()
     selected_epoch: May[Count] = None
@@ -344,15 +345,19 @@ class ReliabilityBin(Section):
     count: Count
 
 
+# Those of a curve between 0 and 1.
+Points = Annotated[
+    tuple[Annotated[tuple[Proportion, Proportion], Field(strict=False)], ...],
+    Field(strict=False, min_length=1),
+]
+
+
 class RocCurve(Section):
     """Points (false positive rate, true positive rate) of a class against the rest."""
 
     label: str
     auc: Proportion
-    points: Annotated[
-        tuple[Annotated[tuple[Proportion, Proportion], Field(strict=False)], ...],
-        Field(strict=False, min_length=1),
-    ]
+    points: Points
 
 
 class OperatingIntervals(Section):
@@ -444,6 +449,24 @@ class Corruption(Section):
     errors_flagged: MeasuredProportion
 
 
+class Graded(OtherImages):
+    """The three steps of the limits on labelled images, and how far confidence tells their errors.
+
+    `images` are "test", damage as in `corruptions`, or a laboratory that helped to choose the
+    limits. Flagged is what is unusual, unlike the training data or has several classes in its set.
+    `risk_coverage` are points (coverage, risk), `aurc` is the area under their curve.
+    """
+
+    accuracy: MeasuredProportion
+    accepted: MeasuredProportion
+    unusual: MeasuredProportion
+    unlike: MeasuredProportion
+    right_flagged: MeasuredProportion
+    errors_flagged: MeasuredProportion
+    aurc: Proportion
+    risk_coverage: Points
+
+
 class CalibrationStage(Section):
     """Calibration before or after the temperature."""
 
@@ -473,10 +496,11 @@ class LimitsAtHome(Section):
 
 
 class MeasuredLimits(LimitsAtHome):
-    """The same, and what it makes of images of other kinds and after damage."""
+    """The same, and what it makes of images of other kinds, after damage and of elsewhere."""
 
     rejection: Many[Rejection]
     corruptions: Many[Corruption]
+    graded: Many[Graded] = ()
     calibration: Calibration
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from classifier.bundles.schema import Calibration, Corruption, MeasuredLimits
+from classifier.bundles.schema import Calibration, Corruption, Graded, MeasuredLimits
 from classifier.cards.numbers import Metric
 from classifier.datasets import datasets
 
@@ -43,6 +43,25 @@ class Damaged:
 
 
 @dataclass(frozen=True)
+class GradedView:
+    """How images of one kind spread over the three steps, and what is flagged of them."""
+
+    name: str
+    metrics: list[Metric]
+    aurc: float
+
+    @classmethod
+    def by(cls, row: Graded) -> "GradedView":
+        """The view of a row of evaluation.json; the metrics in the order of the tables' columns."""
+        measured = (
+            row.accuracy, row.accepted, row.unusual, row.unlike, row.right_flagged,
+            row.errors_flagged,
+        )  # fmt: skip
+        name = "its own test images" if row.images == "test" else row.images
+        return cls(name, [Metric.of(each) for each in measured], row.aurc)
+
+
+@dataclass(frozen=True)
 class LimitsView:
     """How well a model knows what it does not know.
 
@@ -60,6 +79,7 @@ class LimitsView:
     hardest: NamedMetric | None
     refused: list[NamedMetric]
     damaged: list[Damaged]
+    graded: list[GradedView]
     calibration: Calibration
 
 
@@ -80,6 +100,7 @@ def limits_view(measured: MeasuredLimits) -> LimitsView:
             NamedMetric(images_title(row.images), Metric.of(row)) for row in measured.rejection
         ],
         damaged=[Damaged.by(row) for row in measured.corruptions],
+        graded=[GradedView.by(row) for row in measured.graded],
         calibration=measured.calibration,
     )
 

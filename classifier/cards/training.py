@@ -95,11 +95,17 @@ class TrainingView:
 def changes(augmentation: Mapping[str, Any]) -> str:
     """The kinds of random change that are in use, with their strength."""
     chosen = [
-        name.replace("_", " ") if value is True else f"{name} {value}"
+        name.replace("_", " ") if value is True else f"{name} {_strength(value)}"
         for name, value in augmentation.items()
         if value and name != "fill_mode"
     ]
     return ", ".join(chosen) or "none"
+
+
+def _strength(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    return f"({', '.join(f'{name} {each}' for name, each in value.items())})"
 
 
 def _setting(name: str, value: Any) -> str:

@@ -9,7 +9,7 @@ from classifier.client.journal import Parcel
 
 COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
-    "in_distribution", "prediction_set", "error_message", "id", "sha256",
+    "in_distribution", "prediction_set", "error_message", "id", "sha256", "limits",
 )  # fmt: skip
 # The site has this notice and this list too, but the client works where the site's code is not.
 NOTICE: Final = "Research use only, not for diagnosis."

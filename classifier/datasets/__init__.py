@@ -69,6 +69,10 @@ class Dataset(BaseModel):
         classes: in index order.
         positive_class: the label whose recall is the sensitivity; None where no class is special.
         source_frame: the images as laboratories have them; None where they were not cut from any.
+        frames: file of the whole images that those of the dataset were cut from, where it may be
+            had; see `classifier.datasets.frames`.
+        laboratories: file of images of other laboratories, where it may be had; see
+            `classifier.datasets.laboratories`.
         crop_help: what the automatic crop does, for people who choose one.
         corruptions: the kinds of damage that a model is measured under.
         samples: synthetic images for trying the application out, in the order to show them in.
@@ -87,6 +91,8 @@ class Dataset(BaseModel):
     classes: Annotated[tuple[DatasetClass, ...], Field(min_length=2)]
     positive_class: str | None
     source_frame: SourceFrame | None
+    frames: str | None = None
+    laboratories: str | None = None
     crop_help: str
     corruptions: tuple[CorruptionGroup, ...]
     near_duplicate_correlation: Annotated[float, Field(gt=0, le=1)]

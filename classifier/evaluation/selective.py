@@ -22,6 +22,7 @@ from classifier.bundles.schema import (
     CalibrationStage,
     ClassProportion,
     Corruption,
+    Graded,
     LimitsAtHome,
     LimitsDescription,
     MeasuredLimits,
@@ -29,6 +30,7 @@ from classifier.bundles.schema import (
     SetSize,
 )
 from classifier.datasets import datasets
+from classifier.datasets.laboratories import load_laboratories
 from classifier.datasets.medmnist import Split, source_of
 from classifier.evaluation.batch_predict import Listener, ignore, outputs
 from classifier.evaluation.calibration import at_temperature, log_loss
@@ -36,9 +38,11 @@ from classifier.evaluation.corruptions import corruptions
 from classifier.evaluation.curves import reliability
 from classifier.evaluation.intervals import proportion
 from classifier.evaluation.metrics import expected_calibration_error
-from classifier.evaluation.scores import Flags, Floats, Labels
+from classifier.evaluation.risk_coverage import risk_coverage
+from classifier.evaluation.scores import Flags, Floats, Labels, Scores
+from classifier.finder import find_cell
 from classifier.networks.contract import with_features
-from classifier.networks.limits import Limits
+from classifier.networks.limits import Judgement, Limits
 from classifier.preprocessing import Crop, model_view
 from classifier.synthetic.ood_images import KINDS, ood_images
 
@@ -51,11 +55,20 @@ IMAGES_OF_A_KIND: Final = 300
 
 @dataclass(frozen=True)
 class Answers:
-    """What a bundle says of N images: probabilities (N, C), accepted (N,), sets (N, C)."""
+    """What a bundle says of N images: probabilities (N, C), and its limits of these."""
 
     probabilities: Floats
-    accepted: Flags
-    sets: Flags
+    judged: Judgement
+
+    @property
+    def accepted(self) -> Flags:
+        """(N,) those like the training data."""
+        return np.asarray(~self.judged.unlike & ~self.judged.unusual)
+
+    @property
+    def sets(self) -> Flags:
+        """(N, C) the prediction sets."""
+        return self.judged.sets
 
     @property
     def flagged(self) -> Flags:
@@ -88,9 +101,7 @@ class SelectiveClassifier:
             self._network, images, which=which, listener=self._listener
         )
         return Answers(
-            np.asarray(probabilities, np.float64),
-            self._limits.in_distribution(features),
-            self._limits.prediction_sets(probabilities),
+            np.asarray(probabilities, np.float64), self._limits.judge(probabilities, features)
         )
 
     def answers_to_all(self, makers: Mapping[str, ImageMaker]) -> dict[str, Answers]:
@@ -114,14 +125,24 @@ def measured_limits(
         name: partial(_damaged, corrupt, split.images)
         for name, corrupt in corruptions(bundle.dataset.corruptions).items()
     }
-    answers = classifier.answers_to_all(others | damaged)
+    laboratories = load_laboratories(bundle.dataset, data_root)
+    elsewhere: dict[str, ImageMaker] = {
+        name: partial(_cells, bundle, found.pictures) for name, found in laboratories.items()
+    }
+    answers = classifier.answers_to_all(others | damaged | elsewhere)
+    labelled = (
+        {"test": (home, labels)}
+        | {name: (answers[name], labels) for name in damaged}
+        | {name: (answers[name], found.labels) for name, found in laboratories.items()}
+    )
     return MeasuredLimits(
         **dict(limits_at_home(home, labels, classifier.description, bundle.classes)),
         rejection=tuple(
-            Rejection(images=name, **proportion(~answers[name].accepted).as_json())
+            Rejection(images=name, **proportion(answers[name].judged.unlike).as_json())
             for name in others
         ),
         corruptions=tuple(measured_corruption(name, answers[name], labels) for name in damaged),
+        graded=tuple(graded(name, *images) for name, images in labelled.items()),
         calibration=_calibration(home.probabilities, labels, classifier.description.temperature),
     )
 
@@ -165,6 +186,23 @@ def measured_corruption(name: str, answers: Answers, labels: Labels) -> Corrupti
     )
 
 
+def graded(name: str, answers: Answers, labels: Labels) -> Graded:
+    """The steps of the limits on labelled images, and what they flag of right and wrong answers."""
+    right = answers.right(labels)
+    curve = risk_coverage(Scores(answers.probabilities, labels))
+    return Graded(
+        images=name,
+        accuracy=proportion(right),
+        accepted=proportion(answers.accepted),
+        unusual=proportion(answers.judged.unusual),
+        unlike=proportion(answers.judged.unlike),
+        right_flagged=proportion(answers.flagged[right]),
+        errors_flagged=proportion(answers.flagged[~right]),
+        aurc=curve.area,
+        risk_coverage=curve.points,
+    )
+
+
 def ood_makers(bundle: Bundle, data_root: Path) -> dict[str, ImageMaker]:
     """Makers of images of other kinds, as the bundle's network sees uploads of them.
 
@@ -189,15 +227,22 @@ def _test_images(bundle: Bundle, path: Path) -> Images:
         return _views(bundle, map(Image.fromarray, stored["test_images"]))
 
 
-def _views(bundle: Bundle, pictures: Iterable[Image.Image]) -> Images:
+def _views(bundle: Bundle, pictures: Iterable[Image.Image], crop: Crop = Crop.AUTO) -> Images:
     view = partial(
         model_view,
         size=bundle.input_size,
         channels=bundle.channels,
-        crop=Crop.AUTO,
+        crop=crop,
         source_frame=bundle.dataset.source_frame,
     )
     return np.stack([view(picture) for picture in pictures])
+
+
+def _cells(bundle: Bundle, pictures: Iterable[Image.Image]) -> Images:
+    """What the network sees of the cell that each picture is about; all, where none is found."""
+    found = ((picture, find_cell(np.asarray(picture.convert("RGB")))) for picture in pictures)
+    cut = (picture.crop(box) if box else picture for picture, box in found)
+    return _views(bundle, cut, Crop.NONE)
 
 
 def _calibration(probabilities: Floats, labels: Labels, temperature: float) -> Calibration:

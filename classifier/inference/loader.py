@@ -45,6 +45,7 @@ class Answer:
 
     probabilities: npt.NDArray[np.float32]
     in_distribution: bool | None = None
+    is_unusual: bool = False
     prediction_set: list[str] | None = None
     features: npt.NDArray[np.float32] | None = None
 
@@ -63,13 +64,21 @@ class LoadedModel:
         probabilities, *features = self.forward(pixels.astype(np.float32))
         if self.limits is None:
             return [Answer(row) for row in probabilities]
-        accepted = self.limits.in_distribution(*features)
-        sets = self.limits.prediction_sets(probabilities)
-        answers = []
-        for place, (row, members) in enumerate(zip(probabilities, sets, strict=True)):
-            labels = [self.bundle.classes[index] for index in (-row).argsort() if members[index]]
-            answers.append(Answer(row, bool(accepted[place]), labels, features[0][place]))
-        return answers
+        judged = self.limits.judge(probabilities, *features)
+        return [
+            Answer(row, not unlike, bool(unusual), self._named(row, members), feature_row)
+            for row, unlike, unusual, members, feature_row in zip(
+                probabilities, judged.unlike, judged.unusual, judged.sets, features[0], strict=True
+            )
+        ]
+
+    def _named(
+        self, probabilities: npt.NDArray[np.float32], members: npt.NDArray[np.bool_]
+    ) -> list[str]:
+        """The classes of a prediction set, the most probable first."""
+        return [
+            self.bundle.classes[index] for index in (-probabilities).argsort() if members[index]
+        ]
 
 
 def load(trained_model: TrainedModel) -> LoadedModel:

@@ -47,6 +47,7 @@ ANSWER = (
     "confidence",
     "probabilities",
     "in_distribution",
+    "is_unusual",
     "prediction_set",
     "model_version",
 )
@@ -147,6 +148,7 @@ def _fill_in(prediction: Prediction, loaded: loader.LoadedModel, answer: loader.
     prediction.confidence = min(probabilities[best], 1.0)
     prediction.probabilities = list(zip(loaded.bundle.classes, probabilities, strict=True))
     prediction.in_distribution = answer.in_distribution
+    prediction.is_unusual = answer.is_unusual
     prediction.prediction_set = answer.prediction_set
     prediction.model_version = loaded.bundle.version
 

@@ -22,6 +22,7 @@ from classifier.models.vocabulary import (
     UNLIKE_TRAINING,
     WORDS_BESIDE_CLASSES,
     Certainty,
+    LimitsStep,
     ReviewState,
     Status,
 )
@@ -135,6 +136,10 @@ class Prediction(models.Model):
     in_distribution = models.BooleanField(
         null=True, blank=True, help_text="Whether the image looks like the training data."
     )
+    is_unusual = models.BooleanField(
+        default=False,
+        help_text="Whether it looks so little like it that the answer needs a second look.",
+    )
     prediction_set = models.JSONField(
         null=True, blank=True, help_text="Labels that may be right, the most probable first."
     )
@@ -152,6 +157,7 @@ class Prediction(models.Model):
                 GreaterThan(ArrayLength("prediction_set"), 1),
                 then=Value(Certainty.UNDECIDED.value),
             ),
+            When(is_unusual=True, then=Value(Certainty.UNUSUAL.value)),
             When(in_distribution=True, then=Value(Certainty.ACCEPTED.value)),
             default=Value(Certainty.UNKNOWN.value),
         ),
@@ -286,6 +292,10 @@ class Prediction(models.Model):
                 ),
             ),
             models.CheckConstraint(
+                name="prediction_unusual_is_not_unlike",
+                condition=Q(is_unusual=False) | Q(in_distribution=True),
+            ),
+            models.CheckConstraint(
                 name="prediction_box_is_whole",
                 condition=Q(box_left__isnull=True, box_upper__isnull=True, box_side__isnull=True)
                 | Q(box_left__isnull=False, box_upper__isnull=False, box_side__gt=0),
@@ -309,6 +319,16 @@ class Prediction(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("web:prediction", args=[self.pk])
+
+    @property
+    def limits(self) -> LimitsStep:
+        """How near its image is to the model's training data."""
+        match self.in_distribution:
+            case None:
+                return LimitsStep.UNKNOWN
+            case False:
+                return LimitsStep.UNLIKE
+        return LimitsStep.UNUSUAL if self.is_unusual else LimitsStep.ACCEPTED
 
     @transaction.atomic
     def delete_with_image(self) -> None:

@@ -29,6 +29,16 @@ class Certainty(models.TextChoices):
     UNKNOWN = "", "Not known"
     ACCEPTED = "accepted", "Accepted"
     UNDECIDED = "undecided", "Undecided"
+    UNUSUAL = "unusual", "Unusual"
+    UNLIKE = "unlike", "Unlike the training data"
+
+
+class LimitsStep(models.TextChoices):
+    """How near an image is to the training data of a model that knows its limits."""
+
+    UNKNOWN = "", "Not known"
+    ACCEPTED = "accepted", "Like the training data"
+    UNUSUAL = "unusual", "Unusual"
     UNLIKE = "unlike", "Unlike the training data"
 
 

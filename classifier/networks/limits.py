@@ -16,6 +16,18 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """Which of N images (N,) are unusual, which unlike the training data; prediction sets (N, C).
+
+    The most probable class is always in its image's set.
+    """
+
+    unusual: Flags
+    unlike: Flags
+    sets: Flags
+
+
+@dataclass(frozen=True)
 class Limits:
     """What uncertainty.npz holds, for D features, K axes, M training images and C classes.
 
@@ -25,8 +37,11 @@ class Limits:
         axes: (D, K) orthonormal principal axes of the features so scaled.
         reference: (M, K + 1) the training images as `coordinates` gives them.
         spread: (M,) how far from each of these its neighbours lie, one on average.
-        limit: () distance above which an image is taken for something else.
+        limit: () distance above which an image is unusual.
         thresholds: (C,) probability from which a class belongs to the prediction set.
+        outer_limit: () distance above which an image is taken for something else. Files of earlier
+            releases have none: there it is `limit`, and no image is unusual.
+        widened: (C,) the thresholds for an unusual image.
     """
 
     centre: Floats
@@ -36,12 +51,17 @@ class Limits:
     spread: Floats
     limit: Floats
     thresholds: Floats
+    outer_limit: Floats
+    widened: Floats
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """From an .npz file of plain arrays. Raises OSError, ValueError and KeyError."""
         with np.load(path, allow_pickle=False) as stored:
-            return cls(*(stored[field.name].astype(np.float32) for field in fields(cls)))
+            arrays = {name: array.astype(np.float32) for name, array in stored.items()}
+        arrays.setdefault("outer_limit", arrays["limit"])
+        arrays.setdefault("widened", arrays["thresholds"])
+        return cls(*(arrays[field.name] for field in fields(cls)))
 
     def coordinates(self, features: Floats) -> Floats:
         """Features (N, D) along the axes, and how far they lie from all of these: (N, K + 1)."""
@@ -59,13 +79,16 @@ class Limits:
         with np.errstate(all="ignore"):  # a network's answer may hold infinities
             return nearest(self.coordinates(features), self.reference, self.spread)
 
-    def in_distribution(self, features: Floats) -> Flags:
-        """Which of N images look like the training data; none whose features are not finite."""
-        return np.asarray(self.distances(features) <= self.limit)
+    def judge(self, probabilities: Floats, features: Floats) -> Judgement:
+        """What to make of N images, from their probabilities (N, C) and features (N, D).
 
-    def prediction_sets(self, probabilities: Floats) -> Flags:
-        """Which classes (N, C) belong to the prediction set of each image: the top one always."""
-        return prediction_sets(probabilities, self.thresholds)
+        What has features that are not finite is like nothing.
+        """
+        distances = self.distances(features)
+        unlike = ~(distances <= self.outer_limit)
+        unusual = ~unlike & (distances > self.limit)
+        thresholds = np.where(unusual[:, None], self.widened, self.thresholds)
+        return Judgement(unusual, unlike, prediction_sets(probabilities, thresholds))
 
 
 def coordinates(features: Floats, centre: Floats, scale: Floats, axes: Floats) -> Floats:
@@ -98,6 +121,8 @@ def squared_distances(points: Floats, reference: Floats) -> Floats:
 
 def prediction_sets(probabilities: Floats, thresholds: Floats) -> Flags:
     """Conformal sets (N, C) of the classes whose probability reaches the class's threshold.
+
+    The thresholds are those of all images (C,), or of each (N, C).
 
     Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued classifiers with bounded error
     levels". Such a set may be empty; here the most probable class is always in it.

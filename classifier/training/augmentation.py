@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.preprocessing import as_picture
-from classifier.training.photometric import adjusted, recorded, restained
+from classifier.training.photometric import adjusted, recoloured, recorded, restained
 from classifier.training.recipe import Augmentation
 
 _CHUNK = 256
@@ -55,6 +55,8 @@ def _changed(settings: Augmentation, images: Images, generator: np.random.Genera
         images = adjusted(images, settings.brightness, settings.contrast, generator)
     if settings.stain or settings.light:
         images = restained(images, settings.stain, settings.light, generator)
+    if settings.hue or settings.saturation:
+        images = recoloured(images, settings.hue, settings.saturation, generator)
     if settings.recording:
         images = recorded(images, settings.recording, generator)
     return images

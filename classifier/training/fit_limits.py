@@ -42,6 +42,10 @@ VARIANCE_FLOOR: Final = 0.1
 NEIGHBOURS: Final = 50
 # Of images that are there many times over; nothing could be near them otherwise.
 LEAST_SPREAD: Final = 0.1
+# Shares of shifted images that are nearer than the two limits: more of those farther out are of
+# something else.
+ACCEPTED_OF_SHIFTED: Final = 0.8
+KNOWN_OF_SHIFTED: Final = 0.9
 # Distances of so many of them from all others are in memory at a time.
 _CHUNK: Final = 1024
 # Half as large as float32 in the bundle, and exact enough for distances.
@@ -73,6 +77,7 @@ def calibrate_and_fit(
     dataset: Dataset,
     *,
     held_out: Scores | None = None,
+    shift: Split | None = None,
     layers: Sequence[str] | None = None,
     settings: LimitSettings = DEFAULTS,
     listener: Listener = ignore,
@@ -80,12 +85,14 @@ def calibrate_and_fit(
     """Fold the best temperature into the network's weights, and fit its limits.
 
     Temperature and prediction sets are fitted on the validation split, or on `held_out`, the
-    uncalibrated scores of more images; the limit of distances always on the validation split.
+    uncalibrated scores of more images; the limit of distances always on the validation split. With
+    `shift`, validation images as another laboratory might have them, see `graded`.
     `layers` are those of `feature_layers` by default. `listener` hears how far the predictions are.
     """
     layers = feature_layers(network) if layers is None else list(layers)
     both = with_features(network, layers)
-    _, known = outputs(both, training.images, which="training images", listener=listener)
+    references = training.images[_some(len(training.labels), settings.references)]
+    _, known = outputs(both, references, which="training images", listener=listener)
     probabilities, features = outputs(
         both, validation.images, which="validation images", listener=listener
     )
@@ -103,6 +110,13 @@ def calibrate_and_fit(
         settings=settings,
         by_class=by_class,
     )
+    if shift:
+        probabilities, features = outputs(
+            both, shift.images, which="shifted images", listener=listener
+        )
+        shifted_logits = logits_of(probabilities.astype(np.float64)) / temperature
+        shifted = Scores(softmax(shifted_logits, axis=1), shift.labels)
+        limits = graded(limits, features.astype(np.float64), shifted, scores, settings)
     description = {
         "temperature": temperature,
         "held_out": _held_out_calibration(uncalibrated, scores),
@@ -148,6 +162,7 @@ def fit_limits(
     reference = known.astype(np.float32)
     spreads = spread(reference)
     distances = nearest(coordinates(validation, centre, scale, axes), reference, spreads)
+    limit = np.array(conformal_quantile(distances, settings.acceptance), np.float32)
     thresholds = conformal_thresholds(scores, settings.coverage, by_class=by_class)
     return Limits(
         centre=centre.astype(np.float32),
@@ -155,9 +170,51 @@ def fit_limits(
         axes=axes.astype(np.float32),
         reference=reference,
         spread=spreads,
-        limit=np.array(conformal_quantile(distances, settings.acceptance), np.float32),
+        limit=limit,
         thresholds=thresholds.astype(np.float32),
+        outer_limit=limit,
+        widened=thresholds.astype(np.float32),
     )
+
+
+def graded(
+    limits: Limits, features: Floats, shifted: Scores, scores: Scores, settings: LimitSettings
+) -> Limits:
+    """Limits in three steps, from features (N, D) and calibrated scores of N shifted images.
+
+    Accepted is what is no farther from the training images than most of the shifted ones are, and
+    unlike what is farther than nearly all: the network has learned from such. What lies between is
+    unusual. Each step's sets hold the true class as often as promised, of images shifted so far;
+    to the accepted belong also the images that `scores` are of.
+    """
+    distances = limits.distances(features)
+    limit, outer_limit = (
+        max(float(limits.limit), conformal_quantile(distances, share))
+        for share in (ACCEPTED_OF_SHIFTED, KNOWN_OF_SHIFTED)
+    )
+    near = distances <= limit
+    between = ~near & (distances <= outer_limit)
+    accepted = Scores(
+        np.concatenate([scores.probabilities, shifted.probabilities[near]]),
+        np.concatenate([scores.labels, shifted.labels[near]]),
+    )
+    unusual = Scores(shifted.probabilities[between], shifted.labels[between])
+    thresholds = conformal_thresholds(accepted, settings.coverage, by_class=False)
+    widened = thresholds
+    if between.any():
+        widened = conformal_thresholds(unusual, settings.coverage, by_class=False)
+    return replace(
+        limits,
+        limit=np.array(limit, np.float32),
+        outer_limit=np.array(outer_limit, np.float32),
+        thresholds=thresholds.astype(np.float32),
+        widened=np.minimum(widened, thresholds).astype(np.float32),
+    )
+
+
+def _some(count: int, wanted: int) -> NDArray[np.int64]:
+    """Evenly spread indices, or all of them where none are wanted in particular."""
+    return np.linspace(0, count - 1, min(wanted, count) or count).astype(np.int64)
 
 
 def _scale(features: Floats, groups: Sequence[int]) -> Floats:

@@ -12,6 +12,7 @@ from classifier.bundles.schema import CrossValidation, Evaluation, TrainingData
 from classifier.bundles.writing import data_file, write_evaluation
 from classifier.cards.files import write_cards
 from classifier.datasets import Dataset
+from classifier.datasets.frames import Frames, load_frames
 from classifier.datasets.medmnist import Split, SplitName, fetch, load_split, source_of
 from classifier.evaluation.batch_predict import predict
 from classifier.evaluation.boxes import read_boxed_images
@@ -30,6 +31,7 @@ from classifier.training.fit_limits import FittedLimits, calibrate_and_fit
 from classifier.training.members import joined_networks
 from classifier.training.progress import download_progress, images_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
+from classifier.training.shift import shifted
 from classifier.training.trainer import TrainedNetwork, train
 
 FOLDS: Final = 5
@@ -37,10 +39,12 @@ FOLDS: Final = 5
 
 @dataclass(frozen=True)
 class Seen:
-    """The splits that a training may see."""
+    """The splits that a training may see, and where wanted the frames of their images."""
 
     training: Split
     validation: Split
+    frames: Frames | None = None
+    validation_frames: Frames | None = None
 
 
 def train_bundle(
@@ -61,7 +65,15 @@ def train_bundle(
     dataset = dataset_of(recipe)
     _check(recipe)
     path = obtain(dataset, recipe.size, data_root)
-    seen = Seen(*(_split(recipe, dataset, path, name) for name in ("train", "val")))
+    training, validation = (_split(recipe, dataset, path, name) for name in ("train", "val"))
+    seen = Seen(training, validation)
+    if recipe.needs_frames:
+        seen = Seen(
+            training,
+            validation,
+            load_frames(dataset, "train", data_root),
+            load_frames(dataset, "val", data_root),
+        )
     trained = _train(recipe, seen, checkpoint_dir, resume)
     limits = _limits(recipe, dataset, trained, seen, checkpoint_dir / "folds", resume)
     data = TrainingData(
@@ -97,6 +109,7 @@ def _train(recipe: Recipe, seen: Seen, checkpoint_dir: Path, resume: bool) -> Tr
                 seen.training,
                 seen.validation,
                 checkpoint_dir / f"member_{number}",
+                frames=seen.frames,
                 resume=resume,
                 listener=listen,
             )
@@ -127,6 +140,10 @@ def _limits(
             directory=checkpoint_dir,
         )
         held_out = Scores(probabilities, both.labels)
+    shift = None
+    if settings.shifted:
+        frames, changes = seen.validation_frames, recipe.augmentation
+        shift = shifted(seen.validation, frames, changes, recipe.seed)
     with images_progress(recipe.slug) as listener:
         return calibrate_and_fit(
             trained.network,
@@ -134,6 +151,7 @@ def _limits(
             seen.validation,
             dataset,
             held_out=held_out,
+            shift=shift,
             settings=settings,
             listener=listener,
         )
@@ -180,6 +198,8 @@ def _check_network(recipe: Recipe) -> None:
 def _check_folds(recipe: Recipe) -> None:
     if recipe.selection != "last":
         raise RecipeError(f"{recipe.slug} selects an epoch on the images that a fold holds out.")
+    if recipe.needs_frames:
+        raise RecipeError(f"{recipe.slug} cuts from frames, which are not divided into folds.")
 
 
 def cross_validate_recipe(

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from classifier.bundles.registry import Bundle, BundleError, read_history
-from classifier.datasets.medmnist import load_split
+from classifier.datasets.frames import load_frames
+from classifier.datasets.medmnist import Split, load_split
 from classifier.evaluation.calibration import at_temperature
 from classifier.evaluation.scores import Scores
 from classifier.networks.contract import LOGITS_LAYER, fold_temperature
@@ -15,7 +16,8 @@ from classifier.training.export import write_bundle
 from classifier.training.fit_limits import calibrate_and_fit
 from classifier.training.pipeline import obtain
 from classifier.training.progress import images_progress
-from classifier.training.recipe import LimitSettings
+from classifier.training.recipe import Augmentation, LimitSettings
+from classifier.training.shift import shifted
 
 
 def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings) -> Bundle:
@@ -40,6 +42,8 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
     if LOGITS_LAYER not in {layer.name for layer in network.layers}:
         raise BundleError(bundle.slug, [f'Its network has no layer named "{LOGITS_LAYER}".'])
     held_out = _uncalibrated(bundle, network)
+    settings = _with_what_else_was_settled(bundle, settings)
+    shift = _shift(bundle, validation, data_root) if settings.shifted else None
     with images_progress(bundle.slug) as listener:
         fitted = calibrate_and_fit(
             network,
@@ -47,6 +51,7 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
             validation,
             bundle.dataset,
             held_out=held_out,
+            shift=shift,
             settings=settings,
             listener=listener,
         )
@@ -57,6 +62,22 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
         read_history(bundle.path),
         fitted,
     )
+
+
+def _with_what_else_was_settled(bundle: Bundle, settings: LimitSettings) -> LimitSettings:
+    """The settings that the recipe had beside the two that are chosen anew."""
+    recorded = bundle.metadata.training.uncertainty or {}
+    names = ("shifted", "references")
+    kept: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
+    return settings.model_copy(update=kept)
+
+
+def _shift(bundle: Bundle, validation: Split, data_root: Path) -> Split:
+    """Validation images, changed as the recipe's augmentation changed those of the training."""
+    training = bundle.metadata.training
+    changes = Augmentation.model_validate(training.augmentation or {})
+    frames = load_frames(bundle.dataset, "val", data_root) if changes.frames else None
+    return shifted(validation, frames, changes, training.seed or 0)
 
 
 def _uncalibrated(bundle: Bundle, network: keras.Model) -> Scores | None:

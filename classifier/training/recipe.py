@@ -99,14 +99,29 @@ def _sentence(error: Any) -> str:
             return f"{place} cannot be {error['input']!r}: {message[0].lower()}{message[1:]}."
 
 
+class FrameCrops(Settings):
+    """Cuts a `share` of the training images anew from the frames that they come from.
+
+    Seen is up to `scale` times the image's side, or that much less, mostly about the side itself;
+    the middle is off by up to `shift` of what is seen, to any side; a share `turned` is turned by
+    any angle. See `classifier.training.frame_crops`.
+    """
+
+    share: Annotated[Number, Field(gt=0, le=1)]
+    scale: Annotated[Number, Field(ge=1, le=4)] = 1.0
+    shift: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
+    turned: Fraction = 0.0
+
+
 class Augmentation(Settings):
     """Random changes of the training images; zero or false leaves one out.
 
     `rotation` is in degrees to either side, `shift` and `zoom` are fractions of the image's side,
-    `brightness` and `contrast` fractions of the full range. For `stain`, `light` and `recording`
-    see `classifier.training.photometric`.
+    `brightness` and `contrast` fractions of the full range. For `stain`, `light`, `hue`,
+    `saturation` and `recording` see `classifier.training.photometric`.
     """
 
+    frames: FrameCrops | None = None
     flip_horizontal: bool = False
     flip_vertical: bool = False
     transpose: bool = False
@@ -117,6 +132,8 @@ class Augmentation(Settings):
     contrast: Number = 0.0
     stain: Number = 0.0
     light: Number = 0.0
+    hue: Number = 0.0
+    saturation: Number = 0.0
     recording: Number = 0.0
     fill_mode: Literal["reflect", "nearest", "constant", "wrap"] = "reflect"
 
@@ -127,12 +144,17 @@ class LimitSettings(Settings):
     `coverage` is the fraction of cases in which the prediction set holds the true class,
     `acceptance` the fraction of validation images that shall look like those of the training. With
     `folds` the scores for temperature and sets are those of a cross-validation over training and
-    validation images, where the latter alone are too few.
+    validation images, where the latter alone are too few. With `shifted` validation images,
+    changed as the recipe's augmentation changes those of the training, have a say in the limits,
+    and there are two of them: see `fit_limits`. `references` is how many training images stand for
+    all, to save space; zero for all.
     """
 
     coverage: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
     acceptance: Annotated[Number, Field(gt=0.5, lt=1)] = 0.98
     folds: Count = 0
+    shifted: bool = False
+    references: Count = 0
 
     @field_validator("folds")
     @classmethod
@@ -154,7 +176,9 @@ class Recipe(Settings):
     square (1, 2 or 8), each at all `view_scales`, and averages the logits; over `members`, which
     are trained alike but for their seed, as well, and over `heterogeneous_members`, of which each
     says what it has instead of the recipe's own settings, and may say its `share` in the mean; see
-    `OF_ONE_MEMBER`. `half_precision` stores the weights as float16, in half the space.
+    `OF_ONE_MEMBER`. `half_precision` stores the weights as float16, in half the space;
+    `mixed_precision` trains in bfloat16 with weights in float32, which processors with a unit for
+    it do in half the time.
     `differs_from_report` says in sentences what a recipe of the original report did otherwise.
     """
 
@@ -191,6 +215,7 @@ class Recipe(Settings):
     heterogeneous_members: Many[dict[str, Any]] = ()
     uncertainty: LimitSettings | None = None
     half_precision: bool = False
+    mixed_precision: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     differs_from_report: Many[str] = ()
     reported: Reported | None = None
@@ -230,6 +255,11 @@ class Recipe(Settings):
         given = [None] * self.members + [own.get("share") for own in self.heterogeneous_members]
         rest = 1 - sum(share for share in given if share is not None)
         return [rest / given.count(None) if share is None else share for share in given]
+
+    @property
+    def needs_frames(self) -> bool:
+        """Whether training images are cut anew from their frames."""
+        return bool(self.augmentation.frames or self.fine_tuning.frames)
 
     @property
     def main_epochs(self) -> int:

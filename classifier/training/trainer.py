@@ -1,7 +1,9 @@
 """Trains a network by a recipe, one epoch at a time, so that a killed run goes on where it was."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.bundles.schema import EpochRecord
+from classifier.datasets.frames import Frames
 from classifier.datasets.medmnist import Split
 from classifier.errors import PlainError
 from classifier.evaluation import metrics
@@ -22,6 +25,7 @@ from classifier.networks.contract import LOGITS_LAYER
 from classifier.training.augmentation import augment
 from classifier.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from classifier.training.ema import AveragedWeights
+from classifier.training.frame_crops import cut_anew
 from classifier.training.recipe import Recipe, Selection
 
 CHECKPOINT_FILE = "checkpoint.npz"
@@ -67,17 +71,19 @@ def train(
     validation: Split,
     directory: Path,
     *,
+    frames: Frames | None = None,
     resume: bool = False,
     listener: Listener = lambda progress: None,
 ) -> TrainedNetwork:
     """Train by the recipe, leaving a checkpoint in `directory` after every epoch.
 
+    `frames` are those of the training images, for a recipe that cuts from them.
     With `resume` the run goes on after the last finished epoch and ends as if never interrupted;
     where there is no checkpoint it starts. Raises ResumeError.
     """
     path = directory / CHECKPOINT_FILE
     checkpoint = _resumable(path, recipe) if resume else None
-    run = TrainingRun(recipe, classes, training, validation)
+    run = TrainingRun(recipe, classes, training, validation, frames)
     if checkpoint is not None:
         run.restore(checkpoint)
     for epoch in range(len(run.checkpoint.history) + 1, recipe.epochs + 1):
@@ -113,6 +119,7 @@ class TrainingRun:
         classes: int,
         training: Split,
         validation: Split,
+        frames: Frames | None = None,
     ) -> None:
         keras.utils.set_random_seed(recipe.seed)
         if keras.backend.backend() == "tensorflow":
@@ -120,14 +127,17 @@ class TrainingRun:
 
             tf.config.experimental.enable_op_determinism()
         self.recipe = recipe
-        self.training, self.validation = training, validation
+        self.training, self.validation, self.frames = training, validation, frames
         self.targets = keras.utils.to_categorical(training.labels, classes)
         self.sample_weights = _sample_weights(recipe, training.labels, classes)
         self.batches_per_epoch = max(1, len(training.labels) // recipe.batch_size)
         self.classes = classes
-        self.network = _build_network(recipe, classes, training)
+        with dtype_policy("mixed_bfloat16" if recipe.mixed_precision else "float32"):
+            self.network = _build_network(recipe, classes, training)
         self.learner, self.average = self._learner(recipe), self._average(recipe)
         self.checkpoint = Checkpoint(recipe=recorded(recipe))
+        self.pool = ThreadPoolExecutor(max_workers=1)
+        self.prepared: dict[int, Future[tuple[NDArray[np.int64], NDArray[np.uint8]]]] = {}
 
     def _learner(self, recipe: Recipe) -> keras.Model:
         """The loss is taken on the logits, where it is numerically stable."""
@@ -182,14 +192,9 @@ class TrainingRun:
         return record
 
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
-        # Order and augmentation hang on seed and epoch alone, so a resumed run repeats neither.
-        seeds = np.random.SeedSequence([self.recipe.seed, epoch]).generate_state(2)
-        order = np.random.default_rng(seeds[0]).permutation(len(self.targets))
-        # A last batch of a few images would upset the statistics of batch normalisation.
-        order = order[: self.batches_per_epoch * self.recipe.batch_size]
-        images = augment(
-            self.training.images[order], self.recipe.augmentation_in(epoch), int(seeds[1]) % 2**30
-        )
+        order, images = self._prepared(epoch).result()
+        if epoch < self.recipe.epochs:
+            self.prepared = {epoch + 1: self.pool.submit(self._prepare, epoch + 1)}
         callbacks = [_BatchListener(epoch, self.batches_per_epoch, listener)]
         history = self.learner.fit(
             images,
@@ -203,6 +208,23 @@ class TrainingRun:
             callbacks=callbacks + ([self.average] if self.average else []),
         )
         return {name: float(values[-1]) for name, values in history.history.items()}
+
+    def _prepared(self, epoch: int) -> Future[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """The next epoch's images are made while the network learns from the present ones."""
+        return self.prepared.pop(epoch, None) or self.pool.submit(self._prepare, epoch)
+
+    def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Rows of the training images in the order of an epoch, and the images, changed."""
+        # Order and augmentation hang on seed and epoch alone, so a resumed run repeats neither.
+        seeds = np.random.SeedSequence([self.recipe.seed, epoch]).generate_state(3)
+        order = np.random.default_rng(seeds[0]).permutation(len(self.targets))
+        # A last batch of a few images would upset the statistics of batch normalisation.
+        order = order[: self.batches_per_epoch * self.recipe.batch_size]
+        settings = self.recipe.augmentation_in(epoch)
+        images = self.training.images[order]
+        if settings.frames and self.frames:
+            images = cut_anew(images, self.frames, order, settings.frames, int(seeds[2]))
+        return order, augment(images, settings, int(seeds[1]) % 2**30)
 
     def state(self) -> Checkpoint:
         """The checkpoint, brought up to date with all variables."""
@@ -267,6 +289,17 @@ def best_epoch(history: list[EpochRecord], selection: Selection) -> int:
             -history[index].val_loss,
         ),
     )
+
+
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Have Keras build layers that compute in this type."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _build_network(

@@ -52,13 +52,14 @@ class Outcome:
     """A prediction in words and rows.
 
     `candidates` are the classes of a prediction set of more than one, and `gloss` then says how to
-    read it, else what the predicted class is. `is_out_of_distribution`: the image is unlike the
-    training data.
+    read it, else what the predicted class is. `is_unusual`: the image looks little like the
+    training data. `is_out_of_distribution`: it is unlike them.
     """
 
     headline: str
     confidence: str
     is_low: bool
+    is_unusual: bool
     is_out_of_distribution: bool
     candidates: str
     gloss: str
@@ -74,6 +75,7 @@ def outcome(prediction: Prediction) -> Outcome:
         headline=_headline(prediction),
         confidence=percent(confidence) if succeeded else "",
         is_low=succeeded and confidence < LOW_CONFIDENCE,
+        is_unusual=prediction.is_unusual,
         is_out_of_distribution=prediction.in_distribution is False,
         candidates=candidates(prediction),
         gloss=_gloss(prediction),
@@ -127,7 +129,8 @@ def _summary(prediction: Prediction) -> str:
         return f"The model is undecided: {several}."
     if prediction.status == Status.SUCCESS:
         confidence = percent(prediction.confidence or 0.0)
-        return f"Predicted class: {prediction.predicted_label}, confidence {confidence}."
+        said = f"Predicted class: {prediction.predicted_label}, confidence {confidence}."
+        return f"{said} The image is unusual. Look again." if prediction.is_unusual else said
     if prediction.status == Status.FAILURE:
         return f"The prediction failed. {prediction.error_message}"
     return f"The prediction is {prediction.get_status_display().lower()}."

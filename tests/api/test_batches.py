@@ -278,17 +278,20 @@ def test_results_ask_as_much_for_many_images_as_for_few(
 
 
 def test_results_carry_the_doubts_of_the_model(api: APIClient, user: User) -> None:
-    batch = batch_of(user, "out_of_distribution", "doubtful", "")
+    batch = batch_of(user, "out_of_distribution", "doubtful", "", "unusual")
     answer = api.get(f"{BATCHES}{batch.pk}/results.csv")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
-    assert [row["in_distribution"] for row in rows] == ["false", "true", ""]
+    assert [row["in_distribution"] for row in rows] == ["false", "true", "", "true"]
+    assert [row["limits"] for row in rows] == ["unlike", "accepted", "", "unusual"]
     assert [row["prediction_set"] for row in rows] == [
         "neutrophil",
         "neutrophil | immature granulocytes",
         "",
+        "neutrophil",
     ]
     body = json.loads(b"".join(api.get(f"{BATCHES}{batch.pk}/results.json").streaming_content))
-    assert [row["in_distribution"] for row in body["results"]] == [False, True, None]
+    assert [row["in_distribution"] for row in body["results"]] == [False, True, None, True]
+    assert [row["limits"] for row in body["results"]] == ["unlike", "accepted", "", "unusual"]
 
 
 def test_nothing_is_waited_for_once_all_was_deleted(api: APIClient, user: User) -> None:

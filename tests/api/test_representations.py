@@ -206,6 +206,11 @@ def test_a_result_carries_the_doubts_of_its_model(api: APIClient, user: User) ->
     body = api.get(f"{API}predictions/{doubtful.pk}/").json()
     assert body["in_distribution"] is True
     assert body["prediction_set"] == ["neutrophil", "immature granulocytes"]
+    assert (body["limits"], body["certainty"]) == ("accepted", "undecided")
+    unusual = PredictionFactory.create(image__owner=user, unusual=True)
+    body = api.get(f"{API}predictions/{unusual.pk}/").json()
+    assert (body["limits"], body["certainty"]) == ("unusual", "unusual")
+    assert body["in_distribution"] is True
     silent = PredictionFactory.create(image__owner=user, succeeded=True)
     body = api.get(f"{API}predictions/{silent.pk}/").json()
     assert (body["in_distribution"], body["prediction_set"]) == (None, None)

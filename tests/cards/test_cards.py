@@ -19,6 +19,7 @@ from classifier.cards.confusion import Cell, ConfusionRow, confusion_rows
 from classifier.cards.files import write_card
 from classifier.cards.matrix_picture import render_matrix
 from classifier.cards.render import render_card, render_index
+from classifier.cards.training import changes
 from classifier.datasets import datasets
 from tests.factories import curves_of, evaluation_of, metadata_of, uncertainty_of
 
@@ -257,3 +258,8 @@ def test_the_picture_has_every_count_as_text() -> None:
     assert {"1,234", "5", "0", *labels[:1]} <= set(filter(None, texts))
     assert picture.get("role") == "img"
     assert picture.findtext("{http://www.w3.org/2000/svg}title") == 'Of "x" & y'
+
+
+def test_nested_changes_of_images_are_named_with_their_strength() -> None:
+    settings = {"stain": 0.3, "frames": {"share": 0.75, "scale": 2.0}, "light": 0.0}
+    assert changes(settings) == "stain 0.3, frames (share 0.75, scale 2.0)"

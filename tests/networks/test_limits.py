@@ -1,5 +1,6 @@
 """What is unlike the training data, and which classes may be right, from plain numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 
 from classifier.evaluation.conformal import conformal_quantile
 from classifier.evaluation.scores import Scores
-from classifier.networks.limits import Limits, prediction_sets
-from classifier.training.fit_limits import FittedLimits, fit_limits
+from classifier.networks.limits import Judgement, Limits, prediction_sets
+from classifier.training.fit_limits import FittedLimits, fit_limits, graded
 from classifier.training.recipe import LimitSettings
 
+LATER = {"outer_limit", "widened"}
 CLASSES = 3
 
 
@@ -35,13 +37,19 @@ def fitted() -> Limits:
     return fit_limits(features(600, 0), features(400, 1), [10, 4], scores(800, 2))
 
 
+def judged_by(limits: Limits, seen: np.ndarray) -> Judgement:
+    return limits.judge(np.full((len(seen), CLASSES), 1 / CLASSES), seen)
+
+
 def test_images_like_the_training_data_are_accepted(fitted: Limits) -> None:
-    assert fitted.in_distribution(features(2000, 3)).mean() == pytest.approx(0.98, abs=0.015)
+    judged = judged_by(fitted, features(2000, 3))
+    assert judged.unlike.mean() == pytest.approx(0.02, abs=0.015)
+    assert not judged.unusual.any()
 
 
 @pytest.mark.parametrize("shift", [np.full(14, 50.0), np.r_[np.zeros(10), 1.0, 0, 0, 0]])
 def test_a_shift_in_either_layer_is_seen(fitted: Limits, shift: np.ndarray) -> None:
-    assert not fitted.in_distribution(features(50, 4) + shift).any()
+    assert judged_by(fitted, features(50, 4) + shift).unlike.all()
 
 
 def test_near_is_what_is_near_for_the_images_around() -> None:
@@ -58,13 +66,13 @@ def test_near_is_what_is_near_for_the_images_around() -> None:
 def test_images_that_are_there_many_times_are_near_themselves() -> None:
     known = np.concatenate([np.zeros((200, 4)), features(100, 0)[:, :4]])
     fitted = fit_limits(known, known, [4], scores(600, 2))
-    assert fitted.in_distribution(known[:5]).all()
+    assert not judged_by(fitted, known[:5]).unlike.any()
 
 
 def test_features_that_are_no_numbers_are_not_accepted(fitted: Limits) -> None:
     broken = features(3, 5)
     broken[0, 0], broken[1, 1] = np.nan, np.inf
-    assert fitted.in_distribution(broken).tolist()[:2] == [False, False]
+    assert judged_by(fitted, broken).unlike.tolist()[:2] == [True, True]
 
 
 def test_the_file_gives_the_same_answers(fitted: Limits, tmp_path: Path) -> None:
@@ -74,13 +82,40 @@ def test_the_file_gives_the_same_answers(fitted: Limits, tmp_path: Path) -> None
     np.testing.assert_array_equal(read.distances(seen), fitted.distances(seen))
 
 
+def test_a_file_of_an_earlier_release_calls_no_image_unusual(
+    fitted: Limits, tmp_path: Path
+) -> None:
+    path = tmp_path / "uncertainty.npz"
+    arrays = vars(replace(fitted, outer_limit=2 * fitted.limit))
+    np.savez(path, **{name: arrays[name] for name in arrays if name not in LATER})
+    seen = features(2000, 3)
+    judged = judged_by(Limits.read(path), seen)
+    assert not judged.unusual.any()
+    assert judged.unlike.tolist() == (fitted.distances(seen) > fitted.limit).tolist()
+
+
+def test_between_the_limits_an_image_is_unusual_and_its_set_wider(fitted: Limits) -> None:
+    seen = features(2000, 3)
+    near, far = np.quantile(fitted.distances(seen), [0.5, 0.9])
+    graded = replace(
+        fitted, limit=near, outer_limit=far, thresholds=np.full(CLASSES, 0.5),
+        widened=np.full(CLASSES, 0.1),
+    )  # fmt: skip
+    probabilities = np.tile([0.8, 0.15, 0.05], (len(seen), 1))
+    judged = graded.judge(probabilities, seen)
+    assert judged.unusual.mean() == pytest.approx(0.4, abs=0.01)
+    assert judged.unlike.mean() == pytest.approx(0.1, abs=0.01)
+    assert not (judged.unusual & judged.unlike).any()
+    assert (judged.sets.sum(axis=1) == np.where(judged.unusual, 2, 1)).all()
+
+
 @pytest.mark.parametrize("by_class", [False, True])
 def test_sets_hold_the_true_class_as_often_as_promised(by_class: bool) -> None:
     held_out, new = scores(3000, 7), scores(6000, 8)
     known = features(100, 0)
     settings = LimitSettings(coverage=0.9)
     fitted = fit_limits(known, known, [10, 4], held_out, settings=settings, by_class=by_class)
-    sets = fitted.prediction_sets(new.probabilities)
+    sets = prediction_sets(new.probabilities, fitted.thresholds)
     hits = sets[np.arange(len(sets)), new.labels]
     assert hits.mean() == pytest.approx(0.9, abs=0.02)
     for index in range(CLASSES if by_class else 0):
@@ -98,3 +133,24 @@ def test_no_set_is_empty() -> None:
 def test_a_quantile_counts_the_new_score_too() -> None:
     assert conformal_quantile(np.arange(1.0, 100.0), 0.95) == 95
     assert conformal_quantile(np.arange(1.0, 4.0), 0.95) == 3
+
+
+def test_limits_in_three_steps_follow_the_shifted_images(fitted: Limits) -> None:
+    """Images shifted up to far away, of which the farthest are guessed at."""
+    generator = np.random.default_rng(11)
+    share = np.linspace(0, 1, 2000)
+    seen = features(2000, 12) + share[:, None] * 30
+    labels = generator.integers(0, CLASSES, 2000)
+    sure = 0.98 - 0.6 * share
+    probabilities = np.repeat(((1 - sure) / 2)[:, None], CLASSES, axis=1)
+    probabilities[np.arange(2000), labels] = sure
+    settings = LimitSettings(coverage=0.9)
+    limits = graded(fitted, seen, Scores(probabilities, labels), scores(400, 13), settings)
+    judged = limits.judge(probabilities, seen)
+    assert (~judged.unlike & ~judged.unusual).mean() == pytest.approx(0.8, abs=0.01)
+    assert judged.unusual.mean() == pytest.approx(0.1, abs=0.01)
+    assert judged.unlike[-150:].all()
+    assert limits.widened[0] < limits.thresholds[0]
+    covered = judged.sets[np.arange(2000), labels][judged.unusual]
+    assert covered.mean() >= 0.89
+    assert not limits.judge(np.full((200, CLASSES), 0.3), features(200, 14)).unusual.any()

@@ -92,6 +92,19 @@ def test_most_images_keep_nearly_the_colours_they_had() -> None:
     assert change.max() > 60
 
 
+def test_other_hues_keep_grey_grey_and_turn_what_has_a_colour() -> None:
+    grey, red = np.full((100, 4, 4, 3), 128, np.uint8), np.zeros((100, 4, 4, 3), np.uint8)
+    red[..., 0], red[..., 1:] = 180, 100
+    assert np.array_equal(augment(grey, Augmentation(hue=30, saturation=0.3), 1), grey)
+    turned = augment(red, Augmentation(hue=30), 1).astype(int)
+    assert np.ptp(turned[:, 0, 0, 1] - turned[:, 0, 0, 2]) > 40
+    luminance = turned[:, 0, 0] @ [0.299, 0.587, 0.114]
+    assert np.abs(luminance - luminance[0]).max() < 2
+    fuller = augment(red, Augmentation(saturation=0.3), 1).astype(int)
+    assert np.ptp(np.ptp(fuller[:, 0, 0], axis=1)) > 60
+    assert np.abs(fuller[..., 1] - fuller[..., 2]).max() <= 1  # the same hue
+
+
 def test_a_share_of_the_images_is_recorded_badly(images: NDArray[np.uint8]) -> None:
     changed = augment(np.repeat(images, 5, axis=0), Augmentation(recording=0.25), 1)
     share = np.mean(np.any(changed != np.repeat(images, 5, axis=0), axis=(1, 2, 3)))
@@ -100,7 +113,7 @@ def test_a_share_of_the_images_is_recorded_badly(images: NDArray[np.uint8]) -> N
 
 @pytest.mark.parametrize(
     "changes",
-    [WHOLE_PIXELS, SYMMETRIES, Augmentation(zoom=0.1, stain=0.3, light=0.2, recording=0.5)],
+    [WHOLE_PIXELS, SYMMETRIES, Augmentation(zoom=0.1, stain=0.3, light=0.2, hue=9, recording=0.5)],
 )
 def test_the_seed_decides(images: NDArray[np.uint8], changes: Augmentation) -> None:
     assert np.array_equal(augment(images, changes, 1), augment(images, changes, 1))

@@ -22,6 +22,7 @@ from classifier.evaluation.evaluate import evaluate_bundle
 from classifier.evaluation.scores import Scores
 from classifier.networks.checks import network_problems
 from classifier.networks.contract import fold_temperature
+from classifier.networks.limits import prediction_sets
 from classifier.synthetic.ood_images import KINDS, ood_images
 from classifier.training import export
 from classifier.training.fit_limits import FittedLimits, calibrate_and_fit
@@ -111,7 +112,7 @@ def test_scores_of_a_cross_validation_make_the_sets(trained: TrainedNetwork) -> 
     unsure = Scores(np.full((60, 2), 0.5), np.repeat([0, 1], 30))
     parts = synthetic.split(200, 0), synthetic.split(100, 1)
     fitted = calibrate_and_fit(network, *parts, BREAST, held_out=unsure)
-    assert fitted.limits.prediction_sets(np.array([[0.5, 0.5]])).all()
+    assert prediction_sets(np.array([[0.5, 0.5]]), fitted.limits.thresholds).all()
     assert fitted.description["n"].scores == 60
 
 
@@ -127,6 +128,12 @@ def test_evaluation_says_how_well_the_model_knows_its_limits(
     assert [row.images for row in section.rejection] == list(KINDS)
     assert {row.n for row in section.rejection} == {5}
     assert {row.corruption for row in section.corruptions} == set(corruptions(BREAST.corruptions))
+    graded = {row.images: row for row in section.graded}
+    assert graded.keys() == {"test", *corruptions(BREAST.corruptions)}
+    for row in graded.values():
+        steps = [step.share for step in (row.accepted, row.unusual, row.unlike)]
+        assert sum(share for share in steps if share) == pytest.approx(1)
+        assert row.risk_coverage[-1][1] == pytest.approx(1 - (row.accuracy.share or 0), abs=1e-4)
     # The threshold was chosen on the images of the calibration, not on those of the file.
     assert figures.operating_point is not None
     assert figures.operating_point.validation.n == 100
@@ -191,6 +198,8 @@ def test_fitting_again_undoes_what_was_fitted_before(
         "coverage": 0.9,
         "acceptance": 0.9,
         "folds": 0,
+        "shifted": False,
+        "references": 0,
     }
 
 

@@ -232,6 +232,15 @@ def test_an_image_unlike_the_training_data_gets_no_confident_class(
     assert f"<title>{OUT_OF_DISTRIBUTION}" in text
 
 
+def test_an_unusual_image_gets_its_class_and_a_second_look(
+    page: Client, image: ImageUpload
+) -> None:
+    text = content(page, PredictionFactory.create(image=image, unusual=True))
+    assert "Neutrophil" in text
+    assert "93.0\xa0%" in text
+    assert "Unusual image. Look again:" in text
+
+
 def test_several_classes_are_named_with_how_to_read_them(page: Client, image: ImageUpload) -> None:
     prediction = PredictionFactory.create(image=image, doubtful=True)
     prediction.trained_model.metadata["uncertainty"] = limits_described(coverage=0.95)
@@ -250,6 +259,7 @@ def test_several_classes_are_named_with_how_to_read_them(page: Client, image: Im
     [
         ("out_of_distribution", "Refused"),
         ("doubtful", "Undecided"),
+        ("unusual", "Unusual"),
         ("succeeded", "Succeeded"),
     ],
 )
@@ -320,6 +330,10 @@ def test_a_class_is_described_as_that_of_the_training_data(
     [
         ("out_of_distribution", f"{OUT_OF_DISTRIBUTION}. Look again."),
         ("doubtful", "The model is undecided: “neutrophil” or “immature granulocytes”."),
+        (
+            "unusual",
+            "Predicted class: neutrophil, confidence 93.0\xa0%. The image is unusual. Look again.",
+        ),
     ],
 )
 def test_doubts_are_announced(page: Client, image: ImageUpload, state: str, news: str) -> None:

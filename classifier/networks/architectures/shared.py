@@ -89,7 +89,7 @@ def pooled_classification(
 
 def classification(spec: ImageSpec, features: Tensor, classes: int) -> keras.Model:
     """End a network on features (views x N, width): logits, then probabilities (N, classes)."""
-    logits = layers.Dense(classes, name=LOGITS_LAYER)(features)
+    logits = layers.Dense(classes, name=LOGITS_LAYER, dtype="float32")(features)
     if spec.views > 1:
         logits = ops.mean(ops.reshape(logits, (spec.views, -1, classes)), axis=0)
     probabilities = layers.Softmax(name="probabilities", dtype="float32")(logits)

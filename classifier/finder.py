@@ -1,0 +1,241 @@
+"""Where the stained cells of a blood smear lie, from pixels alone.
+
+A nucleus absorbs the red light that red cells and background let through, so three levels of
+absorbance tell it from both. Around it lies what is neither background nor, by its colour, a red
+cell: the rest of the cell. Haemoglobin absorbs blue light more than red, every stain of the
+Romanowsky kind the reverse. All levels are relative to the image's own brightest tenth, which is
+taken for the background, so that lamp and glass do not matter.
+
+The work is done on a reduced copy; boxes are in the pixels of the image that was given.
+"""
+
+from dataclasses import dataclass
+from math import dist, exp, sqrt
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+from skimage.filters import threshold_multiotsu
+
+Box = tuple[int, int, int, int]
+Floats = npt.NDArray[np.float32]
+Distances = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# Longer side of the copy in which one cell is looked for, and in which many are; pixels.
+SINGLE_SIDE, FIELD_SIDE = 180, 720
+# What absorbs less than this in the mean of all colours is background; optical density.
+BACKGROUND = 0.12
+# How much a nucleus absorbs beyond the rest at least, as a share of the light.
+LEAST_CONTRAST = 0.1
+# Optical density in red light, and in green, against that in blue: less than the first is a red
+# cell, less than the second is grey.
+LEAST_RED, LEAST_GREEN = 0.9, 1.1
+# The smallest nucleus, and the smallest lobe as a share of the largest; pixels of the copy.
+LEAST_AREA, LEAST_LOBE = 24, 0.1
+# How far a lobe stands out at least, as a share of how far the darkest does.
+LEAST_LOBE_CONTRAST = 0.3
+# Lobes nearer than this are one nucleus; as a share of the side of the largest nucleus.
+LOBE_GAP = 0.6
+# How far a cell reaches beyond its nucleus at most, and what is surely outside; shares likewise.
+REACH, OUTSIDE = 0.55, 0.7
+# Bounds of a cell's size as shares of its nucleus's longer extent.
+SIZE_BOUNDS = (0.95, 1.2)
+# How much of the image must be red cells before their diameter is trusted.
+LEAST_RED_CELLS = 0.12
+
+
+@dataclass(frozen=True)
+class CellScale:
+    """How much of its surroundings a cell is shown with.
+
+    Attributes:
+        margin: side of the box to the cell's size, the square root of its area.
+        red_cells: least side of the box, in diameters of the image's own red cells. It keeps
+            small things small: a platelet is not blown up to the size of a white cell.
+    """
+
+    margin: float
+    red_cells: float
+
+
+BLOOD = CellScale(margin=1.65, red_cells=2.5)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One stained cell.
+
+    Attributes:
+        nucleus_area: of all its lobes, in pixels of the image.
+        size: square root of the cell's area, nucleus and cytoplasm, in pixels of the image.
+        relative_size: size in diameters of the image's red cells, None where too few are seen.
+        box: the square around it within the image: left, upper, right, lower.
+    """
+
+    nucleus_area: float
+    size: float
+    relative_size: float | None
+    box: Box
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        left, upper, right, lower = self.box
+        return (left + right) / 2, (upper + lower) / 2
+
+
+def find_cell(pixels: npt.NDArray[np.uint8], scale: CellScale = BLOOD) -> Box | None:
+    """The square around the cell that an image is about, or None where there is none.
+
+    Of several cells it is the one that is large and near the centre.
+
+    Args:
+        pixels: array (height, width, 3), RGB, values 0 to 255.
+
+    Returns:
+        (left, upper, right, lower) within the image.
+    """
+    height, width = pixels.shape[:2]
+    cells = _cells(pixels, scale, SINGLE_SIDE)
+
+    def weight(cell: Cell) -> float:
+        away = dist(cell.centre, (width / 2, height / 2)) / min(width, height)
+        return sqrt(cell.nucleus_area) * exp(-16 * away**2)
+
+    return max(cells, key=weight).box if cells else None
+
+
+def find_cells(pixels: npt.NDArray[np.uint8], scale: CellScale = BLOOD) -> list[Cell]:
+    """Every stained cell of a field, platelets too, from the top to the bottom.
+
+    Args:
+        pixels: array (height, width, 3), RGB, values 0 to 255.
+    """
+    return _cells(pixels, scale, FIELD_SIDE)
+
+
+def _cells(pixels: npt.NDArray[np.uint8], scale: CellScale, side: int) -> list[Cell]:
+    height, width = pixels.shape[:2]
+    reduced, factor = _reduced(pixels, side)
+    density = _optical_density(reduced)
+    stained = _stained(density)
+    if not stained.any():
+        return []
+    lobes, _ = ndimage.label(stained)
+    largest = sqrt(np.bincount(lobes[stained]).max())
+    away, nearest = ndimage.distance_transform_edt(~stained, return_indices=True)
+    groups, _ = ndimage.label(away < LOBE_GAP / 2 * largest)
+    nuclei = np.where(stained, groups, 0)
+    areas = np.bincount(nuclei.ravel())[1:]
+    bodies = _bodies(density, stained, away, largest)
+    bodies = np.where(bodies, nuclei[tuple(nearest)], 0)
+    diameter = _red_cell_diameter(density, (away > 0.3 * largest) & (bodies == 0))
+    cells = []
+    for index, (nucleus, body) in enumerate(
+        zip(ndimage.find_objects(nuclei), ndimage.find_objects(bodies), strict=True), start=1
+    ):
+        extent = max(part.stop - part.start for part in nucleus)
+        grown = sqrt(np.count_nonzero(bodies[body] == index))
+        size = float(np.clip(grown, *(bound * extent for bound in SIZE_BOUNDS)))
+        rows, columns = (
+            (n.start + n.stop + b.start + b.stop) / 4 for n, b in zip(nucleus, body, strict=True)
+        )
+        wanted = max(scale.margin * size, scale.red_cells * (diameter or 0))
+        cells.append(
+            Cell(
+                nucleus_area=float(areas[index - 1]) * factor**2,
+                size=size * factor,
+                relative_size=size / diameter if diameter else None,
+                box=_square(columns * factor, rows * factor, wanted * factor, width, height),
+            )
+        )
+    return sorted(cells, key=lambda cell: (cell.box[1], cell.box[0]))
+
+
+def _reduced(pixels: npt.NDArray[np.uint8], side: int) -> tuple[npt.NDArray[np.uint8], float]:
+    """The copy to work on, and how many pixels of the image one of its own is."""
+    height, width = pixels.shape[:2]
+    factor = max(1.0, max(width, height) / side)
+    if factor == 1:
+        return pixels, 1.0
+    size = max(1, round(width / factor)), max(1, round(height / factor))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX)), factor
+
+
+def _optical_density(pixels: npt.NDArray[np.uint8]) -> Floats:
+    smooth = ndimage.gaussian_filter(pixels.astype(np.float32), (0.7, 0.7, 0))
+    background = np.percentile(smooth[::2, ::2].reshape(-1, 3), 90, axis=0)
+    density: Floats = np.log((background.astype(np.float32) + 1) / (smooth + 1))
+    return density.clip(0)
+
+
+def _stained(density: Floats) -> Mask:
+    """Where nuclei and platelets are; nowhere if nothing stands out from red cells."""
+    absorbed = 1 - 0.7 * np.exp(-density[..., 0]) - 0.3 * np.exp(-density[..., 1])
+    if np.ptp(absorbed) < 2 * LEAST_CONTRAST:
+        return np.zeros(absorbed.shape, bool)
+    lower, upper = threshold_multiotsu(absorbed, 3, nbins=64)  # type: ignore[no-untyped-call]
+    lobes, count = ndimage.label(ndimage.binary_opening(absorbed > upper))
+    if not count or upper - lower < LEAST_CONTRAST:
+        return np.zeros(absorbed.shape, bool)
+    index = np.arange(1, count + 1)
+    areas = np.bincount(lobes.ravel())[1:]
+    contrast = ndimage.mean(absorbed, lobes, index) - upper
+    red, green, blue = (ndimage.mean(density[..., colour], lobes, index) for colour in range(3))
+    kept = (areas >= LEAST_AREA) & (red > LEAST_RED * blue) & (green > LEAST_GREEN * blue)
+    if kept.any():
+        kept &= areas >= LEAST_LOBE * areas[kept].max()
+        kept &= contrast >= LEAST_LOBE_CONTRAST * contrast[kept].max()
+    stained: Mask = np.append(False, kept)[lobes]
+    return stained
+
+
+def _bodies(density: Floats, stained: Mask, away: Distances, largest: float) -> Mask:
+    """Where whole cells are: what is joined to a nucleus and neither background nor red cell."""
+    body = (density.mean(-1) > BACKGROUND) & (away < REACH * largest)
+    body &= ~_red_cells(density, stained, away > OUTSIDE * largest)
+    body = ndimage.binary_fill_holes(body | stained)
+    radius = max(1, round(0.12 * largest))
+    opened = ndimage.distance_transform_edt(body) > radius
+    body = (ndimage.distance_transform_edt(~opened) <= radius) | stained
+    pieces, count = ndimage.label(body)
+    joined = np.zeros(count + 1, bool)
+    joined[pieces[stained]] = True
+    bodies: Mask = body & joined[pieces]
+    return bodies
+
+
+def _red_cells(density: Floats, stained: Mask, outside: Mask) -> Mask:
+    """Pixels coloured as what lies apart from the nuclei, where that is coloured otherwise."""
+    blueness = density[..., 2] / (density[..., 0] + 0.05)
+    apart = outside & (density.mean(-1) > BACKGROUND)
+    if np.count_nonzero(apart) <= 0.03 * apart.size:
+        return np.zeros_like(apart)
+    theirs, own = np.median(blueness[apart]), np.median(blueness[stained])
+    if theirs <= 1.7 * own:
+        return np.zeros_like(apart)
+    red: Mask = blueness > theirs**0.7 * own**0.3
+    return red
+
+
+def _red_cell_diameter(density: Floats, apart: Mask) -> float | None:
+    """Diameter of the middle red cell by area, None where there are too few to tell."""
+    red = ndimage.binary_fill_holes(density.mean(-1) > BACKGROUND) & apart
+    if np.count_nonzero(red) < LEAST_RED_CELLS * red.size:
+        return None
+    depth = ndimage.distance_transform_edt(np.pad(red, 1))[1:-1, 1:-1]
+    cells, count = ndimage.label(red)
+    diameters = 2 * ndimage.maximum(depth, cells, np.arange(1, count + 1))
+    areas = np.bincount(cells.ravel())[1:]
+    order = np.argsort(diameters)
+    summed = np.cumsum(areas[order])
+    return float(diameters[order][np.searchsorted(summed, summed[-1] / 2)])
+
+
+def _square(x: float, y: float, side: float, width: int, height: int) -> Box:
+    """The square around a point, moved and cut to lie within the image."""
+    whole = max(1, min(round(side), width, height))
+    left = min(max(round(x - whole / 2), 0), width - whole)
+    upper = min(max(round(y - whole / 2), 0), height - whole)
+    return left, upper, left + whole, upper + whole
