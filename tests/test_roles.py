@@ -167,6 +167,8 @@ def rows(people: dict[str, User], keys: dict[str, Any]) -> Iterator[str]:
                 yield f"| {method} | `/{route}` | {' | '.join(answers)} |"
 
 
+# Some three thousand requests: a quarter of a minute, and minutes on a machine that is busy.
+@pytest.mark.timeout(1200)
 def test_each_role_reaches_what_the_table_says(
     people: dict[str, User], keys: dict[str, Any]
 ) -> None:
