@@ -24,7 +24,7 @@ REQUEST_SIDE = {
 VIEWS = {"inference.inputs", *REQUEST_SIDE}
 MAY_IMPORT = {
     "errors": set(),
-    "finder": set(),
+    "finder": {"preprocessing"},
     "preprocessing": set(),
     "uploads": set(),
     "statistics": set(),
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "models": {"preprocessing", "datasets", "bundles"},
     "checks": {"datasets", "bundles"},
-    "inference": {"networks.contract", "networks.limits", "models", *BUNDLES},
+    "inference": {"finder", "networks.contract", "networks.limits", "models", *BUNDLES},
     "tasks": {"inference"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "uploads", "preprocessing"

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from classifier.errors import PlainError
-from classifier.preprocessing import SourceFrame
+from classifier.preprocessing import CellScale, SourceFrame
 
 DATASETS_DIR = Path(__file__).parent
 
@@ -69,6 +69,7 @@ class Dataset(BaseModel):
         classes: in index order.
         positive_class: the label whose recall is the sensitivity; None where no class is special.
         source_frame: the images as laboratories have them; None where they were not cut from any.
+        cells: how its cells are framed where they are found; None where nothing is looked for.
         crop_help: what the automatic crop does, for people who choose one.
         corruptions: the kinds of damage that a model is measured under.
         samples: synthetic images for trying the application out, in the order to show them in.
@@ -87,6 +88,7 @@ class Dataset(BaseModel):
     classes: Annotated[tuple[DatasetClass, ...], Field(min_length=2)]
     positive_class: str | None
     source_frame: SourceFrame | None
+    cells: CellScale | None = None
     crop_help: str
     corruptions: tuple[CorruptionGroup, ...]
     near_duplicate_correlation: Annotated[float, Field(gt=0, le=1)]

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from classifier.api import requests
 from classifier.api.views.base import ApiView
-from classifier.inference.inputs import array_png, model_input
+from classifier.inference.inputs import array_png, found_box, model_input
 from classifier.models import ImageUpload
 from classifier.preprocessing import Crop
 
@@ -50,7 +50,9 @@ class ImageModelView(ApiView):
         choice = requests.valid_query(requests.ModelViewSerializer, request)
         try:
             with image.file.open() as file, Image.open(file, formats=["PNG"]) as pixels:
-                data = array_png(model_input(choice["model"], pixels, Crop(choice["crop"])))
+                model, crop = choice["model"], Crop(choice["crop"])
+                box = found_box(model, pixels, crop)
+                data = array_png(model_input(model, pixels, crop, box))
         except OSError as error:
             raise NotFound("The file of this image cannot be read.") from error
         tag = hashlib.sha256(data).hexdigest()[:32]
