@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from classifier.inference.inputs import array_png, found_box, model_input
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.preprocessing import Box, Crop, describe_crop
+from classifier.preprocessing import Box, Crop, crop_box, describe_crop
 from classifier.uploads.images import UploadedPicture, reduced
 
 LONGEST_SIDE: Final = 512
@@ -64,12 +64,15 @@ def crop_words(
     size: tuple[int, int], trained_model: TrainedModel, crop: Crop, box: Box | None
 ) -> str:
     """What the model takes of an image, in words."""
-    if box is not None:
+    dataset = trained_model.dataset_info
+    central = crop_box(*size, crop=crop, source_frame=dataset.source_frame)
+    words = describe_crop(*size, crop=crop, source_frame=dataset.source_frame)
+    if box is not None and box != central:
         left, upper, right, lower = box
         taken = f"the {right - left} × {lower - upper} pixels around the cell that was found"
         return f"{taken}, from {left} across and {upper} down"
-    dataset = trained_model.dataset_info
-    words = describe_crop(*size, crop=crop, source_frame=dataset.source_frame)
+    if box is not None:
+        return f"{words}, around the cell that was found"
     already_cut = dataset.cells and size[0] == size[1] and size[0] in dataset.cells.cut_sizes
     looked = crop is Crop.AUTO and dataset.cells and not already_cut
     return f"{words}, since no cell was found" if looked else words
