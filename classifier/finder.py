@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
-from skimage.filters import threshold_multiotsu
 
-Box = tuple[int, int, int, int]
+from classifier.preprocessing import Box, CellScale, SourceFrame, whole_frame_box
+
 Floats = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -44,20 +44,6 @@ REACH, OUTSIDE = 0.55, 0.7
 SIZE_BOUNDS = (0.95, 1.2)
 # How much of the image must be red cells before their diameter is trusted.
 LEAST_RED_CELLS = 0.12
-
-
-@dataclass(frozen=True)
-class CellScale:
-    """How much of its surroundings a cell is shown with.
-
-    Attributes:
-        margin: side of the box to the cell's size, the square root of its area.
-        red_cells: least side of the box, in diameters of the image's own red cells. It keeps
-            small things small: a platelet is not blown up to the size of a white cell.
-    """
-
-    margin: float
-    red_cells: float
 
 
 BLOOD = CellScale(margin=1.65, red_cells=2.5)
@@ -104,6 +90,25 @@ def find_cell(pixels: npt.NDArray[np.uint8], scale: CellScale = BLOOD) -> Box | 
         return sqrt(cell.nucleus_area) * exp(-16 * away**2)
 
     return max(cells, key=weight).box if cells else None
+
+
+def cell_box(image: Image.Image, scale: CellScale, frame: SourceFrame | None) -> Box | None:
+    """The box of the cell that an image is about, or None where there is none.
+
+    The size of the dataset's own frames is known, and so is that their cell lies in the middle:
+    as long as the cell that is found lies near it, the box is the one that the dataset was made
+    with. An image in a size in which the dataset is published is already cut.
+    """
+    if image.width == image.height and image.width in scale.cut_sizes:
+        return None
+    found = find_cell(np.asarray(image.convert("RGB")), scale)
+    framed = whole_frame_box(image.width, image.height, frame) if frame and found else None
+    if not framed or not found:
+        return found
+    middle = (found[0] + found[2]) / 2, (found[1] + found[3]) / 2
+    away = dist(middle, (image.width / 2, image.height / 2))
+    side = framed[2] - framed[0]
+    return framed if away <= side / 4 else _square(*middle, side, image.width, image.height)
 
 
 def find_cells(pixels: npt.NDArray[np.uint8], scale: CellScale = BLOOD) -> list[Cell]:
@@ -175,6 +180,9 @@ def _stained(density: Floats) -> Mask:
     absorbed = 1 - 0.7 * np.exp(-density[..., 0]) - 0.3 * np.exp(-density[..., 1])
     if np.ptp(absorbed) < 2 * LEAST_CONTRAST:
         return np.zeros(absorbed.shape, bool)
+    # Here, since it takes long to import and most processes never look for a cell.
+    from skimage.filters import threshold_multiotsu
+
     lower, upper = threshold_multiotsu(absorbed, 3, nbins=64)  # type: ignore[no-untyped-call]
     lobes, count = ndimage.label(ndimage.binary_opening(absorbed > upper))
     if not count or upper - lower < LEAST_CONTRAST:

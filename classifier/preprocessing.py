@@ -22,7 +22,8 @@ Box = tuple[int, int, int, int]
 class Crop(StrEnum):
     """How much of the upload the network sees.
 
-    AUTO: what MedMNIST would have cut, judged by the image's size.
+    AUTO: the cell that is found, where a dataset says how; else what MedMNIST would have cut,
+        judged by the image's size.
     CENTER: always the central part, which for datasets without a source frame is the centred
         square.
     NONE: the whole image, squeezed into a square if it is none.
@@ -36,6 +37,22 @@ class Crop(StrEnum):
     def label(self) -> str:
         """The choice as people read it."""
         return {"auto": "Auto", "center": "Centre", "none": "None"}[self]
+
+
+@dataclass(frozen=True)
+class CellScale:
+    """How much of its surroundings a cell is shown with.
+
+    Attributes:
+        margin: side of the box to the cell's size, the square root of its area.
+        red_cells: least side of the box, in diameters of the image's own red cells. It keeps
+            small things small: a platelet is not blown up to the size of a white cell.
+        cut_sizes: sides of the squares in which a dataset is published, already cut.
+    """
+
+    margin: float
+    red_cells: float
+    cut_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,11 @@ def model_view(
         array (size, size, channels), values 0 to 255.
     """
     box = crop_box(image.width, image.height, crop=crop, source_frame=source_frame)
+    return boxed_view(image, box, size=size, channels=channels)
+
+
+def boxed_view(image: Image.Image, box: Box, *, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """The pixels, as `model_view` gives them, of a box: left, upper, right, lower."""
     converted = image.crop(box).convert("L" if channels == 1 else "RGB")
     resized = converted.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.uint8).reshape(size, size, channels)
@@ -108,6 +130,13 @@ def describe_crop(width: int, height: int, *, crop: Crop, source_frame: SourceFr
     if width == height:
         return f"the whole image, {taken} pixels"
     return f"the whole image, {taken} pixels squeezed into a square"
+
+
+def whole_frame_box(width: int, height: int, frame: SourceFrame) -> Box | None:
+    """What is cut from an image that is a whole frame, native or scaled; None for any other."""
+    if not (_is_native(width, height, frame) or _is_scaled(width, height, frame)):
+        return None
+    return crop_box(width, height, crop=Crop.AUTO, source_frame=frame)
 
 
 def _framed_side(width: int, height: int, crop: Crop, frame: SourceFrame) -> int:

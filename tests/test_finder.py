@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.finder import BLOOD, find_cell, find_cells
+from classifier.datasets import datasets
+from classifier.finder import BLOOD, cell_box, find_cell, find_cells
 from tests.smears import smear
 
 RED_CELLS = [
@@ -91,3 +92,24 @@ def test_every_cell_of_a_field_is_found_once_with_its_size() -> None:
         assert nearest.centre == pytest.approx((x, y), abs=12)
         assert nearest.relative_size is not None
         assert (nearest.relative_size > 1) == (diameter > 46)
+
+
+def test_a_frame_of_the_dataset_keeps_the_square_it_was_made_with() -> None:
+    blood = datasets()["bloodmnist"]
+    assert blood.cells is not None
+    framed = Image.fromarray(smear((360, 363), [(190, 175, 60)], red_cells=RED_CELLS))
+    assert cell_box(framed, blood.cells, blood.source_frame) == (80, 82, 280, 282)
+    beside = Image.fromarray(smear((360, 363), [(260, 120, 60)], red_cells=RED_CELLS[:3]))
+    left, upper, right, lower = cell_box(beside, blood.cells, blood.source_frame) or (0, 0, 0, 0)
+    assert right - left == lower - upper == 200
+    assert (left, upper) == pytest.approx((160, 20), abs=15)
+
+
+def test_an_image_in_a_published_size_is_already_cut() -> None:
+    blood = datasets()["bloodmnist"]
+    assert blood.cells is not None
+    image = Image.fromarray(smear((360, 363), [(180, 180, 90)], red_cells=RED_CELLS))
+    for side in (128, 224):
+        small = image.resize((side, side))
+        assert cell_box(small, blood.cells, blood.source_frame) is None
+    assert cell_box(image.resize((240, 240)), blood.cells, blood.source_frame) is not None

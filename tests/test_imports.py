@@ -25,7 +25,7 @@ REQUEST_SIDE = {
 VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
 MAY_IMPORT = {
     "errors": set(),
-    "finder": set(),
+    "finder": {"preprocessing"},
     "preprocessing": set(),
     "uploads": set(),
     "statistics": set(),
@@ -52,8 +52,8 @@ MAY_IMPORT = {
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
-        "networks.contract", "networks.limits", "networks.explanation", "validation", "catalogue",
-        "models", "audit", "metrics", *BUNDLES
+        "finder", "networks.contract", "networks.limits", "networks.explanation", "validation",
+        "catalogue", "models", "audit", "metrics", *BUNDLES
     },
     "tasks": {"inference", "audit", "retention"},
     "services": {

@@ -18,6 +18,7 @@ _PREDICTION: Final[dict[str, Any]] = {
     "model": "blood-compact",
     "model_version": 1,
     "crop": "auto",
+    "box": {"left": 80, "upper": 82, "side": 200, "origin": "found"},
     "batch": None,
     "predicted_label": "neutrophil",
     "confidence": 0.97,
@@ -60,6 +61,7 @@ _WAITING: Final[dict[str, Any]] = {
     "in_distribution": None,
     "limits": "",
     "prediction_set": None,
+    "box": None,
     "started_at": None,
     "finished_at": None,
 }

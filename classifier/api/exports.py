@@ -11,7 +11,7 @@ from typing import Any, Final
 from rest_framework.renderers import JSONRenderer
 
 from classifier.api.serializers import PredictionSerializer
-from classifier.api.tables import BYTE_ORDER_MARK, csv_line
+from classifier.api.tables import BYTE_ORDER_MARK, box_cells, csv_line
 from classifier.models import Prediction, PredictionQuerySet, TrainedModel
 from classifier.notice import NOTICE
 
@@ -19,7 +19,8 @@ ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (
     "path", "status", "model", "model_version", "predicted_label", "confidence", "certainty",
     "prediction_set", "reviewed_label", "review_state", "note", "reviewed_at", "batch",
-    "error_message", "id", "sha256", "width", "height", "created_at", "finished_at",
+    "error_message", "id", "sha256", "width", "height",
+    "box_left", "box_upper", "box_side", "box_origin", "created_at", "finished_at",
 )  # fmt: skip
 NO_CLASS: Final = "no class"
 
@@ -133,6 +134,7 @@ def _cells(row: Prediction) -> list[object]:
         image.sha256,
         image.width,
         image.height,
+        *box_cells(row),
         row.created_at.isoformat(),
         row.finished_at.isoformat() if row.finished_at else "",
     ]

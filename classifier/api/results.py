@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from classifier.api.serializers import PredictionSerializer
-from classifier.api.tables import BYTE_ORDER_MARK, csv_line, json_object
+from classifier.api.tables import BYTE_ORDER_MARK, box_cells, csv_line, json_object
 from classifier.models import Batch, Prediction, TrainedModel
 from classifier.notice import NOTICE
 
@@ -13,7 +13,8 @@ ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (
     "filename", "status", "model", "model_version", "predicted_label", "confidence",
     "in_distribution", "prediction_set", "error_message", "id", "sha256",
-    "width", "height", "created_at", "finished_at", "limits",
+    "width", "height",
+    "box_left", "box_upper", "box_side", "box_origin", "created_at", "finished_at", "limits",
 )  # fmt: skip
 REJECTED: Final = "REJECTED"
 
@@ -70,6 +71,7 @@ def _cells(prediction: Prediction) -> list[object]:
         image.sha256,
         image.width,
         image.height,
+        *box_cells(prediction),
         prediction.created_at.isoformat(),
         prediction.finished_at.isoformat() if prediction.finished_at else "",
         prediction.limits.value,

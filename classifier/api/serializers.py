@@ -9,6 +9,7 @@ from classifier.api import examples
 from classifier.models import (
     ApiToken,
     Batch,
+    BoxOrigin,
     Certainty,
     ImageUpload,
     LimitsStep,
@@ -19,6 +20,7 @@ from classifier.models import (
     TrainedModel,
 )
 from classifier.notice import NOTICE
+from classifier.preprocessing import Crop, crop_box
 
 COUNTS = {
     "type": "object",
@@ -102,6 +104,13 @@ class ImageSerializer(serializers.ModelSerializer[ImageUpload]):
         )  # fmt: skip
 
 
+class BoxSerializer(serializers.Serializer[Any]):
+    left = serializers.IntegerField()
+    upper = serializers.IntegerField()
+    side = serializers.IntegerField()
+    origin = serializers.ChoiceField([*BoxOrigin.values, Crop.CENTER.value])
+
+
 @extend_schema_serializer(examples=[examples.PREDICTION])
 class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     url = serializers.HyperlinkedIdentityField("api:prediction-detail")
@@ -153,17 +162,38 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
             "tell."
         ),
     )
+    box = serializers.SerializerMethodField()
     notice = serializers.CharField(read_only=True, default=NOTICE)
 
     class Meta:
         model = Prediction
         fields = (
-            "id", "url", "status", "model", "model_version", "crop", "batch", "project",
+            "id", "url", "status", "model", "model_version", "crop", "box", "batch", "project",
             "predicted_label", "confidence", "probabilities", "in_distribution", "limits",
             "prediction_set", "certainty", "reviewed_label", "review_state", "group", "note",
             "reviewed_at", "image", "created_at", "started_at", "finished_at",
             "error_message", "notice",
         )  # fmt: skip
+
+    @extend_schema_field(BoxSerializer(allow_null=True))
+    def get_box(self, prediction: Prediction) -> dict[str, Any] | None:
+        """What the model saw, a square of the upright image; null until it is known.
+
+        `origin` says how it was chosen: `found` around a cell, `given`, or by the `crop` from the
+        `center`. Null also where the crop is `none`, of the whole image.
+        """
+        box, origin = prediction.box, prediction.box_origin or Crop.CENTER.value
+        if box is None:
+            if prediction.status != Status.SUCCESS or prediction.crop == Crop.NONE:
+                return None
+            box = crop_box(
+                prediction.image.width,
+                prediction.image.height,
+                crop=Crop(prediction.crop),
+                source_frame=prediction.trained_model.dataset_info.source_frame,
+            )
+        left, upper, right, _ = box
+        return {"left": left, "upper": upper, "side": right - left, "origin": origin}
 
     @extend_schema_field(
         {"type": "object", "additionalProperties": {"type": "number"}, "nullable": True}

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from rest_framework.utils.encoders import JSONEncoder
 
+from classifier.models import Prediction
+
 # Excel takes a file without it for the encoding of its region.
 BYTE_ORDER_MARK: Final = "\ufeff"
 # A spreadsheet runs a cell as a formula that starts with one of these, the wide ones in Japan.
@@ -22,6 +24,12 @@ def csv_line(cells: Iterable[object]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer).writerow(inert)
     return buffer.getvalue()
+
+
+def box_cells(prediction: Prediction) -> list[object]:
+    """Left, upper, side and origin of the box that the model saw; empty without a box."""
+    corner = [prediction.box_left, prediction.box_upper, prediction.box_side]
+    return [*("" if each is None else each for each in corner), prediction.box_origin]
 
 
 def json_object(

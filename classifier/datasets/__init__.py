@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from classifier.errors import PlainError
-from classifier.preprocessing import SourceFrame
+from classifier.preprocessing import CellScale, SourceFrame
 
 DATASETS_DIR = Path(__file__).parent
 
@@ -73,6 +73,7 @@ class Dataset(BaseModel):
             had; see `classifier.datasets.frames`.
         laboratories: file of images of other laboratories, where it may be had; see
             `classifier.datasets.laboratories`.
+        cells: how its cells are framed where they are found; None where nothing is looked for.
         crop_help: what the automatic crop does, for people who choose one.
         corruptions: the kinds of damage that a model is measured under.
         samples: synthetic images for trying the application out, in the order to show them in.
@@ -93,6 +94,7 @@ class Dataset(BaseModel):
     source_frame: SourceFrame | None
     frames: str | None = None
     laboratories: str | None = None
+    cells: CellScale | None = None
     crop_help: str
     corruptions: tuple[CorruptionGroup, ...]
     near_duplicate_correlation: Annotated[float, Field(gt=0, le=1)]

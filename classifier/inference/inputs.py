@@ -7,26 +7,45 @@ import numpy.typing as npt
 from PIL import Image
 
 from classifier.datasets import datasets
+from classifier.finder import cell_box
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.preprocessing import Crop, as_picture, model_view
+from classifier.preprocessing import Box, Crop, as_picture, boxed_view, crop_box
+
+
+def found_box(trained_model: TrainedModel, image: Image.Image, crop: Crop) -> Box | None:
+    """The box around the cell, where the crop asks for it and there is one."""
+    dataset = datasets()[trained_model.dataset]
+    if crop is not Crop.AUTO or dataset.cells is None:
+        return None
+    return cell_box(image, dataset.cells, dataset.source_frame)
 
 
 def model_input(
-    trained_model: TrainedModel, image: Image.Image, crop: Crop
+    trained_model: TrainedModel, image: Image.Image, crop: Crop, box: Box | None = None
 ) -> npt.NDArray[np.uint8]:
-    """The pixels (size, size, channels), 0–255, that the network sees of an image."""
-    return model_view(
+    """The pixels (size, size, channels), 0-255, that the network sees of an image.
+
+    Without a box, left, upper, right and lower, the crop says what it sees.
+    """
+    frame = datasets()[trained_model.dataset].source_frame
+    return boxed_view(
         image,
+        box or crop_box(image.width, image.height, crop=crop, source_frame=frame),
         size=trained_model.input_size,
         channels=trained_model.channels,
-        crop=crop,
-        source_frame=datasets()[trained_model.dataset].source_frame,
     )
 
 
 def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
-    """The same for a prediction's stored image. Raises OSError where its file cannot be read."""
-    return upload_input(prediction.trained_model, prediction.image, Crop(prediction.crop))
+    """The same for a prediction's stored image. Raises OSError where its file cannot be read.
+
+    Sets the box of a prediction that has not been answered and has none, where a cell is found.
+    """
+    model, crop = prediction.trained_model, Crop(prediction.crop)
+    with stored_picture(prediction.image) as image:
+        if not prediction.is_finished and prediction.box is None:
+            prediction.set_found_box(found_box(model, image, crop))
+        return model_input(model, image, crop, prediction.box)
 
 
 def upload_input(
@@ -34,7 +53,7 @@ def upload_input(
 ) -> npt.NDArray[np.uint8]:
     """The same for a stored image. Raises OSError where its file cannot be read."""
     with stored_picture(upload) as image:
-        return model_input(trained_model, image, crop)
+        return model_input(trained_model, image, crop, found_box(trained_model, image, crop))
 
 
 def stored_picture(image: ImageUpload) -> Image.Image:

@@ -43,6 +43,10 @@ PURGED_AT_ONCE: Final = 200
 FAILURE = ("status", "error_message", "finished_at")
 ANSWER = (
     *FAILURE,
+    "box_left",
+    "box_upper",
+    "box_side",
+    "box_origin",
     "predicted_label",
     "confidence",
     "probabilities",

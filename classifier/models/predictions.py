@@ -21,12 +21,13 @@ from classifier.models.vocabulary import (
     UNDECIDED,
     UNLIKE_TRAINING,
     WORDS_BESIDE_CLASSES,
+    BoxOrigin,
     Certainty,
     LimitsStep,
     ReviewState,
     Status,
 )
-from classifier.preprocessing import Crop
+from classifier.preprocessing import Box, Crop
 
 # Further back in the queue a number helps nobody, and counting to it costs.
 LAST_COUNTED_POSITION: Final = 1_000
@@ -110,6 +111,7 @@ class Prediction(models.Model):
     box_left = models.PositiveIntegerField(null=True, blank=True)
     box_upper = models.PositiveIntegerField(null=True, blank=True)
     box_side = models.PositiveIntegerField(null=True, blank=True)
+    box_origin = models.CharField(max_length=5, choices=BoxOrigin, blank=True)
     labels = models.JSONField(
         null=True, blank=True, help_text="Classes that were possible; null for all of the model."
     )
@@ -301,6 +303,10 @@ class Prediction(models.Model):
                 | Q(box_left__isnull=False, box_upper__isnull=False, box_side__gt=0),
             ),
             models.CheckConstraint(
+                name="prediction_box_has_an_origin",
+                condition=Q(box_origin="") | Q(box_side__isnull=False),
+            ),
+            models.CheckConstraint(
                 name="prediction_of_a_field_has_its_box",
                 condition=Q(parent__isnull=True) | (Q(box_side__isnull=False) & ~Q(parent=F("id"))),
             ),
@@ -340,6 +346,21 @@ class Prediction(models.Model):
         self.delete()
         if ImageUpload.objects.filter(pk=image.pk).unused().exists():
             image.delete()
+
+    @property
+    def box(self) -> Box | None:
+        """Left, upper, right and lower of the box; None where `crop` says what was seen."""
+        if self.box_left is None or self.box_upper is None or self.box_side is None:
+            return None
+        right, lower = self.box_left + self.box_side, self.box_upper + self.box_side
+        return (self.box_left, self.box_upper, right, lower)
+
+    def set_found_box(self, box: Box | None) -> None:
+        """Take the square that was found for what the model sees; None if there is none."""
+        if box is not None:
+            self.box_left, self.box_upper, right, _ = box
+            self.box_side = right - self.box_left
+            self.box_origin = BoxOrigin.FOUND
 
     @property
     def is_finished(self) -> bool:

@@ -57,3 +57,10 @@ class Role(models.TextChoices):
     OWNER = "owner", "Owner"
     READER = "reader", "Reader"
     VIEWER = "viewer", "Viewer"
+
+
+class BoxOrigin(models.TextChoices):
+    """How what the model saw was chosen, where it is a box and not what the crop says."""
+
+    FOUND = "found", "Found"
+    GIVEN = "given", "Given"

@@ -16,6 +16,7 @@ from classifier.idempotency import RepeatableRequest
 from classifier.models import (
     Batch,
     BatchFile,
+    BoxOrigin,
     ImageUpload,
     Prediction,
     Project,
@@ -250,7 +251,8 @@ def identical_results(
             trained_model__in=trained_models,
             model_version=F("trained_model__version"),
             crop=crop,
-            box_side=None,
+            box_origin__in=("", BoxOrigin.FOUND),
+            parent=None,
             status=Status.SUCCESS,
         )
         .exclude(image__in=images)

@@ -30,7 +30,7 @@ def row(prediction: Prediction) -> list[Any]:
         str(prediction.pk),
         str(prediction.image_id),
         # Of a cell in a field the thumbnail of the image would show all of the others.
-        prediction.box_side is not None,
+        prediction.parent_id is not None,
         prediction.image.shown_path,
         prediction.gallery_group,
         prediction.predicted_label,

@@ -9,9 +9,9 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
-from classifier.inference.inputs import array_png, model_input
-from classifier.models import ImageUpload, TrainedModel
-from classifier.preprocessing import Crop, describe_crop
+from classifier.inference.inputs import array_png, found_box, model_input
+from classifier.models import ImageUpload, Prediction, TrainedModel
+from classifier.preprocessing import Box, Crop, crop_box, describe_crop
 from classifier.uploads.images import UploadedPicture, reduced
 
 LONGEST_SIDE: Final = 512
@@ -52,17 +52,39 @@ def build_preview(
     )
     if trained_model is None:
         return preview
+    box = found_box(trained_model, pixels, crop)
     return replace(
         preview,
-        model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, crop))),
-        crop_words=crop_words((image.width, image.height), trained_model, crop),
+        model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, crop, box))),
+        crop_words=crop_words((image.width, image.height), trained_model, crop, box),
     )
 
 
-def crop_words(size: tuple[int, int], trained_model: TrainedModel, crop: Crop) -> str:
+def crop_words(
+    size: tuple[int, int], trained_model: TrainedModel, crop: Crop, box: Box | None
+) -> str:
     """What the model takes of an image, in words."""
-    frame = trained_model.dataset_info.source_frame
-    return describe_crop(*size, crop=crop, source_frame=frame)
+    dataset = trained_model.dataset_info
+    central = crop_box(*size, crop=crop, source_frame=dataset.source_frame)
+    words = describe_crop(*size, crop=crop, source_frame=dataset.source_frame)
+    if box is not None and box != central:
+        left, upper, right, lower = box
+        taken = f"the {right - left} × {lower - upper} pixels around the cell that was found"
+        return f"{taken}, from {left} across and {upper} down"
+    if box is not None:
+        return f"{words}, around the cell that was found"
+    already_cut = dataset.cells and size[0] == size[1] and size[0] in dataset.cells.cut_sizes
+    looked = crop is Crop.AUTO and dataset.cells and not already_cut
+    return f"{words}, since no cell was found" if looked else words
+
+
+def seen_words(prediction: Prediction) -> str:
+    """What the model saw of an image, in words; what it will see, while it waits."""
+    image, model, crop = prediction.image, prediction.trained_model, Crop(prediction.crop)
+    looks = crop is Crop.AUTO and model.dataset_info.cells
+    if looks and prediction.box is None and not prediction.is_finished:
+        return "the square around the cell, or the middle where none is found"
+    return crop_words((image.width, image.height), model, crop, prediction.box)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The run side on real weights: what it writes, and how it fails."""
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.base import ContentFile
 from django.db import OperationalError
+from PIL import Image
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from classifier import catalogue
@@ -20,6 +22,7 @@ from classifier.inference import loader, runner
 from classifier.models import ImageUpload, Prediction, PredictionQuerySet, Status, TrainedModel
 from classifier.synthetic import samples
 from tests.factories import ImageUploadFactory, PredictionFactory
+from tests.smears import smear
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +82,28 @@ def test_a_batch_gives_each_image_the_answer_that_it_gets_alone(
         assert float(loaded.answer(pixels)[0].probabilities.max()) == pytest.approx(
             confidence, abs=1e-4
         )
+
+
+def test_what_was_found_is_kept_with_the_answer(trained_model: TrainedModel) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(smear((500, 400), [(310, 160, 110)])).save(buffer, "PNG")
+    found = ImageUploadFactory.create(
+        file=ContentFile(buffer.getvalue(), "image.png"), width=500, height=400
+    )
+    empty = ImageUploadFactory.create()
+    around, centre = (
+        PredictionFactory.create(trained_model=trained_model, image=image)
+        for image in (found, empty)
+    )
+    cut = PredictionFactory.create(trained_model=trained_model, image=found, crop="center")
+    runner.run_waiting(claim="task")
+    for prediction in (around, centre, cut):
+        prediction.refresh_from_db()
+        assert prediction.status == Status.SUCCESS
+    left, upper, right, lower = around.box or (0, 0, 0, 0)
+    assert ((left + right) / 2, (upper + lower) / 2) == pytest.approx((310, 160), abs=20)
+    assert (around.box_origin, centre.box_origin, cut.box_origin) == ("found", "", "")
+    assert centre.box is None
 
 
 def test_nothing_waiting_is_nothing_done(trained_model: TrainedModel) -> None:

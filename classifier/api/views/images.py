@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from classifier import audit
 from classifier.api import requests
 from classifier.api.views.base import ApiView
-from classifier.inference.inputs import array_png, model_input, stored_picture
+from classifier.inference.inputs import array_png, found_box, model_input, stored_picture
 from classifier.models import ImageUpload
 from classifier.models.images import content_type
 from classifier.preprocessing import Crop
@@ -54,7 +54,9 @@ class ImageModelView(ApiView):
         choice = requests.valid_query(requests.ModelViewSerializer, request)
         try:
             with stored_picture(image) as pixels:
-                data = array_png(model_input(choice["model"], pixels, Crop(choice["crop"])))
+                model, crop = choice["model"], Crop(choice["crop"])
+                box = found_box(model, pixels, crop)
+                data = array_png(model_input(model, pixels, crop, box))
         except OSError as error:
             raise NotFound("The file of this image cannot be read.") from error
         audit.record_view(request.user, image, "what the model sees")

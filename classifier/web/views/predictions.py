@@ -16,13 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier import services
 from classifier.models import Prediction, Status, may
-from classifier.preprocessing import Crop
 from classifier.services import permissions
 from classifier.web import health
 from classifier.web.explanations import panels
 from classifier.web.model_cards import view_of
 from classifier.web.presenters import outcome, seconds
-from classifier.web.previews import crop_words
+from classifier.web.previews import seen_words
 
 # (age of the prediction, milliseconds between questions): often at first, then ever less.
 POLLING: Final = (
@@ -102,11 +101,11 @@ def _changeable(request: HttpRequest, pk: uuid.UUID, verb: str) -> Prediction:
 
 
 def _context(prediction: Prediction) -> dict[str, Any]:
-    image, model = prediction.image, prediction.trained_model
+    model = prediction.trained_model
     return {
         "prediction": prediction,
         "outcome": outcome(prediction),
-        "crop_words": crop_words((image.width, image.height), model, Crop(prediction.crop)),
+        "crop_words": seen_words(prediction),
         "view": view_of(model),
         "waited": seconds(prediction.created_at, prediction.started_at),
         "ran": seconds(prediction.started_at, prediction.finished_at),

@@ -1,0 +1,26 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ("classifier", "0013_unusual"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="prediction",
+            name="box_origin",
+            field=models.CharField(
+                blank=True, choices=[("found", "Found"), ("given", "Given")], default="", max_length=5
+            ),
+            preserve_default=False,
+        ),
+        migrations.AddConstraint(
+            model_name="prediction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("box_origin", ""), ("box_side__isnull", False), _connector="OR"),
+                name="prediction_box_has_an_origin",
+            ),
+        ),
+    ]
