@@ -20,7 +20,7 @@ from classifier.evaluation.calibration import fit_temperature, log_loss
 from classifier.evaluation.conformal import conformal_quantile, conformal_thresholds
 from classifier.evaluation.scores import Floats, Labels, Scores
 from classifier.evaluation.selective import Answers
-from classifier.networks.limits import Limits, squared_distances
+from classifier.networks.limits import Judgement, Limits, squared_distances
 from classifier.training.fit_limits import REFERENCE_TYPE, spread
 
 FOLDS: Final = 5
@@ -82,13 +82,10 @@ class Fitted:
         """What the fitted model says of images."""
         probabilities = softmax(self.head.logits(examples.inputs), axis=1)
         if self.limits is None:
+            nothing = np.zeros(len(probabilities), np.bool_)
             everything = np.ones(probabilities.shape, np.bool_)
-            return Answers(probabilities, everything[:, 0], everything)
-        return Answers(
-            probabilities,
-            self.limits.in_distribution(examples.features),
-            self.limits.prediction_sets(probabilities),
-        )
+            return Answers(probabilities, Judgement(nothing, nothing, everything))
+        return Answers(probabilities, self.limits.judge(probabilities, examples.features))
 
 
 def fit(
@@ -121,20 +118,18 @@ def cross_fit(
     listener: Listener,
 ) -> Answers:
     """What is said of each image by a fit to the images of the other folds."""
-    classes = len(shipped.bias)
-    answers = Answers(
-        np.zeros((len(examples), classes)),
-        np.zeros(len(examples), np.bool_),
-        np.zeros((len(examples), classes), np.bool_),
-    )
+    n, classes = len(examples), len(shipped.bias)
+    probabilities = np.zeros((n, classes))
+    unusual, unlike = np.zeros(n, np.bool_), np.ones(n, np.bool_)
+    sets = np.zeros((n, classes), np.bool_)
     parts = list(folds(examples.labels, examples.groups, seed=1))
     for number, (training, held_out) in enumerate(parts, start=1):
         fitted = fit(examples.of(training), shipped, home, promise, by_class=by_class)
         said = fitted.answers(examples.of(held_out))
-        for array, values in zip(vars(answers).values(), vars(said).values(), strict=True):
-            array[held_out] = values
+        probabilities[held_out], sets[held_out] = said.probabilities, said.sets
+        unusual[held_out], unlike[held_out] = said.judged.unusual, said.judged.unlike
         listener(number, len(parts) + 1)
-    return answers
+    return Answers(probabilities, Judgement(unusual, unlike, sets))
 
 
 def folds(
@@ -211,6 +206,7 @@ def _limits(home: Limits, examples: Examples, acceptance: float, thresholds: Flo
     spreads = spread(reference)
     distances = _distances_to_others(reference, spreads, examples.groups)
     limit = np.array(conformal_quantile(distances, acceptance), np.float32)
+    thresholds = thresholds.astype(np.float32)
     return Limits(
         home.centre,
         home.scale,
@@ -218,7 +214,9 @@ def _limits(home: Limits, examples: Examples, acceptance: float, thresholds: Flo
         reference,
         spreads,
         limit,
-        thresholds.astype(np.float32),
+        thresholds,
+        outer_limit=limit,
+        widened=thresholds,
     )
 
 
