@@ -51,7 +51,7 @@ ADMIN_PAGES = ("changelist", "add", "change", "delete")
 @pytest.fixture
 def groups() -> None:
     """As the migration made them; tests that empty the whole database leave none."""
-    migration = importlib.import_module("classifier.migrations.0013_audit_and_roles")
+    migration = importlib.import_module("classifier.migrations.0020_audit_and_roles")
     migration.make_roles(apps, SimpleNamespace(connection=connection))
 
 
