@@ -89,6 +89,6 @@ def test_what_limits_said_is_kept_when_they_get_a_third_step(before_the_workbenc
         .pk: certainty
         for (known, number), certainty in said.items()
     }
-    kept = migrate("0018_unusual").get_model("classifier", "Prediction").objects
+    kept = migrate("0013_unusual").get_model("classifier", "Prediction").objects
     assert dict(kept.values_list("pk", "certainty")) == keys
     assert not kept.filter(is_unusual=True).exists()

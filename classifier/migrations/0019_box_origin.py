@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("classifier", "0018_unusual"),
+        ("classifier", "0018_labelled_sets"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0014_count_stored_bytes'),
+        ('classifier', '0015_count_stored_bytes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0015_private_models'),
+        ('classifier', '0016_private_models'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

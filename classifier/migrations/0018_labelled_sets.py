@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0016_explanations'),
+        ('classifier', '0017_explanations'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

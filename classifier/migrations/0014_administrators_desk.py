@@ -23,7 +23,7 @@ def keep_versions(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0012_readings_outlive_accounts'),
+        ('classifier', '0013_unusual'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0017_labelled_sets'),
+        ('classifier', "0012_readings_outlive_accounts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

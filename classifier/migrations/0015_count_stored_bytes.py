@@ -8,7 +8,7 @@ SELECT owner_id, 'stored', 0, SUM(stored_bytes) FROM classifier_imageupload GROU
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("classifier", "0013_administrators_desk"),
+        ("classifier", "0014_administrators_desk"),
     ]
 
     operations = [
