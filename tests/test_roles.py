@@ -28,7 +28,15 @@ from classifier.models import (
     Prediction,
     SavedView,
 )
-from tests.factories import BatchFactory, PredictionFactory, ProjectFactory, UserFactory
+from tests.factories import (
+    BatchFactory,
+    ExplanationFactory,
+    LabelledImageFactory,
+    PredictionFactory,
+    ProjectFactory,
+    UserFactory,
+    ValidationFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +84,11 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
     view = SavedView.objects.create(owner=owner, name="Mine")
     token, _ = ApiToken.objects.issue(owner, name="Mine")
     PredictionFactory.create(image__owner=owner, deleted_at=timezone.now(), succeeded=True)
+    explanation = ExplanationFactory.create(prediction=prediction, succeeded=True)
+    labelled = LabelledImageFactory.create(labelled_set__owner=owner)
+    validation = ValidationFactory.create(
+        labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
+    )
     audit.seal()
     return {
         "predictions": prediction.pk,
@@ -88,6 +101,10 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         "tokens": token.pk,
         "models": prediction.trained_model.slug,
         "samples": "synthetic-neutrophil",
+        "explanations": explanation.method,
+        "labelled-sets": labelled.labelled_set_id,
+        "labels": 0,
+        "validations": validation.pk,
     }
 
 
