@@ -27,6 +27,8 @@ HOME = Limits(
     spread=np.ones(1),
     limit=np.array(1.0),
     thresholds=np.zeros(CLASSES),
+    outer_limit=np.array(1.0),
+    widened=np.zeros(CLASSES),
 )
 
 

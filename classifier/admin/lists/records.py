@@ -7,7 +7,10 @@ from classifier.models import (
     ApiToken,
     Assignment,
     BatchFile,
+    Explanation,
     IdempotencyKey,
+    LabelledImage,
+    LabelledSet,
     Membership,
     ModelVersion,
     Project,
@@ -15,6 +18,8 @@ from classifier.models import (
     SavedView,
     SignOff,
     Usage,
+    Validation,
+    ValidationAnswer,
 )
 
 
@@ -96,3 +101,41 @@ class UsageAdmin(ReadOnlyAdmin):
 class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ("trained_model", "version", "sha256", "loaded_at")
     list_select_related = ("trained_model",)
+
+
+@admin.register(Explanation)
+class ExplanationAdmin(ReadOnlyAdmin):
+    list_display = ("prediction", "method", "status", "asked_by", "created_at")
+    list_select_related = ("prediction", "asked_by")
+    list_filter = ("method", "status")
+    search_fields = ("prediction__id", "asked_by__username")
+
+
+@admin.register(LabelledSet)
+class LabelledSetAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "project", "dataset", "created_at", "confirmed_at")
+    list_select_related = ("owner", "project")
+    list_filter = ("dataset",)
+    search_fields = ("name", "owner__username")
+
+
+@admin.register(LabelledImage)
+class LabelledImageAdmin(ReadOnlyAdmin):
+    list_display = ("image", "labelled_set", "label", "group", "suspected_label", "settled_at")
+    list_select_related = ("image", "labelled_set")
+    search_fields = ("labelled_set__name", "label", "path")
+
+
+@admin.register(Validation)
+class ValidationAdmin(ReadOnlyAdmin):
+    list_display = ("labelled_set", "trained_model", "person", "status", "done", "created_at")
+    list_select_related = ("labelled_set", "trained_model", "person")
+    list_filter = ("status", "trained_model")
+    search_fields = ("labelled_set__name", "person__username")
+
+
+@admin.register(ValidationAnswer)
+class ValidationAnswerAdmin(ReadOnlyAdmin):
+    list_display = ("labelled_image", "validation", "predicted_label", "in_distribution")
+    list_select_related = ("labelled_image", "validation")
+    search_fields = ("labelled_image__path", "predicted_label")
