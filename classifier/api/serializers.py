@@ -108,7 +108,7 @@ class BoxSerializer(serializers.Serializer[Any]):
     left = serializers.IntegerField()
     upper = serializers.IntegerField()
     side = serializers.IntegerField()
-    origin = serializers.ChoiceField([*BoxOrigin.values, Crop.CENTER.value])
+    origin = serializers.ChoiceField(BoxOrigin.values)
 
 
 @extend_schema_serializer(examples=[examples.PREDICTION])
@@ -182,7 +182,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         `origin` says how it was chosen: `found` around a cell, `given`, or by the `crop` from the
         `center`. Null also where the crop is `none`, of the whole image.
         """
-        box, origin = prediction.box, prediction.box_origin or Crop.CENTER.value
+        box, origin = prediction.box, prediction.box_origin or BoxOrigin.CENTER.value
         if box is None:
             if prediction.status != Status.SUCCESS or prediction.crop == Crop.NONE:
                 return None

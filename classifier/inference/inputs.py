@@ -13,11 +13,15 @@ from classifier.preprocessing import Box, Crop, as_picture, boxed_view, crop_box
 
 
 def found_box(trained_model: TrainedModel, image: Image.Image, crop: Crop) -> Box | None:
-    """The box around the cell, where the crop asks for it and there is one."""
+    """The box around the cell, where one is looked for and found."""
     dataset = datasets()[trained_model.dataset]
-    if crop is not Crop.AUTO or dataset.cells is None:
+    if dataset.cells is None or not looks_for_cells(trained_model, crop):
         return None
     return cell_box(image, dataset.cells, dataset.source_frame)
+
+
+def looks_for_cells(trained_model: TrainedModel, crop: Crop) -> bool:
+    return crop is Crop.AUTO and datasets()[trained_model.dataset].cells is not None
 
 
 def model_input(
@@ -43,7 +47,8 @@ def stored_input(prediction: Prediction) -> npt.NDArray[np.uint8]:
     """
     model, crop = prediction.trained_model, Crop(prediction.crop)
     with stored_picture(prediction.image) as image:
-        if not prediction.is_finished and prediction.box is None:
+        is_new = not prediction.is_finished and prediction.box is None
+        if is_new and looks_for_cells(model, crop):
             prediction.set_found_box(found_box(model, image, crop))
         return model_input(model, image, crop, prediction.box)
 

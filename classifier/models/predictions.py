@@ -111,7 +111,7 @@ class Prediction(models.Model):
     box_left = models.PositiveIntegerField(null=True, blank=True)
     box_upper = models.PositiveIntegerField(null=True, blank=True)
     box_side = models.PositiveIntegerField(null=True, blank=True)
-    box_origin = models.CharField(max_length=5, choices=BoxOrigin, blank=True)
+    box_origin = models.CharField(max_length=6, choices=BoxOrigin, blank=True)
     labels = models.JSONField(
         null=True, blank=True, help_text="Classes that were possible; null for all of the model."
     )
@@ -304,7 +304,7 @@ class Prediction(models.Model):
             ),
             models.CheckConstraint(
                 name="prediction_box_has_an_origin",
-                condition=Q(box_origin="") | Q(box_side__isnull=False),
+                condition=Q(box_origin__in=("", "center")) | Q(box_side__isnull=False),
             ),
             models.CheckConstraint(
                 name="prediction_of_a_field_has_its_box",
@@ -356,7 +356,8 @@ class Prediction(models.Model):
         return (self.box_left, self.box_upper, right, lower)
 
     def set_found_box(self, box: Box | None) -> None:
-        """Take the square that was found for what the model sees; None if there is none."""
+        """Take the square that was found for what the model sees; None where there was none."""
+        self.box_origin = BoxOrigin.CENTER
         if box is not None:
             self.box_left, self.box_upper, right, _ = box
             self.box_side = right - self.box_left

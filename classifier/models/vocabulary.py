@@ -63,4 +63,5 @@ class BoxOrigin(models.TextChoices):
     """How what the model saw was chosen, where it is a box and not what the crop says."""
 
     FOUND = "found", "Found"
+    CENTER = "center", "The middle, since none was found"
     GIVEN = "given", "Given"

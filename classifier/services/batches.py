@@ -251,7 +251,7 @@ def identical_results(
             trained_model__in=trained_models,
             model_version=F("trained_model__version"),
             crop=crop,
-            box_origin__in=("", BoxOrigin.FOUND),
+            box_origin__in=("", BoxOrigin.FOUND, BoxOrigin.CENTER),
             parent=None,
             status=Status.SUCCESS,
         )

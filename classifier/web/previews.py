@@ -84,7 +84,11 @@ def seen_words(prediction: Prediction) -> str:
     looks = crop is Crop.AUTO and model.dataset_info.cells
     if looks and prediction.box is None and not prediction.is_finished:
         return "the square around the cell, or the middle where none is found"
-    return crop_words((image.width, image.height), model, crop, prediction.box)
+    size, is_older = (image.width, image.height), looks and not prediction.box_origin
+    if is_older:  # answered when no cell was looked for yet
+        frame = model.dataset_info.source_frame
+        return describe_crop(*size, crop=crop, source_frame=frame)
+    return crop_words(size, model, crop, prediction.box)
 
 
 @cache

@@ -102,7 +102,7 @@ def test_what_was_found_is_kept_with_the_answer(trained_model: TrainedModel) -> 
         assert prediction.status == Status.SUCCESS
     left, upper, right, lower = around.box or (0, 0, 0, 0)
     assert ((left + right) / 2, (upper + lower) / 2) == pytest.approx((310, 160), abs=20)
-    assert (around.box_origin, centre.box_origin, cut.box_origin) == ("found", "", "")
+    assert (around.box_origin, centre.box_origin, cut.box_origin) == ("found", "center", "")
     assert centre.box is None
 
 
