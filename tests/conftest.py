@@ -13,6 +13,7 @@ from tests.factories import UserFactory
 from tests.processes.stack import Stack, running_stack
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For tests side by side: a file's stay together, and one run of real processes is enough."""
     for item in items:
@@ -44,6 +45,12 @@ def impatient_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classify, "PATIENCE_SECONDS", 0)
 
 
+@pytest.fixture(autouse=True)
+def no_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no broker to ask but in tests/processes, whose processes have their own."""
+    monkeypatch.setattr(tasks, "messages_waiting", lambda: 0)
+
+
 @pytest.fixture
 def user(db: None) -> User:
     return UserFactory.create()
@@ -72,5 +79,4 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Slugs for which a task was queued; a real broker is tried in tests/processes."""
     slugs: list[str] = []
     monkeypatch.setattr(tasks.run_predictions, "delay", slugs.append)
-    monkeypatch.setattr(tasks, "messages_waiting", lambda: 0)
     return slugs
