@@ -119,12 +119,7 @@ class ValidationsQuerySerializer(serializers.Serializer[Any]):
 
 class ValidationRequestSerializer(serializers.Serializer[Any]):
     labelled_set = SentUUIDField()
-    model = serializers.ListField(
-        child=serializers.SlugField(max_length=80), min_length=1, max_length=50
-    )
-
-    def validate_model(self, slugs: list[str]) -> Any:
-        return ModelsField().to_internal_value(list(slugs))
+    model = ModelsField(help_text="Slugs of the models to measure.")
 
 
 class ValidationSerializer(serializers.ModelSerializer[Validation]):

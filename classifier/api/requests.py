@@ -67,15 +67,15 @@ class ModelsField(serializers.Field[list[TrainedModel], Any, Any, Any]):
 
     default_error_messages = {  # noqa: RUF012, DRF declares it so
         "unknown": "There is no model “{slug}” to choose.",
-        "file": "Send the slug of a model as text, not as a file.",
+        "file": "Send the slugs of models, each as text.",
     }
 
     def get_value(self, dictionary: Any) -> Any:
-        is_form = isinstance(dictionary, QueryDict)
-        return (is_form and dictionary.getlist(str(self.field_name))) or serializers.empty
+        name, is_form = str(self.field_name), isinstance(dictionary, QueryDict)
+        return (dictionary.getlist(name) if is_form else dictionary.get(name)) or serializers.empty
 
-    def to_internal_value(self, data: list[Any]) -> list[TrainedModel]:
-        if not all(isinstance(slug, str) for slug in data):
+    def to_internal_value(self, data: Any) -> list[TrainedModel]:
+        if not isinstance(data, list) or not all(isinstance(slug, str) for slug in data):
             self.fail("file")
         slugs = list(dict.fromkeys(data))
         known = {slug: None for slug in slugs if "\0" not in slug}

@@ -208,7 +208,8 @@ class ValidationsView(ValidationView):
     )
     def post(self, request: Request) -> Response:
         """Measure one or several models on a labelled set; ask for each until it has ended."""
-        fields, person = valid(shapes.ValidationRequestSerializer, request.data), self.request.user
+        person = self.request.user
+        fields = valid(shapes.ValidationRequestSerializer, request.data, person)
         seen = LabelledSet.objects.visible_to(person)
         row = get_object_or_404(seen, pk=fields["labelled_set"])
         made = validations.validate(

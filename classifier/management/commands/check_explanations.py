@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from classifier.bundles.registry import load_bundle
+from classifier.catalogue import bundle_path
 from classifier.management.model_command import ModelCommand
 
 
@@ -30,7 +31,7 @@ class Command(ModelCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.training.pipeline import check_on_test
 
-        bundle = load_bundle(settings.MODELS_DIR / options["slug"])
+        bundle = load_bundle(bundle_path(options["slug"]))
         evaluation = check_on_test(bundle, settings.MEDMNIST_ROOT, options["boxes"])
         for check in evaluation.explanations:
             said = "passes, and is shown" if check.passes else "does not pass, and is not shown"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from django.conf import settings
 from django.core.management.base import CommandParser
 
 from classifier.bundles.registry import load_bundle
+from classifier.catalogue import bundle_path
 from classifier.datasets.class_names import proposed_class
 from classifier.errors import PlainError
 from classifier.management.model_command import ModelCommand
@@ -50,7 +50,7 @@ class Command(ModelCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.management.validate_folder import validate_folder
 
-        bundle = load_bundle(settings.MODELS_DIR / options["slug"])
+        bundle = load_bundle(bundle_path(options["slug"]))
         labelled = self._labelled(options["folder"], options["table"], bundle.classes)
         started = time.monotonic()
         report = validate_folder(

@@ -97,13 +97,13 @@ def labelled_set(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return _naming(request, found)
     labels = found.images.class_counts()
     known = datasets()[found.dataset].labels
-    models = TrainedModel.objects.active().filter(dataset=found.dataset).in_display_order()
+    models = TrainedModel.objects.choosable_by(request.user).filter(dataset=found.dataset)
     rows = found.validations.select_related("trained_model", "person")
     context = {
         **_frame(request, found),
         "counts": [(label, n, label in known) for label, n in labels.items()],
         "groups": found.images.exclude(group="").values("group").distinct().count(),
-        "models": models,
+        "models": models.in_display_order(),
         "rows": [row_of(each) for each in rows],
         "running": rows.filter(finished_at=None).exists(),
         "doubtful": found.images.doubtful().count(),
@@ -217,7 +217,8 @@ def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def validate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Measure the chosen models."""
     found, person = _visible(request, pk), cast(User, request.user)
-    models = list(TrainedModel.objects.active().filter(slug__in=request.POST.getlist("model")))
+    choosable = TrainedModel.objects.choosable_by(person)
+    models = list(choosable.filter(slug__in=request.POST.getlist("model")))
     if not models:
         messages.error(request, "No model was chosen. Choose one or several.")
         return redirect("web:labelled_set", pk)
