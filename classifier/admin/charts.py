@@ -27,7 +27,7 @@ def predictions_chart(period: Period, found: Sequence[Step]) -> Chart:
     short = [f"{found[mark].start:{'%d %b' if period.key != '24h' else '%H:%M'}}" for mark in marks]
     x = replace(across("Sent, UTC", marks, max(len(found) - 1, 1)), words=short)
     most = max((count for step in found for count in step.counts.values()), default=0)
-    y = upward("Predictions", steps(0, max(most, 1)))
+    y = upward("Predictions", steps(0, max(most, 5)))
     legend = [
         Line(
             kind,

@@ -1,5 +1,8 @@
 """Models, as the administrator switches them."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
@@ -8,6 +11,14 @@ from classifier.admin.base import DeskAdmin
 from classifier.cards.numbers import NOTHING
 from classifier.cards.view import Measured, ModelView
 from classifier.models import TrainedModel
+
+
+class SwitchForm(forms.ModelForm):
+    """A row of the list, whose switch says to a screen reader which model it is of."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["is_active"].widget.attrs["aria-label"] = f"{self.instance} can be chosen"
 
 
 @admin.register(TrainedModel)
@@ -26,6 +37,9 @@ class TrainedModelAdmin(DeskAdmin):
         """All but the switches and whose it is comes from the bundle on disk."""
         own = {"is_active", "is_offered", "owner", "project"}
         return [field.name for field in TrainedModel._meta.fields if field.name not in own]
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[forms.ModelForm]:
+        return super().get_changelist_form(request, form=SwitchForm, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
