@@ -26,7 +26,7 @@ run: $(VENV)/runtime
 
 # The tests that need MedMNIST's data run where MEDMNIST_ROOT says that it is there.
 test: $(VENV)/development browser
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup $(if $(MEDMNIST_ROOT),,-m "not data")
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(if $(MEDMNIST_ROOT),,-m "not data")
 
 # In under a minute: what most mistakes show in.
 quick: $(VENV)/development

@@ -13,15 +13,6 @@ from tests.factories import UserFactory
 from tests.processes.stack import Stack, running_stack
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For tests side by side: a file's stay together, and one run of real processes is enough."""
-    for item in items:
-        room = item.path.relative_to(Path(__file__).parent).parts[0]
-        group = "stack" if room in ("browser", "processes") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def own_folders(settings: Settings, tmp_path: Path) -> None:
     """No test touches the installation's files, and pages need no collected static files."""
