@@ -2,17 +2,22 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from typing import Final
 
 from celery import Task, shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import RedisError
 
 from classifier import audit, retention
 from classifier.inference import explanation, runner, validations
 
 logger = logging.getLogger(__name__)
+
+# Whoever waits for the broker longer goes on without it; the sweeper rings later.
+BROKER_SECONDS: Final = 5
 
 
 @shared_task(bind=True)
@@ -93,6 +98,12 @@ def ring_validations() -> bool:
 
 
 def messages_waiting() -> int:
-    """How many messages lie in the broker. Raises OperationalError or RedisError without one."""
-    with run_predictions.app.producer_or_acquire() as producer:
-        return int(producer.channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+    """How many messages lie in the broker. Raises RedisError without one."""
+    return int(_redis().llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+
+
+@cache
+def _redis() -> Redis:
+    """A client of our own, which threads may share; those of Celery's producers they may not."""
+    address = settings.CELERY_BROKER_URL.replace("redis+socket://", "unix://", 1)
+    return Redis.from_url(address, socket_timeout=BROKER_SECONDS)

@@ -1,7 +1,6 @@
 """What is done to waiting work: queued, queued again, cancelled."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -102,7 +101,8 @@ def run_again(*, owner: User, predictions: PredictionQuerySet, trained_model: Tr
 
 
 def ring_on_commit(trained_model: TrainedModel, *, times: int = 1) -> None:
-    transaction.on_commit(partial(tasks.ring, trained_model.slug, times=times), robust=True)
+    # No partial: Django names what failed, and a partial has no name.
+    transaction.on_commit(lambda: tasks.ring(trained_model.slug, times=times), robust=True)
 
 
 @transaction.atomic
