@@ -59,6 +59,7 @@ def test_it_starts_everything_and_stops_everything_and_keeps_the_data(tmp_path: 
     stack, log = Stack(tmp_path / "var"), tmp_path / "serve.log"
     with serving(stack, log):
         token = ApiClient(stack.url).session.headers["Authorization"]
+        wait_until(lambda: stack.health().get("worker") == "ok", "a worker has loaded its models")
         assert requests.get(f"{stack.url}/healthz", timeout=30).status_code == 200
     wait_until(lambda: not processes_on(stack.var_dir), "every process is gone", seconds=30)
     prefixes = {
