@@ -73,6 +73,9 @@ def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str,
         # What is sent piece by piece afterwards.
         {"required": ["open"], "properties": {"open": {"enum": [True]}}},
     ]
+    # In a form a number is text too, which a choice between two kinds of text would hide.
+    text, _ = batch["properties"]["name"]["oneOf"]
+    batch["properties"]["name"] = text | {"pattern": r"^[^\u0000]*$"}
     batch["properties"]["images"] |= {"minItems": 1, "maxItems": settings.MAX_BATCH_IMAGES}
     return result
 
