@@ -5,10 +5,12 @@ import logging
 
 import numpy as np
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from classifier.inference import loader
 from classifier.inference.inputs import array_png, stored_input
+from classifier.inference.runner import UNREADABLE
 from classifier.models import Explanation, Method, Status
 from classifier.networks.explanation import Explainer, GradCam, NoFeatureMaps, Occlusion
 
@@ -16,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 TOO_LONG = "This map took too long and was stopped. Try again when less is running."
 UNEXPECTED = "An unexpected error occurred. Try again or tell the administrator."
-UNREADABLE = "The stored image could not be read. Upload it again."
 UNAVAILABLE = "The model that gave this result is no longer here. Classify the image again."
 NO_FEATURE_MAPS = "This network has no convolutions, whose feature maps Grad-CAM needs."
 EXHAUSTED = "The worker stopped each time it tried this map, so it was given up."
@@ -43,6 +44,9 @@ def run_next(*, claim: str) -> bool:
     except SoftTimeLimitExceeded:
         logger.warning("A map for prediction %s took too long", explanation.prediction_id)
         values = _failure(TOO_LONG)
+    except (OperationalError, InterfaceError):
+        # As with predictions: it is taken up again when the database is back.
+        raise
     except Exception:
         logger.exception("A map for prediction %s failed", explanation.prediction_id)
         values = _failure(UNEXPECTED)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from classifier.datasets.near_duplicates import grey_thumbnail
@@ -47,6 +47,9 @@ def run_turn(*, claim: str) -> bool:
     except SoftTimeLimitExceeded:
         logger.warning("Validation %s took too long", validation.pk)
         _fail(validation, TOO_LONG)
+    except (OperationalError, InterfaceError):
+        # As with predictions: it is taken up again when the database is back.
+        raise
     except Exception:
         logger.exception("Validation %s failed", validation.pk)
         _fail(validation, UNEXPECTED)

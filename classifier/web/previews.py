@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
-from classifier.inference.inputs import array_png, found_box, model_input
+from classifier.inference.inputs import array_png, found_box, looks_for_cells, model_input
 from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Box, Crop, crop_box, describe_crop
 from classifier.uploads.images import UploadedPicture, reduced
@@ -74,14 +74,14 @@ def crop_words(
     if box is not None:
         return f"{words}, around the cell that was found"
     already_cut = dataset.cells and size[0] == size[1] and size[0] in dataset.cells.cut_sizes
-    looked = crop is Crop.AUTO and dataset.cells and not already_cut
+    looked = looks_for_cells(trained_model, crop) and not already_cut
     return f"{words}, since no cell was found" if looked else words
 
 
 def seen_words(prediction: Prediction) -> str:
     """What the model saw of an image, in words; what it will see, while it waits."""
     image, model, crop = prediction.image, prediction.trained_model, Crop(prediction.crop)
-    looks = crop is Crop.AUTO and model.dataset_info.cells
+    looks = looks_for_cells(model, crop)
     if looks and prediction.box is None and not prediction.is_finished:
         return "the square around the cell, or the middle where none is found"
     size, is_older = (image.width, image.height), looks and not prediction.box_origin

@@ -68,7 +68,7 @@ def test_an_unreadable_image_is_named(prediction: Prediction) -> None:
     Path(prediction.image.file.path).unlink()
     explanation.run_next(claim="task")
     asked.refresh_from_db()
-    assert asked.error_message == explanation.UNREADABLE
+    assert asked.error_message == runner.UNREADABLE
 
 
 @pytest.mark.parametrize(
