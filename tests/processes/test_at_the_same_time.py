@@ -47,8 +47,11 @@ def test_of_those_who_want_the_same_name_or_address_one_gets_it(
             lambda number: sign_up(stack, username.format(number), email.format(number)),
             range(TOGETHER),
         )
-    refused = [HTTPStatus.OK] * (TOGETHER - 1)
-    assert sorted(answers) == [*refused, HTTPStatus.FOUND]
+    *refused, signed_up = sorted(answers, key=lambda status: status == HTTPStatus.FOUND)
+    assert signed_up == HTTPStatus.FOUND
+    # The form again, or "too many at once": attempts of one address are counted one after another,
+    # and on a busy machine not each has its turn within a second.
+    assert set(refused) <= {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 def test_batches_together_keep_the_limit_on_what_waits(stack: Stack) -> None:
