@@ -28,6 +28,7 @@ def figures(found: Overview) -> list[list[Figure]]:
     """Rows of figures: the work and its quality, then speed and space."""
     period = {"period": found.period.key}
     unfinished = {"status__exact": Status.PENDING}
+    interval = metric(found.agreement).percent_interval
     return [
         [
             Figure("Sent", f"{found.sent:,}", found.period.words, _predictions(period)),
@@ -53,7 +54,7 @@ def figures(found: Overview) -> list[list[Figure]]:
             Figure(
                 "Reviewers agree",
                 _percent(found.agreement),
-                _interval(found.agreement),
+                f"95 % interval {interval}" if interval else "nobody reviewed any",
                 _predictions({**period, "review_state__exact": ReviewState.CONFIRMED}),
             ),
         ],
@@ -103,11 +104,6 @@ def _predictions(query: Mapping[str, str]) -> str:
 
 def _percent(share: Share) -> str:
     return metric(share).percent
-
-
-def _interval(share: Share) -> str:
-    interval = metric(share).percent_interval
-    return f"95 % interval {interval}" if interval else "nobody reviewed any"
 
 
 def _age(found: Overview) -> str:

@@ -84,7 +84,9 @@ class Occlusion:
         falls = []
         for image, label in zip(images, labels, strict=True):
             stages = np.stack([image, *(covered(image, square) for square in squares)])
-            odds = _log_odds(np.asarray(self._logits(stages.astype(np.float32))), label)
+            logits = np.asarray(self._logits(stages.astype(np.float32)))
+            others = np.delete(logits, label, axis=1)
+            odds = np.asarray(logits[:, label] - np.logaddexp.reduce(others, axis=1))
             falls.append(np.einsum("n,nhw->hw", odds[0] - odds[1:], squares.astype(np.float32)))
         return normalised(np.stack(falls) / squares.sum(axis=0))
 
@@ -164,11 +166,6 @@ def covered(image: Images, mask: Masks) -> Images:
     result = image.copy()
     result[mask] = image.mean(axis=(0, 1)).round().astype(np.uint8)
     return result
-
-
-def _log_odds(logits: Floats, label: int) -> Floats:
-    others = np.delete(logits, label, axis=1)
-    return np.asarray(logits[:, label] - np.logaddexp.reduce(others, axis=1))
 
 
 def normalised(maps: npt.NDArray[np.floating]) -> Floats:

@@ -192,7 +192,10 @@ class TrainingRun:
         return record
 
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
-        order, images = self._prepared(epoch).result()
+        # The next epoch's images are made while the network learns from the present ones.
+        order, images = (
+            self.prepared.pop(epoch, None) or self.pool.submit(self._prepare, epoch)
+        ).result()
         if epoch < self.recipe.epochs:
             self.prepared = {epoch + 1: self.pool.submit(self._prepare, epoch + 1)}
         callbacks = [_BatchListener(epoch, self.batches_per_epoch, listener)]
@@ -208,10 +211,6 @@ class TrainingRun:
             callbacks=callbacks + ([self.average] if self.average else []),
         )
         return {name: float(values[-1]) for name, values in history.history.items()}
-
-    def _prepared(self, epoch: int) -> Future[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """The next epoch's images are made while the network learns from the present ones."""
-        return self.prepared.pop(epoch, None) or self.pool.submit(self._prepare, epoch)
 
     def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Rows of the training images in the order of an epoch, and the images, changed."""

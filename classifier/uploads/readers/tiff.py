@@ -156,7 +156,9 @@ def _bits(tiff: TiffFile, page: TiffPage) -> int:
 
 def _pixels(page: TiffPage, bits: int) -> Image.Image:
     """One page as an image "L", "RGB" or "CMYK"."""
-    values = _values(page)
+    # Values (height, width, samples), whether they lie side by side or in planes.
+    planes = page.asarray(squeeze=False, maxworkers=1)[:, 0]
+    values = planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
     colours = _colours(page)
     if page.photometric == PHOTOMETRIC.PALETTE:
         return as_image(_palette(page)[values[..., 0]])
@@ -175,12 +177,6 @@ def _pixels(page: TiffPage, bits: int) -> Image.Image:
     if alpha is not None:
         return _composited(shades, alpha, is_premultiplied=extra == EXTRASAMPLE.ASSOCALPHA)
     return as_image(shades[..., 0] if colours == 1 else shades)
-
-
-def _values(page: TiffPage) -> Values:
-    """Values (height, width, samples), whether they lie side by side or in planes."""
-    planes = page.asarray(squeeze=False, maxworkers=1)[:, 0]
-    return planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
 
 
 def _colours(page: TiffPage) -> int:
