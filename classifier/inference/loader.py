@@ -92,7 +92,12 @@ def load(trained_model: TrainedModel) -> LoadedModel:
 @functools.lru_cache(maxsize=16)
 def _load(slug: str, version: int, sha256: str) -> LoadedModel:
     started = time.monotonic()
-    bundle = _verified_bundle(slug, version, sha256)
+    try:
+        bundle = registry.load_bundle(catalogue.bundle_path(slug))
+    except registry.BundleError as error:
+        raise ModelUnavailable(str(error)) from error
+    if (bundle.version, bundle.sha256) != (version, sha256):
+        raise ModelUnavailable(f"{slug} changed on disk: run manage.py load_bundles.")
     try:
         limits = Limits.read(bundle.limits_path) if bundle.limits_path else None
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -109,16 +114,6 @@ def _load(slug: str, version: int, sha256: str) -> LoadedModel:
         raise ModelUnavailable(f"{slug} could not be loaded: {error}") from error
     logger.info("Loaded %s version %d in %.1f s", slug, version, time.monotonic() - started)
     return loaded
-
-
-def _verified_bundle(slug: str, version: int, sha256: str) -> registry.Bundle:
-    try:
-        bundle = registry.load_bundle(catalogue.bundle_path(slug))
-    except registry.BundleError as error:
-        raise ModelUnavailable(str(error)) from error
-    if (bundle.version, bundle.sha256) != (version, sha256):
-        raise ModelUnavailable(f"{slug} changed on disk: run manage.py load_bundles.")
-    return bundle
 
 
 def _compile(bundle: registry.Bundle, network: Any) -> Forward:

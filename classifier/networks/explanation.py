@@ -143,12 +143,9 @@ def _weighed(body: Any, head: Any, images: Images, labels: Sequence[int]) -> Flo
         score = tf.reduce_sum(logits * tf.one_hot(labels, logits.shape[1]))
     weights = np.asarray(tape.gradient(score, maps)).mean(axis=(1, 2))
     weighed = np.maximum(np.einsum("nhwc,nc->nhw", np.asarray(maps), weights), 0)
-    return np.stack([_resized(each, images.shape[1]) for each in weighed])
-
-
-def _resized(coarse: Floats, size: int) -> Floats:
-    picture = Image.fromarray(coarse).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.float32)
+    coarse = [Image.fromarray(each) for each in weighed]
+    resized = [each.resize(images.shape[1:3], Image.Resampling.BILINEAR) for each in coarse]
+    return np.stack([np.asarray(each, np.float32) for each in resized])
 
 
 def _squares(size: int) -> Masks:

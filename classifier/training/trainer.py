@@ -82,7 +82,12 @@ def train(
     where there is no checkpoint it starts. Raises ResumeError.
     """
     path = directory / CHECKPOINT_FILE
-    checkpoint = _resumable(path, recipe) if resume else None
+    checkpoint = load_checkpoint(path) if resume and path.exists() else None
+    if checkpoint and checkpoint.recipe != recorded(recipe):
+        raise ResumeError(
+            f"The interrupted training of {recipe.slug} followed another recipe; "
+            "without --resume it starts anew."
+        )
     run = TrainingRun(recipe, classes, training, validation, frames)
     if checkpoint is not None:
         run.restore(checkpoint)
@@ -91,18 +96,6 @@ def train(
         save_checkpoint(path, run.state())
         listener(Progress(epoch, run.batches_per_epoch, run.batches_per_epoch, record))
     return run.selected_network()
-
-
-def _resumable(path: Path, recipe: Recipe) -> Checkpoint | None:
-    if not path.exists():
-        return None
-    checkpoint = load_checkpoint(path)
-    if checkpoint.recipe != recorded(recipe):
-        raise ResumeError(
-            f"The interrupted training of {recipe.slug} followed another recipe; "
-            "without --resume it starts anew."
-        )
-    return checkpoint
 
 
 def recorded(recipe: Recipe) -> dict[str, Any]:

@@ -48,7 +48,10 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
         page = pages[0]
         if page.photometric in SENSOR_VALUES or DNG_VERSION in page.tags:
             raise UploadRejected("raw_sensor")
-        if _is_for_libtiff(page):
+        # YCbCr without JPEG, and JPEG as before 1995, are not read by tifffile.
+        if page.compression == COMPRESSION.OJPEG or (
+            page.photometric == PHOTOMETRIC.YCBCR and page.compression not in JPEGS
+        ):
             return raster.read(data, format="TIFF", max_pixels=max_pixels)
         bits = _bits(tiff, page)
         planes = [_pixels(page, bits) for page in pages]
@@ -130,13 +133,6 @@ def _check_structure(page: TiffPage, data: bytes, max_pixels: int) -> None:
             inner = jpeg.header_of(data[offset : offset + count])
             if inner is None or inner.width > width or inner.height > height:
                 raise UploadRejected("damaged")
-
-
-def _is_for_libtiff(page: TiffPage) -> bool:
-    """YCbCr without JPEG, and JPEG as before 1995, are not read by tifffile."""
-    if page.compression == COMPRESSION.OJPEG:
-        return True
-    return page.photometric == PHOTOMETRIC.YCBCR and page.compression not in JPEGS
 
 
 def _bits(tiff: TiffFile, page: TiffPage) -> int:
