@@ -1,4 +1,4 @@
-"""A laboratory's own labelled images in a real browser: brought, measured, a wrong label settled."""
+"""Labelled images in a real browser: brought, measured, a wrong label settled by a key."""
 
 from pathlib import Path
 
