@@ -82,10 +82,9 @@ def measured(
         chosen = drawn(examples.labels, size, seed)
         own, others = examples.of(chosen), examples.of(~chosen)
         started = time.monotonic()
-        foretold = cross_fit(
-            own, model.head, model.limits, Promise(), by_class=False, listener=lambda *_: None
-        )
-        fitted = fit(own, model.head, model.limits, Promise(), by_class=False)
+        procedure = model.procedure(Promise())
+        foretold = cross_fit(own, procedure, lambda done, total: None)
+        fitted = fit(own, procedure)
         seconds = time.monotonic() - started + seconds_an_image * len(own)
         answers = fitted.answers(others)
         found.append(

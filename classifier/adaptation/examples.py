@@ -1,5 +1,6 @@
 """Labelled images of a laboratory as a network sees them, and whether they are enough."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
@@ -43,6 +44,11 @@ class Examples:
     def of(self, chosen: NDArray[Any]) -> Self:
         """Some of them, by their numbers or by flags."""
         return replace(self, **{name: array[chosen] for name, array in vars(self).items()})
+
+
+def fewest_scores(level: float) -> int:
+    """How many images it takes to promise a level: 19 for 95 %, 99 for 99 %."""
+    return math.ceil(round(level / (1 - level), 6))
 
 
 def check_enough(labels: Labels, groups: Labels, names: Sequence[str]) -> None:

@@ -59,6 +59,21 @@ class SampleDescription(BaseModel):
     seed: Annotated[int, Field(ge=0)]
 
 
+class AdaptationExperience(BaseModel):
+    """How often the default model was right on the images of a laboratory that it never saw.
+
+    Attributes:
+        shipped: proportion as it is shipped.
+        adapted: after it was adapted to 5, 10 and 20 images of each class, in this order.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    laboratory: str
+    shipped: Annotated[float, Field(ge=0, le=1)]
+    adapted: tuple[float, float, float]
+
+
 class Dataset(BaseModel):
     """What kind of images a model is for.
 
@@ -80,6 +95,7 @@ class Dataset(BaseModel):
         near_duplicate_correlation: that of two thumbnails above which they show the same.
         differential: what a differential count counts; None where images show no such cells.
         source_name: names the images and their split, for our own split.
+        adaptation_experience: what labelled images of other laboratories were worth.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -106,6 +122,7 @@ class Dataset(BaseModel):
     intended_use: str
     limitations: tuple[str, ...]
     differential: Differential | None = None
+    adaptation_experience: tuple[AdaptationExperience, ...] = ()
 
     @model_validator(mode="after")
     def positive_class_is_a_class(self) -> Self:

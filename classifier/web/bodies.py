@@ -25,9 +25,14 @@ def largest_body(path: str) -> int:
         "web:preview": image,
         "web:batch_new": batch,
         "web:batch_upload": batch,
+        "web:labelled_set_new": batch,
+        "web:labelled_set_add": batch,
+        "web:model_import": batch,
         "api:prediction-list": image,
         "api:batch-list": batch,
         "api:batch-images": batch,
+        "api:labelled-set-images": batch,
+        "api:model-imports": batch,
     }
     return int(takes_more.get(name, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 

@@ -26,7 +26,7 @@ from classifier.models import (
     TrainedModel,
     may,
 )
-from classifier.services import labelled_sets, validations
+from classifier.services import adaptations, labelled_sets, own_models, validations
 from classifier.services.tables import TableRefused, read_table
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.labelled_forms import NewSetForm, add_to_set
@@ -108,6 +108,12 @@ def labelled_set(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "running": rows.filter(finished_at=None).exists(),
         "doubtful": found.images.doubtful().count(),
         "size": sum(labels.values()),
+        "outlook": adaptations.outlook(found),
+        "most_images": adaptations.MOST_IMAGES,
+        "adaptations": [
+            (each, each.figures.gain if each.figures else None)
+            for each in found.adaptations.order_by("-created_at")
+        ],
     }
     return render(request, "web/labelled_set.html", context)
 
@@ -272,7 +278,11 @@ def _examples(found: LabelledSet, shown: LabelledImage | None) -> list[tuple[str
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
     if request.method != "POST":
-        context = {**_frame(request, found), "size": found.images.count()}
+        context = {
+            **_frame(request, found),
+            "size": found.images.count(),
+            "made": own_models.made_from(cast(User, request.user), found.images.values("image")),
+        }
         return render(request, "web/labelled_set_delete.html", context)
     person = cast(User, request.user)
     is_gone = _done(
