@@ -46,7 +46,10 @@ def give_up_exhausted() -> int:
 def _go_on(validation: Validation) -> None:
     loaded = loader.load(validation.trained_model)
     if validation.model_version != loaded.bundle.version:
-        _start_anew(validation, loaded.bundle.version)
+        # The model is not the one that answered before.
+        validation.answers.all().delete()
+        validation.model_version, validation.done = loaded.bundle.version, 0
+        Validation.objects.held(validation).update(model_version=loaded.bundle.version, done=0)
     turn_ends = time.monotonic() + TURN_SECONDS
     while time.monotonic() < turn_ends:
         first = validation.done
@@ -58,13 +61,6 @@ def _go_on(validation: Validation) -> None:
             return None
     turns.pause(Validation.objects.all(), validation)
     return None
-
-
-def _start_anew(validation: Validation, version: int) -> None:
-    """The model is not the one that answered before."""
-    validation.answers.all().delete()
-    validation.model_version, validation.done = version, 0
-    Validation.objects.held(validation).update(model_version=version, done=0)
 
 
 def _answer(
