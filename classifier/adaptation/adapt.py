@@ -26,6 +26,7 @@ from classifier.adaptation.fitting import (
 )
 from classifier.adaptation.head import Head, head_of, set_head
 from classifier.adaptation.verdict import gain
+from classifier.adaptation.views import shares
 from classifier.bundles.registry import Bundle
 from classifier.bundles.schema import (
     Adaptation,
@@ -76,13 +77,13 @@ class OwnImages:
 
     Attributes:
         name: what people call them.
-        pixels: (N, size, size, channels) values 0-255.
+        views: pixels (N, size, size, channels), values 0-255, for each of `views.shares`.
         labels: (N,) class indices of the model.
         groups: (N,) numbers: images that belong together share one.
     """
 
     name: str
-    pixels: NDArray[np.uint8]
+    views: tuple[NDArray[np.uint8], ...]
     labels: Labels
     groups: Labels
 
@@ -99,11 +100,12 @@ class Name:
 class Laboratory:
     """What a bundle is fitted to: what people call it, what the network makes of its images.
 
-    `sha256` is a checksum of images and labels.
+    `views` are its images as the network may see them, for each of `views.shares`; `sha256` is a
+    checksum of images and labels.
     """
 
     name: str
-    examples: Examples
+    views: tuple[Examples, ...]
     sha256: str
 
 
@@ -128,15 +130,15 @@ def adapt_bundle(
     model = AdaptableNetwork(bundle, network, listener)
     laboratory = Laboratory(
         name=images.name,
-        examples=model.examples(images, "features of your images"),
-        sha256=hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest(),
+        views=model.examples(images, "features of your images"),
+        sha256=hashlib.sha256(images.views[0].tobytes() + images.labels.tobytes()).hexdigest(),
     )
     procedure = model.procedure(promise)
     answers = cross_fit(
-        laboratory.examples, procedure, lambda done, total: listener("fits", done, total)
+        laboratory.views, procedure, lambda done, total: listener("fits", done, total)
     )
     at_home = home_images(bundle, data_root)
-    home = model.examples(at_home, "images from home") if at_home else None
+    home = model.examples(at_home, "images from home")[0] if at_home else None
     models_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".adapting-") as folder:
         written = write_adapted(
@@ -160,8 +162,8 @@ def write_adapted(
     `answers` are those of the cross-validation, `home` is what the shipped network makes of images
     from home. The network's head is replaced. Raises OSError.
     """
-    examples = laboratory.examples
-    fitted = fit(examples, procedure)
+    fitted = fit(laboratory.views, procedure)
+    examples = laboratory.views[fitted.view]
     set_head(network, fitted.head)
     described = _described_limits(bundle, fitted, examples, procedure.promise)
     limits = fitted.limits and FittedLimits(fitted.limits, fitted.scores, described)
@@ -192,7 +194,7 @@ def home_images(bundle: Bundle, data_root: Path) -> OwnImages | None:
     chosen = np.linspace(0, len(test.labels) - 1, count).astype(np.int64)
     return OwnImages(
         name=bundle.dataset.title,
-        pixels=test.images[chosen],
+        views=(test.images[chosen],),
         labels=test.labels[chosen],
         groups=np.arange(count),
     )
@@ -225,10 +227,13 @@ class AdaptableNetwork:
             )
         return probabilities, features, inputs
 
-    def examples(self, images: OwnImages, which: str = "images") -> Examples:
-        """Images as the network sees them; the listener hears of them as `which`."""
-        probabilities, features, inputs = self.represented(images.pixels, which)
-        return Examples(inputs, features, probabilities, images.labels, images.groups)
+    def examples(self, images: OwnImages, which: str = "images") -> tuple[Examples, ...]:
+        """Images as the network sees each view; the listener hears of them as `which`."""
+        seen = []
+        for pixels in images.views:
+            probabilities, features, inputs = self.represented(pixels, which)
+            seen.append(Examples(inputs, features, probabilities, images.labels, images.groups))
+        return tuple(seen)
 
     def procedure(self, promise: Promise) -> Procedure:
         """How the network's head and limits are fitted."""
@@ -263,11 +268,16 @@ def _description(
 ) -> dict[str, Any]:
     """What the metadata say: those of the shipped model, with its limitations and new ones."""
     kept = bundle.metadata.model_fields_set - {"version", "weights", "uncertainty"}
-    labels = laboratory.examples.labels
+    labels = laboratory.views[0].labels
     n, accuracy = len(labels), answers.right(labels).mean()
     return {field: value for field, value in bundle.metadata if field in kept} | {
         "slug": name.slug,
         "title": name.title,
+        "input": bundle.metadata.input.model_copy(
+            update={"cell_share": bundle.metadata.input.cell_share * shares(bundle)[fitted.view]}
+        )
+        if fitted.view
+        else bundle.metadata.input,
         "summary": (
             f"{bundle.metadata.title}, adapted to “{laboratory.name}”: {n} labelled images, "
             f"{percent(float(accuracy))} of them right by cross-validation."
@@ -327,7 +337,7 @@ def _evaluation(
     written: Bundle, laboratory: Laboratory, answers: Answers, fitted: Fitted
 ) -> Evaluation:
     """Every metric on the laboratory's images, each by a fit that never saw it."""
-    labels = laboratory.examples.labels
+    labels = laboratory.views[0].labels
     evaluation = evaluate(
         Scores(answers.probabilities, labels),
         written.classes,
@@ -372,7 +382,7 @@ def _adaptation(
     fitted: Fitted,
     home: Examples | None,
 ) -> Adaptation:
-    examples = laboratory.examples
+    examples = laboratory.views[0]
     counts = np.bincount(examples.labels, minlength=len(bundle.classes))
     values: dict[str, Any] = {}
     if home:

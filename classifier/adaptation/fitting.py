@@ -80,6 +80,7 @@ class Fitted:
         scores: those by cross-validation that temperature and prediction sets were fitted on.
         limits: None where the shipped model has none.
         by_class: whether each class has its own threshold.
+        view: number of the view of the images that it is fitted to.
     """
 
     head: Head
@@ -88,9 +89,11 @@ class Fitted:
     scores: Scores
     limits: Limits | None
     by_class: bool
+    view: int
 
-    def answers(self, examples: Examples) -> Answers:
-        """What the fitted model says of images."""
+    def answers(self, views: Sequence[Examples]) -> Answers:
+        """What the fitted model says of images, by the view that it was fitted to."""
+        examples = views[self.view]
         probabilities = softmax(self.head.logits(examples.inputs), axis=1)
         if self.limits is None:
             nothing = np.zeros(len(probabilities), np.bool_)
@@ -99,10 +102,15 @@ class Fitted:
         return Answers(probabilities, self.limits.judge(probabilities, examples.features))
 
 
-def fit(examples: Examples, procedure: Procedure) -> Fitted:
-    """Choose the settings of the head by cross-validation, and fit everything."""
+def fit(views: Sequence[Examples], procedure: Procedure) -> Fitted:
+    """Choose view and settings of the head by cross-validation, and fit everything.
+
+    `views` are the same images as the network may see them.
+    """
     shipped, home, promise = procedure.shipped, procedure.home, procedure.promise
-    settings, held_out = _best_settings(examples, shipped)
+    tried = [_best_settings(examples, shipped) for examples in views]
+    view = min(range(len(views)), key=lambda number: tried[number][1].log_loss)
+    examples, (settings, held_out) = views[view], tried[view]
     temperature = held_out.temperature
     scores = held_out.scores
     head = HeadFit(examples.inputs, examples.labels, shipped).head(settings)
@@ -111,16 +119,16 @@ def fit(examples: Examples, procedure: Procedure) -> Fitted:
     thresholds = _thresholds(scores, promise.coverage, by_class=by_class)
     limits = _limits(home, examples, promise.acceptance, thresholds) if home else None
     cooled = Head(head.weights / temperature, head.bias / temperature)
-    return Fitted(cooled, settings, temperature, scores, limits, by_class)
+    return Fitted(cooled, settings, temperature, scores, limits, by_class, view)
 
 
-def cross_fit(examples: Examples, procedure: Procedure, listener: Listener) -> Answers:
+def cross_fit(views: Sequence[Examples], procedure: Procedure, listener: Listener) -> Answers:
     """What is said of each image by a fit to the images of the other folds."""
     parts = []
-    for number in range(total := fold_count(examples)):
-        parts.append(fold_answers(examples, procedure, number))
+    for number in range(total := fold_count(views[0])):
+        parts.append(fold_answers(views, procedure, number))
         listener(number + 1, total + 1)
-    return joined(len(examples), parts)
+    return joined(len(views[0]), parts)
 
 
 def fold_count(examples: Examples) -> int:
@@ -129,11 +137,12 @@ def fold_count(examples: Examples) -> int:
 
 
 def fold_answers(
-    examples: Examples, procedure: Procedure, number: int
+    views: Sequence[Examples], procedure: Procedure, number: int
 ) -> tuple[NDArray[np.int64], Answers]:
     """Numbers of the images of a fold, and what is said of them by a fit to all others."""
-    training, held_out = _outer_folds(examples)[number]
-    return held_out, fit(examples.of(training), procedure).answers(examples.of(held_out))
+    training, held_out = _outer_folds(views[0])[number]
+    fitted = fit([each.of(training) for each in views], procedure)
+    return held_out, fitted.answers([each.of(held_out) for each in views])
 
 
 def joined(n: int, parts: Sequence[tuple[NDArray[np.int64], Answers]]) -> Answers:

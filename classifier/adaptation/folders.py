@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from classifier.adaptation.adapt import OwnImages
+from classifier.adaptation.views import views
 from classifier.bundles.registry import Bundle
 from classifier.datasets.near_duplicates import near_duplicate_groups
 from classifier.errors import PlainError
-from classifier.preprocessing import Crop, model_view
+from classifier.preprocessing import Crop
 from classifier.uploads.images import UploadRejected, read_image
 
 # Of a message that names what is wrong, so many names are told.
@@ -47,24 +48,13 @@ def read_class_folders(
     ]
     if not files:
         raise FolderError(f"The folders in {folder} hold no images.")
-    pixels = []
-    for path, _ in files:
-        image = _read(path, max_bytes, max_pixels)
-        pixels.append(
-            model_view(
-                image,
-                size=bundle.input_size,
-                channels=bundle.channels,
-                crop=crop,
-                source_frame=bundle.dataset.source_frame,
-            )
-        )
-    views = np.stack(pixels)
+    seen = [views(bundle, _read(path, max_bytes, max_pixels), crop) for path, _ in files]
+    pixels = tuple(np.stack(each) for each in zip(*seen, strict=True))
     return OwnImages(
         name=folder.resolve().name,
-        pixels=views,
+        views=pixels,
         labels=np.array([bundle.classes.index(label) for _, label in files], np.int64),
-        groups=near_duplicate_groups(views, bundle.dataset.near_duplicate_correlation),
+        groups=near_duplicate_groups(pixels[0], bundle.dataset.near_duplicate_correlation),
     )
 
 

@@ -85,10 +85,14 @@ class Section(BaseModel):
 
 
 class Input(Section):
-    """The images that a network takes: side of the square in pixels; 1 channel grey, 3 RGB."""
+    """The images that a network takes: side of the square in pixels; 1 channel grey, 3 RGB.
+
+    `cell_share` is the side of what it sees of the square around a cell, as a share of that.
+    """
 
     size: Annotated[int, Field(ge=1, le=1024)]
     channels: Literal[1, 3]
+    cell_share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class NamedFile(Section):

@@ -27,7 +27,7 @@ from classifier.datasets.near_duplicates import (
 )
 from classifier.errors import PlainError
 from classifier.inference import loader, turns
-from classifier.inference.inputs import upload_input
+from classifier.inference.inputs import stored_picture
 from classifier.models import Adaptation, LabelledImage, Status
 from classifier.preprocessing import Crop
 
@@ -78,9 +78,9 @@ def _go_on(adaptation: Adaptation) -> None:
         while time.monotonic() < turn_ends:
             if adaptation.done < adaptation.total:
                 work.look_at_some()
-            elif adaptation.fits < fold_count(examples := work.examples()):
+            elif adaptation.fits < fold_count((views := work.views())[0]):
                 number = adaptation.fits
-                held_out, said = fold_answers(examples, work.procedure, number)
+                held_out, said = fold_answers(views, work.procedure, number)
                 work.write(f"fold-{number}", held_out=held_out, **_arrays(said))
                 adaptation.fits += 1
             else:
@@ -174,28 +174,31 @@ class _Work:
             self.adaptation.done += len(chunk) or own - first
         else:
             part = slice(first - own, first - own + size)
-            self._look(f"home-{first:06}", self._home.pixels[part], labels=home[part])  # type: ignore[union-attr, index]
+            self._look(f"home-{first:06}", self._home.views[0][part], labels=home[part])  # type: ignore[union-attr, index]
             self.adaptation.done += len(home[part])
 
     def _look_at_own(self, chunk: Sequence[LabelledImage], name: str) -> None:
         """Leaves out what cannot be read."""
+        from classifier.adaptation.views import views
+
         crop = Crop(self.adaptation.labelled_set.crop)  # type: ignore[union-attr]
         seen = []
         for image in chunk:
             try:
-                pixels = upload_input(self.adaptation.trained_model, image.image, crop)
-                seen.append((image, pixels))
+                with stored_picture(image.image) as picture:
+                    seen.append((image, views(self.bundle, picture, crop)))
             except (OSError, ValueError, SyntaxError):
                 logger.warning("The image of labelled image %s cannot be read", image.pk)
         if not seen:
             return
         images, pixels = zip(*seen, strict=True)
-        self._look(
+        for number, each in enumerate(zip(*pixels, strict=True)):
+            self._look(f"view{number}-{name}", np.stack(each))
+        self.write(
             name,
-            np.stack(pixels),
             labels=np.array([self.bundle.classes.index(image.label) for image in images]),
             groups=np.array([image.group for image in images], str),
-            thumbnails=np.stack([grey_thumbnail(each) for each in pixels]),
+            thumbnails=np.stack([grey_thumbnail(each[0]) for each in pixels]),
             checksums=np.array([image.image.sha256 for image in images], str),
         )
 
@@ -207,12 +210,13 @@ class _Work:
         )
         self.write(name, **dict(said), **known)
 
-    def examples(self) -> "Examples":
-        """Those of one's own, with near-duplicates and images of one patient together.
+    def views(self) -> "tuple[Examples, ...]":
+        """One's own images by view, with near-duplicates and images of one patient together.
 
         Raises NotEnough.
         """
         from classifier.adaptation.examples import Examples, NotEnough, check_enough
+        from classifier.adaptation.views import shares
         from classifier.validation.clusters import clusters_of
 
         if not any(self.folder.glob("own-*.npz")):
@@ -222,8 +226,9 @@ class _Work:
         alike = self.bundle.dataset.near_duplicate_correlation
         groups = clusters_of(found["groups"].tolist(), near_duplicate_groups(thumbnails, alike))
         check_enough(found["labels"], groups, self.bundle.classes)
-        return Examples(
-            found["inputs"], found["features"], found["probabilities"], found["labels"], groups
+        return tuple(
+            Examples(**self._read(f"view{number}"), labels=found["labels"], groups=groups)
+            for number in range(len(shares(self.bundle)))
         )
 
     def finish(self) -> None:
@@ -262,9 +267,9 @@ class _Work:
         from classifier.networks.limits import Judgement
         from classifier.networks.safe_loading import load_network
 
-        examples, own = self.examples(), self._read("own")
+        seen_views, own = self.views(), self._read("own")
         parts = []
-        for number in range(fold_count(examples)):
+        for number in range(fold_count(seen_views[0])):
             with np.load(self.folder / f"fold-{number}.npz", allow_pickle=False) as stored:
                 fold = dict(stored)
             held_out, probabilities = fold.pop("held_out"), fold.pop("probabilities")
@@ -273,22 +278,20 @@ class _Work:
         if self._home:
             seen = self._read("home")
             alone = np.arange(len(seen["labels"]))
-            home = Examples(
-                seen["inputs"], seen["features"], seen["probabilities"], seen["labels"], alone
-            )
+            home = Examples(**seen, groups=alone)
         content = "".join(own["checksums"]).encode() + own["labels"].tobytes()
         written = write_adapted(
             self.bundle,
             load_network(self.bundle.weights_path),
             Laboratory(
                 name=str(self.adaptation.labelled_set),
-                examples=examples,
+                views=seen_views,
                 sha256=hashlib.sha256(content).hexdigest(),
             ),
             Name(slug=self.adaptation.slug, title=self.adaptation.title),
             self.folder,
             self.procedure,
-            joined(len(examples), parts),
+            joined(len(seen_views[0]), parts),
             home,
         )
         return moved(written, settings.ADAPTED_MODELS_DIR)

@@ -36,7 +36,7 @@ def laboratory(count: int = 60) -> OwnImages:
     """Images as from another microscope: what is bright at home is dark here."""
     part = synthetic.split(count, 7)
     return OwnImages(
-        name="Our slides", pixels=255 - part.images, labels=part.labels, groups=np.arange(count)
+        name="Our slides", views=(255 - part.images,), labels=part.labels, groups=np.arange(count)
     )
 
 
@@ -113,7 +113,7 @@ def test_of_two_at_once_one_is_written_and_the_other_says_so(
 
 
 def write_folders(images: OwnImages, folder: Path, names: list[str]) -> None:
-    for number, (pixels, label) in enumerate(zip(images.pixels, images.labels, strict=True)):
+    for number, (pixels, label) in enumerate(zip(images.views[0], images.labels, strict=True)):
         path = folder / names[label] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         # Enlarged, since no upload may be so small; shrinking gives the pixels back.
