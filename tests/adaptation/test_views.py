@@ -1,4 +1,4 @@
-"""A cell is shown from as near as a model was adapted to, when it is adapted and when it answers."""
+"""A cell is shown from as near as a model was adapted to, when it is fitted and when it answers."""
 
 import io
 from pathlib import Path
