@@ -67,6 +67,8 @@ VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = env_path("MODELS_DIR", BASE_DIR / "models")
 # Made here: they are none of the installation's files, and outlive its next release.
 ADAPTED_MODELS_DIR = env_path("ADAPTED_MODELS_DIR", VAR_DIR / "models")
+# Descriptions of what these are about, where it is classes of somebody's own.
+OWN_DATASETS_DIR = env_path("OWN_DATASETS_DIR", VAR_DIR / "datasets")
 MEDMNIST_ROOT = env_path("MEDMNIST_ROOT", Path.home() / ".medmnist")
 
 # The installation ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from classifier.adaptation.examples import (
     Examples,
     check_enough,
     fewest_scores,
+    naming_the_commonest,
 )
 from classifier.adaptation.fitting import (
     Fitted,
@@ -24,7 +25,7 @@ from classifier.adaptation.fitting import (
     cross_fit,
     fit,
 )
-from classifier.adaptation.head import Head, head_of, set_head
+from classifier.adaptation.head import Head, head_of, set_head, with_classes
 from classifier.adaptation.verdict import gain
 from classifier.adaptation.views import shares
 from classifier.bundles.registry import Bundle
@@ -43,6 +44,7 @@ from classifier.bundles.schema import (
 from classifier.bundles.writing import write_evaluation
 from classifier.cards.files import write_card
 from classifier.cards.numbers import percent, round_percent
+from classifier.datasets import Dataset
 from classifier.datasets.medmnist import load_split, source_of
 from classifier.errors import PlainError
 from classifier.evaluation.batch_predict import Listener, ignore, outputs
@@ -101,12 +103,13 @@ class Laboratory:
     """What a bundle is fitted to: what people call it, what the network makes of its images.
 
     `views` are its images as the network may see them, for each of `views.shares`; `sha256` is a
-    checksum of images and labels.
+    checksum of images and labels; `own` describes the classes where these are not the bundle's.
     """
 
     name: str
     views: tuple[Examples, ...]
     sha256: str
+    own: Dataset | None = None
 
 
 def adapt_bundle(
@@ -117,27 +120,34 @@ def adapt_bundle(
     *,
     promise: Promise,
     data_root: Path,
+    own: Dataset | None = None,
     listener: Listener = ignore,
 ) -> Bundle:
     """Write a bundle fitted to a laboratory's images, whole or not at all.
 
-    What it forgot is measured where `data_root` has the dataset's file. `listener` hears what is
+    What it forgot is measured where `data_root` has the dataset's file. With `own` it is for these
+    classes, which are known by then, and not for the bundle's. `listener` hears what is
     being done and how far it is. Raises NotEnough; NoHead; NetworkError; and OSError, as where the
     disk is full.
     """
-    check_enough(images.labels, images.groups, bundle.classes)
+    check_enough(images.labels, images.groups, own.labels if own else bundle.classes)
     network = load_network(bundle.weights_path)
     model = AdaptableNetwork(bundle, network, listener)
+    views = model.examples(images, "features of your images")
+    if own:
+        before = naming_the_commonest(images.labels, len(own.labels))
+        views = tuple(replace(each, probabilities=before) for each in views)
     laboratory = Laboratory(
         name=images.name,
-        views=model.examples(images, "features of your images"),
+        views=views,
+        own=own,
         sha256=hashlib.sha256(images.views[0].tobytes() + images.labels.tobytes()).hexdigest(),
     )
-    procedure = model.procedure(promise)
+    procedure = model.procedure(promise, own=len(own.labels) if own else 0)
     answers = cross_fit(
         laboratory.views, procedure, lambda done, total: listener("fits", done, total)
     )
-    at_home = home_images(bundle, data_root)
+    at_home = None if own else home_images(bundle, data_root)
     home = model.examples(at_home, "images from home")[0] if at_home else None
     models_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".adapting-") as folder:
@@ -164,13 +174,16 @@ def write_adapted(
     """
     fitted = fit(laboratory.views, procedure)
     examples = laboratory.views[fitted.view]
+    if laboratory.own:
+        network = with_classes(network, len(laboratory.own.labels))
     set_head(network, fitted.head)
     described = _described_limits(bundle, fitted, examples, procedure.promise)
     limits = fitted.limits and FittedLimits(fitted.limits, fitted.scores, described)
     description = _description(bundle, laboratory, name, answers, fitted, procedure.promise)
+    description["parameters"] = network.count_params()
     written = write_bundle(folder, network, description, limits=limits or None)
     evaluation = _evaluation(written, laboratory, answers, fitted)
-    adaptation = _adaptation(bundle, laboratory, answers, fitted, home)
+    adaptation = _adaptation(written, laboratory, answers, fitted, home)
     written = write_evaluation(written, evaluation.model_copy(update={"adaptation": adaptation}))
     write_card(written)
     return written
@@ -235,8 +248,14 @@ class AdaptableNetwork:
             seen.append(Examples(inputs, features, probabilities, images.labels, images.groups))
         return tuple(seen)
 
-    def procedure(self, promise: Promise) -> Procedure:
-        """How the network's head and limits are fitted."""
+    def procedure(self, promise: Promise, own: int = 0) -> Procedure:
+        """How the network's head and limits are fitted; for so many classes of one's own, if any.
+
+        These start at nothing.
+        """
+        if own:
+            nothing = Head(np.zeros((len(self.head.weights), own)), np.zeros(own))
+            return Procedure(nothing, self.limits, promise, by_class=False)
         by_class = self.bundle.dataset.positive_class is not None
         return Procedure(self.head, self.limits, promise, by_class=by_class)
 
@@ -278,6 +297,7 @@ def _description(
         )
         if fitted.view
         else bundle.metadata.input,
+        **_classes(bundle, laboratory.own),
         "summary": (
             f"{bundle.metadata.title}, adapted to “{laboratory.name}”: {n} labelled images, "
             f"{percent(float(accuracy))} of them right by cross-validation."
@@ -285,8 +305,8 @@ def _description(
         "recommended": False,
         "reported": None,
         "limitations": (
-            *_own_limitations(bundle, labels, fitted, promise),
-            *bundle.metadata.limitations,
+            *_own_limitations(bundle, laboratory.own, labels, fitted, promise),
+            *(laboratory.own.limitations if laboratory.own else bundle.metadata.limitations),
         ),
         "adapted_from": AdaptedFrom(
             slug=bundle.slug, version=bundle.version, weights_sha256=bundle.sha256
@@ -294,16 +314,26 @@ def _description(
     }
 
 
-def _own_limitations(bundle: Bundle, labels: Labels, fitted: Fitted, promise: Promise) -> list[str]:
+def _classes(bundle: Bundle, own: Dataset | None) -> dict[str, Any]:
+    """What the metadata say of the classes."""
+    if own is None:
+        return {}
+    return {"dataset": own.slug, "classes": own.labels, "intended_use": own.intended_use}
+
+
+def _own_limitations(
+    bundle: Bundle, own: Dataset | None, labels: Labels, fitted: Fitted, promise: Promise
+) -> list[str]:
     """What the model must not be used for, and what could not be promised."""
-    counts = np.bincount(labels, minlength=len(bundle.classes))
-    absent = [bundle.classes[index] for index in np.flatnonzero(counts == 0)]
+    classes = own.labels if own else bundle.classes
+    counts = np.bincount(labels, minlength=len(classes))
+    absent = [classes[index] for index in np.flatnonzero(counts == 0)]
     sentences = [
         "Adapted to the images of one laboratory: not for images from anywhere else, nor for its "
         "own after a change of stain, microscope or camera."
     ]
     rare = [
-        f"{bundle.classes[index]} ({counts[index]})"
+        f"{classes[index]} ({counts[index]})"
         for index in np.flatnonzero((counts > 0) & (counts < FEWEST_OF_A_CLASS))
     ]
     if rare:
@@ -376,15 +406,15 @@ def _calibration(fitted: Fitted) -> Calibration:
 
 
 def _adaptation(
-    bundle: Bundle,
+    written: Bundle,
     laboratory: Laboratory,
     answers: Answers,
     fitted: Fitted,
     home: Examples | None,
 ) -> Adaptation:
     examples = laboratory.views[0]
-    counts = np.bincount(examples.labels, minlength=len(bundle.classes))
-    values: dict[str, Any] = {}
+    counts = np.bincount(examples.labels, minlength=len(written.classes))
+    values: dict[str, Any] = {"own_classes": True} if laboratory.own else {}
     if home:
         now = fitted.head.logits(home.inputs).argmax(axis=1)
         values["at_home"] = AtHome(
@@ -397,10 +427,10 @@ def _adaptation(
         groups=len(np.unique(examples.groups)),
         classes=tuple(
             ClassCount(label=label, n=int(count))
-            for label, count in zip(bundle.classes, counts, strict=True)
+            for label, count in zip(written.classes, counts, strict=True)
         ),
         penalty=fitted.settings.penalty,
         start=fitted.settings.start,
-        gain=gain(examples, answers),
+        gain=gain(examples, answers, is_own=bool(laboratory.own)),
         **values,
     )

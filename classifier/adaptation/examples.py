@@ -14,6 +14,8 @@ from classifier.evaluation.scores import Floats, Labels
 # Of a class with fewer images nothing can be learnt and measured as well.
 FEWEST_OF_A_CLASS: Final = 5
 FEWEST_CLASSES: Final = 2
+# Of a class that no network has learnt, fewer say too little.
+FEWEST_OF_AN_OWN_CLASS: Final = 10
 
 
 class NotEnough(PlainError):
@@ -44,6 +46,12 @@ class Examples:
     def of(self, chosen: NDArray[Any]) -> Self:
         """Some of them, by their numbers or by flags."""
         return replace(self, **{name: array[chosen] for name, array in vars(self).items()})
+
+
+def naming_the_commonest(labels: Labels, classes: int) -> Floats:
+    """Probabilities (N, C) of who always names the class that has most images."""
+    commonest = int(np.bincount(labels, minlength=classes).argmax())
+    return np.tile(np.eye(classes)[commonest], (len(labels), 1))
 
 
 def fewest_scores(level: float) -> int:

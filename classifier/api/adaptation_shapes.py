@@ -22,6 +22,10 @@ class AdaptationRequestSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(
         max_length=120, default="", allow_blank=True, help_text="What the new model is called."
     )
+    own_classes = serializers.BooleanField(
+        default=False,
+        help_text="For the set's own classes, of 10 images or more each, instead of the model's.",
+    )
     coverage = serializers.ChoiceField(
         COVERAGES,
         default=COVERAGES[0],
@@ -36,6 +40,9 @@ class AdaptationSerializer(serializers.ModelSerializer[Adaptation]):
     adapted_model = serializers.SlugRelatedField(
         slug_field="slug", read_only=True, allow_null=True, help_text="Slug of the new model."
     )
+    classes = serializers.ListField(
+        child=serializers.CharField(), help_text="Of one's own; empty for those of the model."
+    )
     result = serializers.JSONField(
         allow_null=True, help_text="The figures here beside home, and whether it is proposed."
     )
@@ -44,7 +51,8 @@ class AdaptationSerializer(serializers.ModelSerializer[Adaptation]):
     class Meta:
         model = Adaptation
         fields = (
-            "id", "url", "labelled_set", "model", "model_version", "title", "coverage", "status",
+            "id", "url", "labelled_set", "model", "model_version", "title", "classes",
+            "coverage", "status",
             "done", "total", "fits", "created_at", "started_at", "finished_at", "error_message",
             "adapted_model", "result", "notice",
         )  # fmt: skip

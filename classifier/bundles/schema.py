@@ -561,6 +561,8 @@ class Adaptation(Section):
 
     All figures but those of `at_home` are of the laboratory's own images, each by a fit that never
     saw it nor another one of its group. `at_home` is left out where the dataset is not at hand.
+    Of `own_classes` there is no shipped model: what `gain` says of before is always naming the
+    commonest.
     """
 
     images: str
@@ -571,6 +573,7 @@ class Adaptation(Section):
     start: Proportion
     gain: AdaptationGain
     at_home: May[AtHome] = None
+    own_classes: bool = False
 
 
 ExplanationMethod = Literal["grad-cam", "occlusion"]

@@ -25,6 +25,7 @@ from classifier.datasets.near_duplicates import (
     grey_thumbnail,
     near_duplicate_groups,
 )
+from classifier.datasets.own import own_dataset, own_dataset_path, write_own_dataset
 from classifier.errors import PlainError
 from classifier.inference import loader, turns
 from classifier.inference.inputs import stored_picture
@@ -126,12 +127,14 @@ class _Work:
             raise PlainError("The labelled set was deleted before the model was adapted to it.")
         self.model = _adaptable(loaded)
         promise = Promise(coverage=adaptation.coverage)
-        self.procedure: Procedure = self.model.procedure(promise)
+        self.procedure: Procedure = self.model.procedure(promise, own=len(adaptation.classes))
+        self.classes = tuple(adaptation.classes) or self.bundle.classes
         known = adaptation.labelled_set.images.filter(
-            image__adaptations=adaptation, label__in=self.bundle.classes
+            image__adaptations=adaptation, label__in=self.classes
         )
         self._images = known.in_order().select_related("image")
-        self._home = _home_images(self.bundle)
+        # Classes of one's own are nowhere else.
+        self._home = None if adaptation.classes else _home_images(self.bundle)
         if adaptation.model_version != self.bundle.version or not self.folder.exists():
             self._begin()
 
@@ -196,7 +199,7 @@ class _Work:
             self._look(f"view{number}-{name}", np.stack(each))
         self.write(
             name,
-            labels=np.array([self.bundle.classes.index(image.label) for image in images]),
+            labels=np.array([self.classes.index(image.label) for image in images]),
             groups=np.array([image.group for image in images], str),
             thumbnails=np.stack([grey_thumbnail(each[0]) for each in pixels]),
             checksums=np.array([image.image.sha256 for image in images], str),
@@ -215,7 +218,12 @@ class _Work:
 
         Raises NotEnough.
         """
-        from classifier.adaptation.examples import Examples, NotEnough, check_enough
+        from classifier.adaptation.examples import (
+            Examples,
+            NotEnough,
+            check_enough,
+            naming_the_commonest,
+        )
         from classifier.adaptation.views import shares
         from classifier.validation.clusters import clusters_of
 
@@ -225,9 +233,12 @@ class _Work:
         thumbnails = found["thumbnails"].reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE, 1)
         alike = self.bundle.dataset.near_duplicate_correlation
         groups = clusters_of(found["groups"].tolist(), near_duplicate_groups(thumbnails, alike))
-        check_enough(found["labels"], groups, self.bundle.classes)
+        check_enough(found["labels"], groups, self.classes)
+        before = naming_the_commonest(found["labels"], len(self.classes))
+        known = {"labels": found["labels"], "groups": groups}
+        known |= {"probabilities": before} if self.adaptation.classes else {}
         return tuple(
-            Examples(**self._read(f"view{number}"), labels=found["labels"], groups=groups)
+            Examples(**self._read(f"view{number}") | known)
             for number in range(len(shares(self.bundle)))
         )
 
@@ -258,6 +269,8 @@ class _Work:
                 )
         if not is_held:
             shutil.rmtree(target, ignore_errors=True)
+            if adaptation.classes:
+                own_dataset_path(adaptation.slug).unlink(missing_ok=True)
 
     def _write_bundle(self) -> Bundle:
         from classifier.adaptation.adapt import Laboratory, Name, moved, write_adapted
@@ -267,7 +280,7 @@ class _Work:
         from classifier.networks.limits import Judgement
         from classifier.networks.safe_loading import load_network
 
-        seen_views, own = self.views(), self._read("own")
+        seen_views, known = self.views(), self._read("own")
         parts = []
         for number in range(fold_count(seen_views[0])):
             with np.load(self.folder / f"fold-{number}.npz", allow_pickle=False) as stored:
@@ -279,12 +292,17 @@ class _Work:
             seen = self._read("home")
             alone = np.arange(len(seen["labels"]))
             home = Examples(**seen, groups=alone)
-        content = "".join(own["checksums"]).encode() + own["labels"].tobytes()
+        own, name = None, str(self.adaptation.labelled_set)
+        if self.adaptation.classes:
+            own = own_dataset(self.adaptation.slug, name, self.classes, self.bundle.dataset)
+            write_own_dataset(own)
+        content = "".join(known["checksums"]).encode() + known["labels"].tobytes()
         written = write_adapted(
             self.bundle,
             load_network(self.bundle.weights_path),
             Laboratory(
-                name=str(self.adaptation.labelled_set),
+                name=name,
+                own=own,
                 views=seen_views,
                 sha256=hashlib.sha256(content).hexdigest(),
             ),

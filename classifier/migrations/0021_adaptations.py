@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('error_message', models.CharField(blank=True, max_length=300)),
                 ('title', models.CharField(help_text='What the new model is called.', max_length=120)),
+                ('classes', models.JSONField(blank=True, default=list, help_text="Names of classes of one's own; empty for those of the model.")),
                 ('coverage', models.FloatField(default=0.95, help_text='How often its prediction sets are to hold the true class.')),
                 ('done', models.PositiveIntegerField(default=0, help_text='Images that the model has looked at: these, and then some from home.')),
                 ('total', models.PositiveIntegerField(default=0, help_text='How many it looks at.')),

@@ -64,6 +64,11 @@ class Adaptation(Work):
         help_text="The model that came of it.",
     )
     title = models.CharField(max_length=120, help_text="What the new model is called.")
+    classes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Names of classes of one's own; empty for those of the model.",
+    )
     coverage = models.FloatField(
         default=0.95, help_text="How often its prediction sets are to hold the true class."
     )
@@ -115,7 +120,12 @@ class Adaptation(Work):
 
     @property
     def slug(self) -> str:
-        """Of the bundle that is made: the same, however often a worker begins anew."""
+        """Of the bundle that is made: the same, however often a worker begins anew.
+
+        For classes of one's own it is also the name of their description.
+        """
+        if self.classes:
+            return f"own-{self.pk.hex[:12]}"
         return f"{self.trained_model.slug[:60].rstrip('-')}-{self.pk.hex[:8]}"
 
     @property

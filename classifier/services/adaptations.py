@@ -11,7 +11,12 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from classifier import tasks
-from classifier.adaptation.examples import NotEnough, check_enough, fewest_scores
+from classifier.adaptation.examples import (
+    FEWEST_OF_AN_OWN_CLASS,
+    NotEnough,
+    check_enough,
+    fewest_scores,
+)
 from classifier.datasets import datasets
 from classifier.models import Adaptation, LabelledSet, Role, Status, TrainedModel, may
 from classifier.services.labelled_sets import SetRefused, check_fills
@@ -85,6 +90,19 @@ def _labels_and_groups(
     return [image for image, _, _ in known], labels, groups.astype(np.int64)
 
 
+def own_classes_of(labelled_set: LabelledSet) -> tuple[str, ...]:
+    """Those that a model of one's own can be made for. Raises SetRefused where they are too few."""
+    counts = labelled_set.images.class_counts()
+    classes = tuple(sorted(label for label, n in counts.items() if n >= FEWEST_OF_AN_OWN_CLASS))
+    if len(classes) < 2:
+        found = ", ".join(f"{label} {n}" for label, n in counts.items())
+        raise SetRefused(
+            f"A model for classes of your own takes {FEWEST_OF_AN_OWN_CLASS} images or more of "
+            f"at least two. Here are {found or 'none'}."
+        )
+    return classes
+
+
 @transaction.atomic
 def adapt(
     *,
@@ -93,8 +111,12 @@ def adapt(
     trained_model: TrainedModel,
     title: str = "",
     coverage: float = COVERAGES[0],
+    own_classes: bool = False,
 ) -> Adaptation:
     """Queue it; one of the same model and set that waits or runs already is given as it is.
+
+    With `own_classes` the model is made for those classes of the set that have images enough,
+    whatever they are called, and not for the model's.
 
     Of a set with more than `MOST_IMAGES` so many are taken, evenly. Raises SetRefused, NotEnough,
     TooManyModels and NotAllowed.
@@ -109,9 +131,13 @@ def adapt(
         raise SetRefused("Confirm the classes of this set first.")
     unfinished = locked.adaptations.unfinished().filter(trained_model=trained_model)
     if waiting := unfinished.first():
+        if bool(waiting.classes) != own_classes:
+            raise SetRefused(
+                "Another model is being made of the same set and model. Wait until it is there."
+            )
         return waiting
     check_room(person)
-    classes = trained_model.described.classes
+    classes = own_classes_of(locked) if own_classes else trained_model.described.classes
     images, labels, groups = _labels_and_groups(locked, classes)
     check_enough(labels, groups, classes)
     chosen = np.linspace(0, len(images) - 1, min(MOST_IMAGES, len(images))).astype(int)
@@ -120,7 +146,11 @@ def adapt(
         project=locked.project,
         labelled_set=locked,
         trained_model=trained_model,
-        title=(title.strip() or f"{trained_model.title}, {locked.name}")[:120],
+        classes=list(classes) if own_classes else [],
+        title=(
+            title.strip()
+            or (locked.name if own_classes else f"{trained_model.title}, {locked.name}")
+        )[:120],
         coverage=coverage,
     )
     adaptation.images.set({images[number] for number in chosen})

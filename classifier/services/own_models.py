@@ -15,7 +15,8 @@ from django.db.models import Q, QuerySet
 from classifier import catalogue, quotas, tasks
 from classifier.bundles.packing import pack
 from classifier.bundles.registry import BundleError, load_bundle
-from classifier.models import Adaptation, ModelImport, TrainedModel, may
+from classifier.datasets.own import own_dataset_path
+from classifier.models import Adaptation, LabelledSet, ModelImport, TrainedModel, may
 from classifier.services.permissions import NotAllowed
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,12 @@ def remove(model: TrainedModel) -> None:
         model.save(update_fields=["is_installed", "is_active"])
     else:
         model.delete()
+        is_used = TrainedModel.objects.filter(dataset=model.dataset).exists()
+        if model.dataset_info.is_own and not (
+            is_used or LabelledSet.objects.filter(dataset=model.dataset).exists()
+        ):
+            described = own_dataset_path(model.dataset)
+            transaction.on_commit(lambda: described.unlink(missing_ok=True))
     folder = settings.ADAPTED_MODELS_DIR / model.slug
     transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
 

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,16 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 
 from classifier import catalogue, tasks
 from classifier.bundles.registry import Bundle
-from classifier.inference import adaptations, loader
-from classifier.models import Adaptation, LabelledSet, Status, TrainedModel
+from classifier.datasets import datasets
+from classifier.inference import adaptations, loader, model_imports
+from classifier.models import Adaptation, LabelledSet, ModelImport, Status, TrainedModel
 from classifier.services import adaptations as service
-from classifier.services.labelled_sets import SetRefused
+from classifier.services import own_models
+from classifier.services.labelled_sets import SetRefused, kinds_for
 from tests.factories import ImageUploadFactory, LabelledImageFactory, LabelledSetFactory
 from tests.training import synthetic
 
@@ -316,3 +320,39 @@ def test_a_person_keeps_no_more_models_than_they_may(
         adapt(model, labelled)
     service.delete_adaptation(person=labelled.owner, adaptation=made)
     assert adapt(model, labelled).status == Status.PENDING
+
+
+def test_a_model_for_classes_of_ones_own_is_private_and_goes_as_a_whole(
+    model: TrainedModel, labelled: LabelledSet, settings: Settings, other_user: Any
+) -> None:
+    for name, own in (("malignant", "upper"), ("normal, benign", "lower")):
+        labelled.images.filter(label=name).update(label=own)
+    rare = labelled.images.filter(label="upper").earliest("pk")
+    rare.label = "rare"
+    rare.save()
+    adaptation = run_to_the_end(adapt(model, labelled, own_classes=True))
+    assert adaptation.status == Status.SUCCESS, adaptation.error_message
+    made, figures = adaptation.adapted_model, adaptation.figures
+    assert made is not None
+    assert figures is not None
+    assert made.described.classes == ("lower", "upper")
+    assert (figures.n, figures.own_classes, figures.at_home) == (39, True, None)
+    assert figures.gain.proposed
+    assert "always naming the commonest class" in figures.gain.reason
+    assert made.dataset in kinds_for(labelled.owner)
+    assert made.dataset not in kinds_for(other_user)
+    other = synthetic.split(40, 8)
+    said = [row.probabilities.argmax() for row in loader.load(made).answer(255 - other.images)]
+    assert (said == 1 - other.labels).mean() > 0.8
+    # It travels with the description of its classes.
+    package = own_models.packed(made).read()
+    service.delete_adaptation(person=labelled.owner, adaptation=adaptation)
+    catalogue.remove_leftovers("adapting", [])
+    described = settings.OWN_DATASETS_DIR / f"{made.dataset}.json"
+    shutil.rmtree(settings.ADAPTED_MODELS_DIR / made.slug)
+    described.unlink()
+    assert made.dataset not in datasets()
+    own_models.import_model(person=other_user, upload=SimpleUploadedFile("m.zip", package))
+    assert model_imports.run_turn(claim="task")
+    assert ModelImport.objects.get().error_message == ""
+    assert TrainedModel.objects.get(slug=made.slug).dataset in kinds_for(other_user)

@@ -67,6 +67,7 @@ class AdaptationsView(AdaptationView):
             trained_model=fields["model"],
             title=fields["title"],
             coverage=fields["coverage"],
+            own_classes=fields["own_classes"],
         )
         return Response(self.data(made), status=202)
 

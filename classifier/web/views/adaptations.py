@@ -38,6 +38,7 @@ def adapt(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             labelled_set=labelled_set,
             trained_model=model,
             title=request.POST.get("title", ""),
+            own_classes="own" in request.POST,
             coverage=0.99 if request.POST.get("coverage") == "0.99" else 0.95,
         )
     except REFUSALS as refusal:

@@ -109,12 +109,20 @@ def labelled_set(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "size": sum(labels.values()),
         "outlook": adaptations.outlook(found),
         "most_images": adaptations.MOST_IMAGES,
+        **_own_classes(found),
         "adaptations": [
             (each, each.figures.gain if each.figures else None)
             for each in found.adaptations.order_by("-created_at")
         ],
     }
     return render(request, "web/labelled_set.html", context)
+
+
+def _own_classes(found: LabelledSet) -> dict[str, Any]:
+    try:
+        return {"own_classes": adaptations.own_classes_of(found), "own_obstacle": ""}
+    except labelled_sets.SetRefused as refusal:
+        return {"own_classes": (), "own_obstacle": str(refusal)}
 
 
 def _naming(request: HttpRequest, found: LabelledSet) -> HttpResponse:
