@@ -171,9 +171,8 @@ def test_the_command_makes_a_model_for_classes_of_ones_own(
     folder = tmp_path / "North Wing"
     write_folders(laboratory(), folder, ["upper", "lower"])
     (folder / "rare").mkdir()
-    (folder / "rare" / "1.png").write_bytes(
-        (folder / "upper").glob("*.png").__next__().read_bytes()
-    )
+    some = next((folder / "upper").glob("*.png"))
+    (folder / "rare" / "1.png").write_bytes(some.read_bytes())
     call_command(
         "adapt_model", shipped.slug, folder, "--own-classes", name="ours", owner=user.username
     )
