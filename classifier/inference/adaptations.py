@@ -297,21 +297,26 @@ class _Work:
             own = own_dataset(self.adaptation.slug, name, self.classes, self.bundle.dataset)
             write_own_dataset(own)
         content = "".join(known["checksums"]).encode() + known["labels"].tobytes()
-        written = write_adapted(
-            self.bundle,
-            load_network(self.bundle.weights_path),
-            Laboratory(
-                name=name,
-                own=own,
-                views=seen_views,
-                sha256=hashlib.sha256(content).hexdigest(),
-            ),
-            Name(slug=self.adaptation.slug, title=self.adaptation.title),
-            self.folder,
-            self.procedure,
-            joined(len(seen_views[0]), parts),
-            home,
-        )
+        try:
+            written = write_adapted(
+                self.bundle,
+                load_network(self.bundle.weights_path),
+                Laboratory(
+                    name=name,
+                    own=own,
+                    views=seen_views,
+                    sha256=hashlib.sha256(content).hexdigest(),
+                ),
+                Name(slug=self.adaptation.slug, title=self.adaptation.title),
+                self.folder,
+                self.procedure,
+                joined(len(seen_views[0]), parts),
+                home,
+            )
+        except BaseException:
+            if own:
+                own_dataset_path(own.slug).unlink(missing_ok=True)
+            raise
         return moved(written, settings.ADAPTED_MODELS_DIR)
 
 

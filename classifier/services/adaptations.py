@@ -180,7 +180,9 @@ def try_again(*, person: User, adaptation: Adaptation) -> None:
 def use_anyway(*, person: User, adaptation: Adaptation) -> None:
     """Let a model be chosen that was not proposed. Raises NotAllowed."""
     _check_owns(person, adaptation)
-    if adaptation.adapted_model:
+    figures = adaptation.figures
+    # Others are switched off by an administrator alone, and on again too.
+    if adaptation.adapted_model and figures and not figures.gain.proposed:
         adaptation.adapted_model.is_active = True
         adaptation.adapted_model.save(update_fields=["is_active"])
 
