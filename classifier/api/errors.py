@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import DiskFull as DiskFullOfPostgres
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -49,6 +50,13 @@ class LengthRequired(exceptions.APIException):
 
 class DiskFull(exceptions.APIException):
     status_code = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class DatabaseFull(DiskFull):
+    default_detail = (
+        "The disk of the database takes no more, so nothing was changed. Try again later, and tell "
+        "the administrator if it happens again."
+    )
 
 
 class DatabaseAway(exceptions.APIException):
@@ -112,7 +120,7 @@ def _as_api_exception(error: Exception) -> Exception:
             return exceptions.Throttled(error.retry_after, error.message)
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", error)
-            return DatabaseAway()
+            return DatabaseFull() if _is_full(error) else DatabaseAway()
         case KeyReused():
             return Conflict()
         case RequestDataTooBig():
@@ -120,6 +128,13 @@ def _as_api_exception(error: Exception) -> Exception:
         case SuspiciousOperation():
             return exceptions.ParseError(f"{error} Send fewer at once.")
     return error
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether a database says that its disk has no room, or can only be read."""
+    cause = error.__cause__
+    sqlite = getattr(cause, "sqlite_errorname", None)
+    return sqlite in {"SQLITE_FULL", "SQLITE_READONLY"} or isinstance(cause, DiskFullOfPostgres)
 
 
 def _messages(found: Any) -> Iterator[str]:
@@ -161,8 +176,8 @@ def _too_large(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
-    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
-        return _database_away(request)
+    if isinstance(error := sys.exception(), (OperationalError, InterfaceError)):
+        return _database_full(request) if _is_full(error) else _database_away(request)
     if _is_for_api(request):
         return problem_response(500, "Something went wrong here. The log of the server says what.")
     return defaults.server_error(request)
@@ -176,6 +191,12 @@ def _database_away(request: HttpRequest) -> HttpResponse:
     )
     answer["Retry-After"] = str(DatabaseAway.wait)
     return answer
+
+
+def _database_full(request: HttpRequest) -> HttpResponse:
+    if _is_for_api(request):
+        return problem_response(507, DatabaseFull.default_detail)
+    return HttpResponse(render_to_string("507.html"), status=507)
 
 
 def _is_for_api(request: HttpRequest) -> bool:

@@ -15,8 +15,9 @@ from django.utils import timezone
 from classifier.datasets.near_duplicates import grey_thumbnail
 from classifier.errors import PlainError
 from classifier.inference import loader
+from classifier.inference.connection import sound_connection
 from classifier.inference.inputs import upload_input
-from classifier.inference.runner import EXHAUSTED, UNAVAILABLE, UNEXPECTED
+from classifier.inference.runner import EXHAUSTED, UNAVAILABLE, UNEXPECTED, sees_images
 from classifier.models import LabelledImage, Status, Validation, ValidationAnswer
 from classifier.models.validations import ValidationQuerySet
 from classifier.preprocessing import Crop
@@ -34,11 +35,12 @@ def run_turn(*, claim: str) -> bool:
     `claim` is the id of the Celery task. Killed in the middle, it goes on from the last images that
     were written; with each turn that gets further, its attempts start anew.
     """
-    validation = Validation.objects.claim_next(claim)
+    validation = Validation.objects.claim_next(claim) if sees_images() else None
     if validation is None:
         return False
     try:
-        _go_on(validation)
+        with sound_connection():
+            _go_on(validation)
     except PlainError as error:
         _fail(validation, str(error))
     except loader.ModelUnavailable as error:
