@@ -23,7 +23,11 @@ def load_bundles() -> registry.Discovery:
     What an administrator switched off or offered stays so, and what they made the default stays
     that. Returns what was found, broken bundles included.
     """
-    found = _without_conflicts(_discovered())
+    discovered = _discovered()
+    conflicts = tuple(_conflicts(discovered.bundles))
+    refused = {error.slug for error in conflicts}
+    sound = tuple(bundle for bundle in discovered.bundles if bundle.slug not in refused)
+    found = registry.Discovery(sound, discovered.errors + conflicts)
     for bundle in found.bundles:
         evaluation = bundle.evaluation.as_json() if bundle.evaluation else None
         described = {
@@ -68,13 +72,6 @@ def _discovered() -> registry.Discovery:
     )
     added = tuple(bundle for bundle in made_here.bundles if bundle.slug not in shipped.slugs)
     return registry.Discovery(shipped.bundles + added, shipped.errors + made_here.errors + twice)
-
-
-def _without_conflicts(found: registry.Discovery) -> registry.Discovery:
-    conflicts = tuple(_conflicts(found.bundles))
-    refused = {error.slug for error in conflicts}
-    sound = tuple(bundle for bundle in found.bundles if bundle.slug not in refused)
-    return registry.Discovery(sound, found.errors + conflicts)
 
 
 def _conflicts(bundles: Iterable[registry.Bundle]) -> Iterator[registry.BundleError]:

@@ -118,7 +118,9 @@ def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame |
     side = min(width, height)
     if source_frame is not None:
         side = _framed_side(width, height, crop, source_frame)
-    return _centred_square(width, height, side)
+    # Rounds halves to even, as torchvision's CenterCrop does, which MedMNIST used.
+    left, upper = round((width - side) / 2), round((height - side) / 2)
+    return (left, upper, left + side, upper + side)
 
 
 def describe_crop(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> str:
@@ -173,9 +175,3 @@ def _is_scaled(width: int, height: int, frame: SourceFrame) -> bool:
 
 def _orientations(frame: SourceFrame) -> tuple[tuple[int, int], tuple[int, int]]:
     return (frame.width, frame.height), (frame.height, frame.width)
-
-
-def _centred_square(width: int, height: int, side: int) -> Box:
-    """Rounds halves to even, as torchvision's CenterCrop does, which MedMNIST used."""
-    left, upper = round((width - side) / 2), round((height - side) / 2)
-    return (left, upper, left + side, upper + side)

@@ -108,7 +108,15 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> int:
     where it would even if nothing had been used up.
     """
     limits = limits_of(user)
-    _check_alone(limits, predictions, byte_size)
+    if predictions > limits.waiting_predictions:
+        raise BeyondLimit(
+            f"This asks for {predictions} predictions, and no more than "
+            f"{limits.waiting_predictions} of yours may wait. Send fewer at once."
+        )
+    if byte_size > limits.bytes_per_day:
+        raise BeyondLimit(
+            f"This alone is more than your {limits.bytes_per_day // MEGABYTE} MB a day."
+        )
     counted = Usage.objects.used(user, bytes=DAY)
     room = limits.stored_bytes - counted[Usage.Kind.STORED]
     check_room(room)
@@ -133,18 +141,6 @@ def check_explanation(user: User) -> None:
         raise QuotaExceeded(
             f"{settings.MAX_WAITING_EXPLANATIONS} of your explanations wait, and no more may.",
             RETRY_WAITING_AFTER,
-        )
-
-
-def _check_alone(limits: Limits, predictions: int, byte_size: int) -> None:
-    if predictions > limits.waiting_predictions:
-        raise BeyondLimit(
-            f"This asks for {predictions} predictions, and no more than "
-            f"{limits.waiting_predictions} of yours may wait. Send fewer at once."
-        )
-    if byte_size > limits.bytes_per_day:
-        raise BeyondLimit(
-            f"This alone is more than your {limits.bytes_per_day // MEGABYTE} MB a day."
         )
 
 

@@ -23,7 +23,14 @@ def operations(request: HttpRequest) -> HttpResponse:
     if not (may(request.user, "view", TrainedModel) and may(request.user, "view", Prediction)):
         raise PermissionDenied
     if request.method == "POST":
-        return _act(request)
+        action = ACTIONS.get(request.POST.get("action", ""))
+        if action is None:
+            raise Http404
+        verb, model, act = action
+        if not may(request.user, verb, model):
+            raise PermissionDenied
+        act(request)
+        return redirect("admin:operations")
     kept = Prediction.objects.kept()
     failed = kept.filter(status=Status.FAILURE, created_at__gte=PERIODS["7d"].since())
     context = {
@@ -41,17 +48,6 @@ def operations(request: HttpRequest) -> HttpResponse:
         "may_requeue": may(request.user, "delete", Prediction),
     }
     return render(request, "admin/operations.html", context)
-
-
-def _act(request: HttpRequest) -> HttpResponse:
-    action = ACTIONS.get(request.POST.get("action", ""))
-    if action is None:
-        raise Http404
-    verb, model, act = action
-    if not may(request.user, verb, model):
-        raise PermissionDenied
-    act(request)
-    return redirect("admin:operations")
 
 
 def _requeue_failed(request: HttpRequest) -> None:

@@ -162,41 +162,30 @@ def not_found(request: HttpRequest) -> JsonResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: for what no view of the API gets to see, such as an unknown host."""
     if isinstance(exception, RequestDataTooBig):
-        return _too_large(request)
+        if _is_for_api(request):
+            return problem_response(413, RequestTooLarge.default_detail)
+        return render(request, "413.html", status=413)
     if _is_for_api(request):
         return problem_response(400, "This request could not be read.")
     return defaults.bad_request(request, exception)
 
 
-def _too_large(request: HttpRequest) -> HttpResponse:
-    if _is_for_api(request):
-        return problem_response(413, RequestTooLarge.default_detail)
-    return render(request, "413.html", status=413)
-
-
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
     if isinstance(error := sys.exception(), (OperationalError, InterfaceError)):
-        return _database_full(request) if _is_full(error) else _database_away(request)
+        trouble = DatabaseFull if _is_full(error) else DatabaseAway
+        answer = (
+            problem_response(trouble.status_code, trouble.default_detail)
+            if _is_for_api(request)
+            else HttpResponse(
+                render_to_string(f"{trouble.status_code:d}.html"), status=trouble.status_code
+            )
+        )
+        answer["Retry-After"] = str(DatabaseAway.wait)
+        return answer
     if _is_for_api(request):
         return problem_response(500, "Something went wrong here. The log of the server says what.")
     return defaults.server_error(request)
-
-
-def _database_away(request: HttpRequest) -> HttpResponse:
-    answer = (
-        problem_response(503, DatabaseAway.default_detail)
-        if _is_for_api(request)
-        else HttpResponse(render_to_string("503.html"), status=503)
-    )
-    answer["Retry-After"] = str(DatabaseAway.wait)
-    return answer
-
-
-def _database_full(request: HttpRequest) -> HttpResponse:
-    if _is_for_api(request):
-        return problem_response(507, DatabaseFull.default_detail)
-    return HttpResponse(render_to_string("507.html"), status=507)
 
 
 def _is_for_api(request: HttpRequest) -> bool:

@@ -114,9 +114,16 @@ class ProblemSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        links = {
+            target: {
+                "operationId": target,
+                "parameters": {name: f"$response.body#/{at}" for name, at in parameters.items()},
+            }
+            for target, parameters in LINKS.get(self.get_operation_id(), {}).items()
+        }
         for code, body in bodies.items():
             body["headers"] = {**body.get("headers", {}), **self._headers(code)}
-            if links := self._links():
+            if links:
                 body["links"] = links
         if self._has_etag():
             bodies["304"] = {"description": "Not changed since the answer with that ETag."}
@@ -135,15 +142,6 @@ class ProblemSchema(AutoSchema):
         if not self._creates():
             return {}
         return {**LOCATION, **RETRY_AFTER} if code == "202" else LOCATION
-
-    def _links(self) -> dict[str, Any]:
-        return {
-            target: {
-                "operationId": target,
-                "parameters": {name: f"$response.body#/{at}" for name, at in parameters.items()},
-            }
-            for target, parameters in LINKS.get(self.get_operation_id(), {}).items()
-        }
 
     def _has_etag(self) -> bool:
         return self.method == "GET" and cast("ApiView", self.view).has_etag()

@@ -75,7 +75,10 @@ def give_up_exhausted() -> int:
 def _go_on(validation: Validation) -> None:
     loaded = loader.load(validation.trained_model)
     if validation.model_version != loaded.bundle.version:
-        _start_anew(validation, loaded.bundle.version)
+        # The model is not the one that answered before.
+        validation.answers.all().delete()
+        validation.model_version, validation.done = loaded.bundle.version, 0
+        _held(validation).update(model_version=loaded.bundle.version, done=0)
     turn_ends = time.monotonic() + TURN_SECONDS
     while time.monotonic() < turn_ends:
         first = validation.done
@@ -94,13 +97,6 @@ def _held(validation: Validation) -> ValidationQuerySet:
     return Validation.objects.filter(
         pk=validation.pk, claim=validation.claim, status=Status.STARTED
     )
-
-
-def _start_anew(validation: Validation, version: int) -> None:
-    """The model is not the one that answered before."""
-    validation.answers.all().delete()
-    validation.model_version, validation.done = version, 0
-    _held(validation).update(model_version=version, done=0)
 
 
 def _answer(

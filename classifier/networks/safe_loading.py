@@ -64,7 +64,13 @@ def load_network(path: Path) -> Any:
     """
     if kind := other_kind(path):
         raise NetworkError(f"{path.name} is {kind}")
-    _check_size(path)
+    if not path.is_file():
+        raise NetworkError(f"There is no file {path}.")
+    if path.stat().st_size > LARGEST_FILE:
+        raise NetworkError(
+            f"{path.name} has {path.stat().st_size >> 20:,} MiB, of which at most "
+            f"{LARGEST_FILE >> 20:,} are taken. Without its optimizer it is a third of that."
+        )
     try:
         with tempfile.TemporaryDirectory() as folder:
             # A copy, so that what was checked is what Keras loads, and by a suffix that it knows.
@@ -85,16 +91,6 @@ def reason(error: Exception) -> str:
     """The first line of what went wrong at last; Keras puts whole configurations before it."""
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
-
-
-def _check_size(path: Path) -> None:
-    if not path.is_file():
-        raise NetworkError(f"There is no file {path}.")
-    if path.stat().st_size > LARGEST_FILE:
-        raise NetworkError(
-            f"{path.name} has {path.stat().st_size >> 20:,} MiB, of which at most "
-            f"{LARGEST_FILE >> 20:,} are taken. Without its optimizer it is a third of that."
-        )
 
 
 def _suffix(path: Path) -> str:

@@ -28,6 +28,11 @@ def largest_body(path: str) -> int:
         "api:prediction-list": image,
         "api:batch-list": batch,
         "api:batch-images": batch,
+        "web:labelled_set_new": batch,
+        "web:labelled_set_add": batch,
+        "web:labelled_set_table": image,
+        "api:labelled-set-images": batch,
+        "api:labelled-set-table": image,
     }
     return int(takes_more.get(name, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 
@@ -47,14 +52,12 @@ def most_bytes(path: str, headers: Mapping[str, str]) -> int:
 def is_known(headers: Mapping[str, str]) -> bool:
     """Whether a request comes with a token or a session that holds. The view looks again."""
     try:
-        return _has_token(headers) or _has_session(headers)
+        scheme, _, secret = headers.get("AUTHORIZATION", "").partition(" ")
+        if scheme.lower() == "token" and ApiToken.objects.holding(secret.strip()) is not None:
+            return True
+        return _has_session(headers)
     except DatabaseError:
         return False
-
-
-def _has_token(headers: Mapping[str, str]) -> bool:
-    scheme, _, secret = headers.get("AUTHORIZATION", "").partition(" ")
-    return scheme.lower() == "token" and ApiToken.objects.holding(secret.strip()) is not None
 
 
 def _has_session(headers: Mapping[str, str]) -> bool:

@@ -12,7 +12,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.text import slugify
 
-from classifier.bundles.schema import Evaluation
 from classifier.datasets import datasets
 from classifier.datasets.medmnist import DataError
 from classifier.errors import PlainError
@@ -90,33 +89,28 @@ class Command(ModelCommand):
             raise CommandError(f"Nothing was added: {error}") from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {bundle.path}, version {bundle.version}."))
         if bundle.evaluation:
-            self._say(bundle.evaluation)
-            self._register()
+            evaluation = bundle.evaluation
+            low, high = evaluation.intervals.accuracy
+            commonest = max(row.support for row in evaluation.per_class) / evaluation.n
+            self.stdout.write(
+                f"Accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f}-{high:.4f}) on "
+                f"{evaluation.n:,} test images; always naming the commonest class gives "
+                f"{commonest:.4f}."
+            )
+            self.stdout.write(
+                "If that is less than you know of it, its outputs are in another order, see "
+                "--classes, or it was trained on other values, see --rescale."
+            )
+            try:
+                call_command("load_bundles", stdout=self.stdout, stderr=self.stderr)
+            except DatabaseError:
+                self.stdout.write("There is no database yet; make run sets it up with this model.")
         else:
             self.stdout.write(
                 f"Not evaluated, since {settings.MEDMNIST_ROOT} does not have the test images. The "
                 "application leaves a model out until it has figures:\n"
                 f"Next: manage.py evaluate_model {bundle.slug}, then manage.py load_bundles"
             )
-
-    def _say(self, evaluation: Evaluation) -> None:
-        low, high = evaluation.intervals.accuracy
-        commonest = max(row.support for row in evaluation.per_class) / evaluation.n
-        self.stdout.write(
-            f"Accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f}-{high:.4f}) on "
-            f"{evaluation.n:,} test images; always naming the commonest class gives "
-            f"{commonest:.4f}."
-        )
-        self.stdout.write(
-            "If that is less than you know of it, its outputs are in another order, see --classes, "
-            "or it was trained on other values, see --rescale."
-        )
-
-    def _register(self) -> None:
-        try:
-            call_command("load_bundles", stdout=self.stdout, stderr=self.stderr)
-        except DatabaseError:
-            self.stdout.write("There is no database yet; make run sets it up with this model.")
 
 
 def _free_slug(options: dict[str, Any]) -> str:

@@ -75,24 +75,20 @@ def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Going on with an upload that was interrupted, from where it was."""
     batch = _visible(request, pk)
     if request.method == "POST":
-        return _add(request, batch)
+        try:
+            added = add_to(batch, request)
+        except REFUSALS as refusal:
+            messages.error(request, str(refusal))
+        else:
+            taken = sum(each.image is not None for each in added)
+            messages.success(request, f"{taken} of {len(added)} images are there now.")
+            refused = [each for each in added if each.image is None]
+            _tell_of_refused(request, [{"filename": e.path, "reason": e.reason} for e in refused])
+        return redirect("web:batch_upload", batch.pk)
     if not batch.is_open or batch.owner_id != request.user.pk:
         return redirect("web:batch", batch.pk)
     context = {"batch": batch, "there": batch.files.count(), **_limits()}
     return render(request, "web/bring.html", context)
-
-
-def _add(request: HttpRequest, batch: Batch) -> HttpResponse:
-    try:
-        added = add_to(batch, request)
-    except REFUSALS as refusal:
-        messages.error(request, str(refusal))
-    else:
-        taken = sum(each.image is not None for each in added)
-        messages.success(request, f"{taken} of {len(added)} images are there now.")
-        refused = [each for each in added if each.image is None]
-        _tell_of_refused(request, [{"filename": e.path, "reason": e.reason} for e in refused])
-    return redirect("web:batch_upload", batch.pk)
 
 
 @never_cache

@@ -20,7 +20,6 @@ from classifier.datasets import datasets
 from classifier.models import (
     CROP_CHOICES,
     Batch,
-    LabelledImage,
     LabelledSet,
     Role,
     TrainedModel,
@@ -247,24 +246,20 @@ def doubts(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect(reverse("web:labelled_set_doubts", args=[pk]))
     waiting = found.images.doubtful().in_order().select_related("image")
     settled = found.images.exclude(settled_at=None)
+    # Some images of the class that a doubtful one has, and of the one that it may be.
+    shown = waiting.first()
+    sure = found.images.filter(suspected_label="").in_order()
+    labels = (shown.label, shown.suspected_label) if shown else ()
+    examples = [(label, list(sure.filter(label=label)[:6])) for label in labels]
     context = {
         **_frame(request, found),
-        "shown": waiting.first(),
+        "shown": shown,
         "left": waiting.count(),
         "settled": settled.count(),
         "others": sorted({*datasets()[found.dataset].labels, *found.images.class_counts()}),
-        "examples": _examples(found, waiting.first()),
+        "examples": examples,
     }
     return render(request, "web/labelled_set_doubts.html", context)
-
-
-def _examples(found: LabelledSet, shown: LabelledImage | None) -> list[tuple[str, Any]]:
-    """Some images of the class that a doubtful one has, and of the one that it may be."""
-    if shown is None:
-        return []
-    sure = found.images.filter(suspected_label="").in_order()
-    labels = (shown.label, shown.suspected_label)
-    return [(label, list(sure.filter(label=label)[:6])) for label in labels]
 
 
 @never_cache
