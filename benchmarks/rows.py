@@ -20,7 +20,7 @@ from typing import Any, Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medclassifier.settings")
 
-FEW, MANY, TRIES = 200, 1_000_000, 15
+FEW, MANY, TRIES = 200, 1_000_000, 7
 # Of what waits there are as many in both: a person's limit bounds it.
 WAITING, IN_BATCH = 20, 20
 LABELS: Final = ("basophil", "eosinophil", "lymphocyte", "monocyte", "neutrophil")

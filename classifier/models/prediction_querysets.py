@@ -165,7 +165,9 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
     def next_model(self, claim: str) -> TrainedModel | None:
         """The model of whoever is next in line; None when nothing waits."""
-        first = self.claimable(claim).in_line().select_related("trained_model").first()
+        waiting = self.claimable(claim).in_line().select_related("trained_model")
+        # Of a model's long descriptions, what it was measured at is of no use to who runs it.
+        first = waiting.defer("trained_model__evaluation").first()
         return first.trained_model if first else None
 
     @transaction.atomic(savepoint=False)

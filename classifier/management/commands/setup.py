@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from classifier import audit
+from medclassifier.settings import env_str
 
 # Drawn at random, so that nothing else in the same database uses it.
 LOCK: Final = 7_402_316_985_140
@@ -59,7 +60,7 @@ class Command(BaseCommand):
 
     def create_administrator(self) -> None:
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
-        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        password = env_str("DJANGO_SUPERUSER_PASSWORD")
         drawn = password or secrets.token_urlsafe(12)
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or ""
         User.objects.create_superuser(username, email, drawn)
