@@ -33,6 +33,7 @@ import requests  # noqa: E402
 
 from classifier.synthetic import samples  # noqa: E402
 from tests.postgres import Server, running_server  # noqa: E402
+from tests.processes.bundles import only_bundle  # noqa: E402
 from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
 
 MODEL: Final = "blood-dnn-relu"
@@ -180,9 +181,11 @@ def installation(database: str) -> Iterator[tuple[Stack, Server | None]]:
         tempfile.TemporaryDirectory() as folder,
         running_server() if database == "postgresql" else nullcontext() as server,
     ):
-        address = {"DATABASE_URL": server.create_database("chaos")} if server else {}
+        given = {**LIMITS, "MODELS_DIR": str(only_bundle(Path(folder) / "bundles", MODEL))}
+        if server:
+            given["DATABASE_URL"] = server.create_database("chaos")
         names = ("broker", "web", "worker", "beat")
-        with running_stack(Path(folder), *names, **LIMITS, **address) as stack:
+        with running_stack(Path(folder) / "var", *names, **given) as stack:
             yield stack, server
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from classifier.synthetic import samples
 from tests.postgres import Server
+from tests.processes.bundles import only_bundle
 from tests.processes.stack import ApiClient, Stack, wait_until
 
 BLOOD = "blood-dnn-relu"
@@ -28,9 +29,12 @@ def image() -> bytes:
 @pytest.fixture(scope="module")
 def stack(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Set up three times at once, as three machines do that start together."""
-    limits = {"SWEEP_INTERVAL": "2", "PREDICTION_TIME_LIMIT": "20"}
     running = Stack(
-        tmp_path_factory.mktemp("var"), DATABASE_URL=postgres.create_database("stack"), **limits
+        tmp_path_factory.mktemp("var"),
+        DATABASE_URL=postgres.create_database("stack"),
+        MODELS_DIR=str(only_bundle(tmp_path_factory.mktemp("models"), BLOOD)),
+        SWEEP_INTERVAL="2",
+        PREDICTION_TIME_LIMIT="20",
     )
     command = [sys.executable, "manage.py", "setup"]
     # Each with a folder of its own but one, as machines have.
