@@ -100,6 +100,14 @@ def boxed_view(image: Image.Image, box: Box, *, size: int, channels: int) -> npt
     return np.asarray(resized, dtype=np.uint8).reshape(size, size, channels)
 
 
+def inner_box(box: Box, share: float) -> Box:
+    """The square in the middle of a box, that share of its side."""
+    left, upper, right, lower = box
+    side = max(1, round((right - left) * share))
+    left, upper = left + (right - left - side) // 2, upper + (lower - upper - side) // 2
+    return (left, upper, left + side, upper + side)
+
+
 def as_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     """Pixels (height, width, 1 or 3) as an image of mode "L" or "RGB"."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

@@ -73,6 +73,8 @@ VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = env_path("MODELS_DIR", BASE_DIR / "models")
 # Made here: they are none of the installation's files, and outlive its next release.
 ADAPTED_MODELS_DIR = env_path("ADAPTED_MODELS_DIR", VAR_DIR / "models")
+# Descriptions of what these are about, where it is classes of somebody's own.
+OWN_DATASETS_DIR = env_path("OWN_DATASETS_DIR", VAR_DIR / "datasets")
 MEDMNIST_ROOT = env_path("MEDMNIST_ROOT", Path.home() / ".medmnist")
 
 # The installation ------------------------------------------------------------------------------
@@ -333,6 +335,8 @@ API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 6_000)
 MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
 # Each takes the worker as long as dozens of predictions.
 MAX_WAITING_EXPLANATIONS = env_int("MAX_WAITING_EXPLANATIONS", 20)
+# Each takes tens of megabytes.
+MAX_MODELS_PER_PERSON = env_int("MAX_MODELS_PER_PERSON", 20)
 # How long what was deleted can be taken back.
 TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=0)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20

@@ -19,6 +19,7 @@ def own_folders(settings: Settings, tmp_path: Path) -> None:
     """No test touches the installation's files, and pages need no collected static files."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.ADAPTED_MODELS_DIR = tmp_path / "adapted_models"
+    settings.OWN_DATASETS_DIR = tmp_path / "own_datasets"
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

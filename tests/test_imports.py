@@ -22,7 +22,13 @@ REQUEST_SIDE = {
     *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
-VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
+VIEWS = {
+    "inference.inputs",
+    "adaptation.examples",
+    "validation.report",
+    "validation.checklists",
+    *REQUEST_SIDE,
+}
 MAY_IMPORT = {
     "errors": set(),
     "finder": {"preprocessing"},
@@ -42,7 +48,7 @@ MAY_IMPORT = {
     },
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "adaptation": {
-        "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
+        "finder", "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
     },
     "models": {"preprocessing", "datasets", "bundles"},
     "origin": set(),
@@ -52,13 +58,15 @@ MAY_IMPORT = {
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
-        "finder", "networks.contract", "networks.limits", "networks.explanation", "validation",
+        "finder", "networks.contract", "networks.limits", "networks.explanation",
+        "networks.safe_loading", "networks.taking", "evaluation.selective", "validation",
+        "adaptation",
         "catalogue", "models", "audit", "metrics", *BUNDLES
     },
     "tasks": {"inference", "audit", "retention"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles",
+        "preprocessing", "audit", "bundles", "adaptation.examples",
     },
     "quotas": {"models"},
     "idempotency": {"models"},

@@ -25,10 +25,12 @@ from classifier import audit
 from classifier.models import (
     ApiToken,
     Assignment,
+    ModelImport,
     Prediction,
     SavedView,
 )
 from tests.factories import (
+    AdaptationFactory,
     BatchFactory,
     ExplanationFactory,
     LabelledImageFactory,
@@ -89,6 +91,7 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
     validation = ValidationFactory.create(
         labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
     )
+    brought = ModelImport.objects.create(owner=owner, filename="model.zip")
     audit.seal()
     return {
         "predictions": prediction.pk,
@@ -105,6 +108,11 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         "labelled-sets": labelled.labelled_set_id,
         "labels": 0,
         "validations": validation.pk,
+        "adaptations": AdaptationFactory.create(
+            labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
+        ).pk,
+        "model-imports": brought.pk,
+        "imports": brought.pk,
     }
 
 

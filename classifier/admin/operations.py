@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from classifier import catalogue
 from classifier.admin.figures import size
 from classifier.models import Prediction, Status, TrainedModel, may
-from classifier.services import desk
+from classifier.services import desk, own_models
 from classifier.services.desk import operations as service
 from classifier.services.desk.periods import PERIODS
 
@@ -43,7 +43,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "queue": service.queue(),
         "failed": failed.count(),
         "stuck": kept.overdue().count(),
-        "models": TrainedModel.objects.in_display_order(),
+        "models": TrainedModel.objects.in_display_order().select_related("owner", "project"),
         "may_switch": may(request.user, "change", TrainedModel),
         "may_requeue": may(request.user, "delete", Prediction),
     }
@@ -74,6 +74,18 @@ def _disable(request: HttpRequest) -> None:
     model = _model(request)
     TrainedModel.objects.filter(pk=model.pk).update(is_active=False)
     messages.success(request, f"{model} can no longer be chosen; what waits for it still runs.")
+
+
+def _offer(request: HttpRequest) -> None:
+    model = _model(request)
+    own_models.offer(model=model, is_offered=True)
+    messages.success(request, f"Everybody sees {model} and can choose it.")
+
+
+def _withdraw(request: HttpRequest) -> None:
+    model = _model(request)
+    own_models.offer(model=model, is_offered=False)
+    messages.success(request, f"Only its owner, its project and administrators choose {model} now.")
 
 
 def _make_default(request: HttpRequest) -> None:
@@ -124,6 +136,8 @@ ACTIONS: Final[dict[str, tuple[str, type, Callable[[HttpRequest], None]]]] = {
     "requeue_stuck": ("delete", Prediction, _requeue_stuck),
     "enable": ("change", TrainedModel, _enable),
     "disable": ("change", TrainedModel, _disable),
+    "offer": ("change", TrainedModel, _offer),
+    "withdraw": ("change", TrainedModel, _withdraw),
     "default": ("change", TrainedModel, _make_default),
     "sync": ("change", TrainedModel, _sync),
 }

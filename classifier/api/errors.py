@@ -21,12 +21,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from classifier.adaptation.examples import NotEnough
 from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
 from classifier.services.labelled_sets import SetRefused
+from classifier.services.own_models import ExportFailed, ImportFailed, TooManyModels
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
@@ -105,9 +107,20 @@ IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
     ((BeyondLimit, ReviewRefused, NoSuchPerson, TableRefused), exceptions.ParseError),
-    ((Locked, BatchRefused, ExplanationRefused, SetRefused), Conflict),
+    (
+        (
+            Locked,
+            BatchRefused,
+            ExplanationRefused,
+            SetRefused,
+            NotEnough,
+            TooManyModels,
+            ExportFailed,
+        ),
+        Conflict,
+    ),
     ((NotAllowed,), exceptions.PermissionDenied),
-    ((StorageFailed,), DiskFull),
+    ((StorageFailed, ImportFailed), DiskFull),
 )
 
 

@@ -1,6 +1,7 @@
 """What the database keeps."""
 
 from classifier.models.access import may
+from classifier.models.adaptations import Adaptation, ModelImport
 from classifier.models.audit import AuditEvent, AuditSeal
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
@@ -29,6 +30,7 @@ from classifier.models.vocabulary import (
     Role,
     Status,
 )
+from classifier.models.work import Work, WorkQuerySet
 
 __all__ = [
     "CANNOT_TELL",
@@ -36,6 +38,7 @@ __all__ = [
     "NONE_OF_THESE",
     "UNDECIDED",
     "UNLIKE_TRAINING",
+    "Adaptation",
     "ApiToken",
     "ArrayLength",
     "Assignment",
@@ -54,6 +57,7 @@ __all__ = [
     "LimitsStep",
     "Membership",
     "Method",
+    "ModelImport",
     "ModelVersion",
     "PersonLimits",
     "Prediction",
@@ -71,6 +75,8 @@ __all__ = [
     "Usage",
     "Validation",
     "ValidationAnswer",
+    "Work",
+    "WorkQuerySet",
     "may",
     "token_digest",
     "upload_path",

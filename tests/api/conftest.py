@@ -17,6 +17,7 @@ from tests.factories import TrainedModelFactory
 def no_broker(rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests run without one."""
     monkeypatch.setattr(tasks.run_validations, "delay", lambda: None)
+    monkeypatch.setattr(tasks.run_adaptations, "delay", lambda: None)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import audit, quotas, services
 from classifier.models import CROP_CHOICES, Batch, Prediction, TrainedModel
-from classifier.services import pages
+from classifier.services import own_models, pages
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.batch_forms import BatchDetailsForm, NewBatchForm, add_to
 from classifier.web.batch_report import build_report
@@ -118,6 +118,9 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             "batch": batch,
             "number": batch.predictions.kept().count(),
             "days": settings.TRASH_DAYS,
+            "made": own_models.made_from(
+                cast(User, request.user), batch.predictions.order_by().values("image")
+            ),
         }
         return render(request, "web/batch_delete.html", context)
     try:

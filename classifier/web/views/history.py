@@ -26,7 +26,7 @@ from classifier.models import (
     Status,
     TrainedModel,
 )
-from classifier.services import pages, search
+from classifier.services import own_models, pages, search
 from classifier.web.presenters import outcome
 
 PAGE_SIZE: Final = 25
@@ -222,6 +222,9 @@ def _delete(request: HttpRequest, chosen: PredictionQuerySet, back: str) -> Http
             "sent": [(name, text) for name, texts in request.POST.lists() for text in texts],
             "days": settings.TRASH_DAYS,
             "back": back,
+            "made": own_models.made_from(
+                cast(User, request.user), chosen.order_by().values("image")
+            ),
         }
         return render(request, "web/delete_selected.html", context)
     try:

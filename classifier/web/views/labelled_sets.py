@@ -25,7 +25,7 @@ from classifier.models import (
     TrainedModel,
     may,
 )
-from classifier.services import labelled_sets, validations
+from classifier.services import adaptations, labelled_sets, own_models, validations
 from classifier.services.tables import TableRefused, read_table
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.labelled_forms import NewSetForm, add_to_set
@@ -107,8 +107,22 @@ def labelled_set(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "running": rows.filter(finished_at=None).exists(),
         "doubtful": found.images.doubtful().count(),
         "size": sum(labels.values()),
+        "outlook": adaptations.outlook(found),
+        "most_images": adaptations.MOST_IMAGES,
+        **_own_classes(found),
+        "adaptations": [
+            (each, each.figures.gain if each.figures else None)
+            for each in found.adaptations.order_by("-created_at")
+        ],
     }
     return render(request, "web/labelled_set.html", context)
+
+
+def _own_classes(found: LabelledSet) -> dict[str, Any]:
+    try:
+        return {"own_classes": adaptations.own_classes_of(found), "own_obstacle": ""}
+    except labelled_sets.SetRefused as refusal:
+        return {"own_classes": (), "own_obstacle": str(refusal)}
 
 
 def _naming(request: HttpRequest, found: LabelledSet) -> HttpResponse:
@@ -267,7 +281,11 @@ def doubts(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
     if request.method != "POST":
-        context = {**_frame(request, found), "size": found.images.count()}
+        context = {
+            **_frame(request, found),
+            "size": found.images.count(),
+            "made": own_models.made_from(cast(User, request.user), found.images.values("image")),
+        }
         return render(request, "web/labelled_set_delete.html", context)
     person = cast(User, request.user)
     is_gone = _done(
