@@ -20,7 +20,13 @@ ENVIRONMENT: set[str] = set()
 
 
 def env_str(name: str, default: str = "") -> str:
+    """A variable, or what is in the file that `NAME_FILE` names: so containers get secrets."""
     ENVIRONMENT.add(name)
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text().strip() or default
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from error
     return os.environ.get(name, "") or default
 
 
