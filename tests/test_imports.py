@@ -22,7 +22,14 @@ REQUEST_SIDE = {
     *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
-VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
+VIEWS = {
+    "inference.inputs",
+    "notifications.addresses",
+    "retention",
+    "validation.report",
+    "validation.checklists",
+    *REQUEST_SIDE,
+}
 MAY_IMPORT = {
     "errors": set(),
     "finder": {"preprocessing"},
@@ -55,10 +62,11 @@ MAY_IMPORT = {
         "finder", "networks.contract", "networks.limits", "networks.explanation", "validation",
         "catalogue", "models", "audit", "metrics", *BUNDLES
     },
-    "tasks": {"inference", "audit", "retention"},
+    "notifications": {"models", "notice"},
+    "tasks": {"inference", "audit", "retention", "notifications", "models"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles",
+        "preprocessing", "audit", "bundles", "notice",
     },
     "quotas": {"models"},
     "idempotency": {"models"},
@@ -72,7 +80,8 @@ MAY_IMPORT = {
     },
     "management": {
         "adaptation", "training", "evaluation", "validation", "inference", "networks", "cards",
-        "catalogue", "services.tables", "models", "audit", "backup", "metrics", "retention",
+        "catalogue", "services.tables", "services.roles", "services.second_factors",
+        "models", "audit", "backup", "metrics", "retention",
         "uploads", *BUNDLES
     },
 }  # fmt: skip

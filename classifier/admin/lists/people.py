@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
@@ -16,7 +17,7 @@ from classifier.admin.base import DeskAdmin
 from classifier.admin.deleting import CountedDeletion
 from classifier.admin.filters import ActiveFilter
 from classifier.models import ImageUpload, PersonLimits, Prediction
-from classifier.services import desk
+from classifier.services import desk, second_factors
 
 admin.site.unregister(User)
 
@@ -38,7 +39,7 @@ class PersonAdmin(CountedDeletion, DeskAdmin, UserAdmin):
     sortable_by = ("username", "last_login", "date_joined")
     search_help_text = "Name or e-mail address"
     inlines = (LimitsInline,)
-    actions = ("deactivate", "activate")
+    actions = ("deactivate", "activate", "remove_second_factors")
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
 
@@ -81,6 +82,20 @@ class PersonAdmin(CountedDeletion, DeskAdmin, UserAdmin):
     def activate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         number = queryset.update(is_active=True)
         self.message_user(request, f"{number} people can sign in again.", messages.SUCCESS)
+
+    @admin.action(
+        description="Remove second factors: lost app or key, signs out", permissions=["change"]
+    )
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for person in queryset:
+            second_factors.remove_all(person)
+            context = {"user": person}
+            if person.email:
+                get_adapter().send_mail(
+                    "account/email/second_factor_removed", person.email, context
+                )
+        words = f"{len(queryset)} people sign in with the password alone until they set up another."
+        self.message_user(request, words, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         desk.delete_person(obj)
