@@ -16,7 +16,7 @@ from django.urls import path, reverse
 from classifier.admin import metrics, operations
 from classifier.admin.charts import predictions_chart
 from classifier.admin.figures import figures
-from classifier.models import AuditEvent, Batch, Prediction, TrainedModel, may
+from classifier.models import AuditEvent, Batch, Invitation, Prediction, TrainedModel, may
 from classifier.services import desk
 from classifier.services.desk import DEFAULT_PERIOD, PERIODS
 
@@ -36,6 +36,7 @@ PAGES: Final = (
     ("Trash", "admin:classifier_prediction_changelist", "?trash=yes", Prediction),
     ("Batches", "admin:classifier_batch_changelist", "", Batch),
     ("People", "admin:auth_user_changelist", "", User),
+    ("Invitations", "admin:classifier_invitation_changelist", "", Invitation),
     ("Models", "admin:classifier_trainedmodel_changelist", "", TrainedModel),
     ("Metrics", "admin:metrics", "", TrainedModel),
     ("Operations", "admin:operations", "", TrainedModel),

@@ -183,6 +183,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.bad_request(request, exception)
 
 
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    if _is_for_api(request):
+        return problem_response(403, str(exception) or "This is not for you to do.")
+    return defaults.permission_denied(request, exception)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
     if isinstance(error := sys.exception(), (OperationalError, InterfaceError)):
