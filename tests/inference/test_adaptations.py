@@ -286,7 +286,8 @@ def test_two_at_once_are_one_and_others_wait_their_turn(
     assert ended.adapted_model != Adaptation.objects.get(pk=first.pk).adapted_model
     assert ended.adapted_model is not None
     # Forty images are too few to promise 99 %.
-    assert "can be promised from 99 images on" in " ".join(ended.adapted_model.described.limitations)
+    limitations = " ".join(ended.adapted_model.described.limitations)
+    assert "can be promised from 99 images on" in limitations
 
 
 def test_a_deleted_set_ends_it_in_words_and_what_was_made_stays(
@@ -316,7 +317,7 @@ def test_a_person_keeps_no_more_models_than_they_may(
 ) -> None:
     settings.MAX_MODELS_PER_PERSON = 1
     made = run_to_the_end(adapt(model, labelled))
-    with pytest.raises(service.TooManyModels, match="Delete one"):
+    with pytest.raises(own_models.TooManyModels, match="Delete one"):
         adapt(model, labelled)
     service.delete_adaptation(person=labelled.owner, adaptation=made)
     assert adapt(model, labelled).status == Status.PENDING
