@@ -27,11 +27,13 @@ def largest_body(path: str) -> int:
         "web:batch_upload": batch,
         "web:labelled_set_new": batch,
         "web:labelled_set_add": batch,
+        "web:labelled_set_table": image,
         "web:model_import": batch,
         "api:prediction-list": image,
         "api:batch-list": batch,
         "api:batch-images": batch,
         "api:labelled-set-images": batch,
+        "api:labelled-set-table": image,
         "api:model-imports": batch,
     }
     return int(takes_more.get(name, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
