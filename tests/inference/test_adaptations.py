@@ -317,7 +317,7 @@ def test_a_person_keeps_no_more_models_than_they_may(
 ) -> None:
     settings.MAX_MODELS_PER_PERSON = 1
     made = run_to_the_end(adapt(model, labelled))
-    with pytest.raises(service.TooManyModels, match="Delete one"):
+    with pytest.raises(own_models.TooManyModels, match="Delete one"):
         adapt(model, labelled)
     service.delete_adaptation(person=labelled.owner, adaptation=made)
     assert adapt(model, labelled).status == Status.PENDING

@@ -22,6 +22,7 @@ from classifier.models import (
     TrainedModel,
 )
 from classifier.services import desk
+from classifier.services.desk import operations
 from tests.factories import (
     AdaptationFactory,
     BatchFactory,
@@ -265,8 +266,10 @@ def test_an_account_takes_the_models_along_that_nobody_else_has(
 
 
 def test_an_administrator_offers_it_to_all_and_takes_that_back(
-    labelled: LabelledSet, other_user: User, staff: User
+    labelled: LabelledSet, other_user: User, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # There is no broker to ask.
+    monkeypatch.setattr(operations, "workers", list)
     ended(labelled)
     desk_page, other = Client(), Client()
     desk_page.force_login(staff)

@@ -88,10 +88,10 @@ class PersonAdmin(CountedDeletion, DeskAdmin, UserAdmin):
         self, objs: QuerySet[Any] | Iterable[Any], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Names the models that go with them, too."""
-        lines, *others = super().get_deleted_objects(objs, request)
+        lines, counts, lacking, protected = super().get_deleted_objects(objs, request)
         models = [model for person in objs for model in own_models.of_account(person)]
         named = [f"the model “{model}”, adapted or imported here" for model in models]
-        return (lines + named, *others)
+        return lines + named, counts, lacking, protected
 
     @admin.action(
         description="Remove second factors: lost app or key, signs out", permissions=["change"]

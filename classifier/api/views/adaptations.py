@@ -13,8 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.api import adaptation_shapes as shapes
+from classifier.api.errors import PROBLEM_TYPE
 from classifier.api.parsers import ShallowJSONParser
 from classifier.api.requests import valid, valid_query
+from classifier.api.serializers import ProblemSerializer
 from classifier.api.views.base import ApiView, current_user
 from classifier.models import Adaptation, LabelledSet, ModelImport, TrainedModel
 from classifier.services import adaptations, own_models
@@ -112,7 +114,10 @@ class ModelPackageView(ApiView):
     def has_etag(self) -> bool:
         return False
 
-    @extend_schema(operation_id="models_package", responses={(200, ZIP): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="models_package",
+        responses={(200, ZIP): OpenApiTypes.BINARY, (409, PROBLEM_TYPE): ProblemSerializer},
+    )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         """A model as one file with checksums, which an import takes elsewhere."""
         seen = TrainedModel.objects.visible_to(current_user(request)).filter(is_installed=True)
@@ -123,6 +128,7 @@ class ModelPackageView(ApiView):
 
 class ModelImportsView(ApiView):
     parser_classes = (MultiPartParser,)
+    stores_images = True
 
     @extend_schema(
         operation_id="model_imports_create",
