@@ -28,6 +28,11 @@ def largest_body(path: str) -> int:
         "api:prediction-list": image,
         "api:batch-list": batch,
         "api:batch-images": batch,
+        "web:labelled_set_new": batch,
+        "web:labelled_set_add": batch,
+        "web:labelled_set_table": image,
+        "api:labelled-set-images": batch,
+        "api:labelled-set-table": image,
     }
     return int(takes_more.get(name, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 
