@@ -401,7 +401,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "classifier.api.schema.either_images_or_archive",
     ],
-    "ENUM_NAME_OVERRIDES": {"CropEnum": "classifier.models.CROP_CHOICES"},
+    "ENUM_NAME_OVERRIDES": {
+        "CropEnum": "classifier.models.CROP_CHOICES",
+        "EventEnum": "classifier.models.Event",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
