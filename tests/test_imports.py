@@ -25,6 +25,8 @@ REQUEST_SIDE = {
 VIEWS = {
     "inference.inputs",
     "adaptation.examples",
+    "notifications.addresses",
+    "retention",
     "validation.report",
     "validation.checklists",
     *REQUEST_SIDE,
@@ -63,10 +65,11 @@ MAY_IMPORT = {
         "adaptation",
         "catalogue", "models", "audit", "metrics", *BUNDLES
     },
-    "tasks": {"inference", "audit", "retention"},
+    "notifications": {"models", "notice"},
+    "tasks": {"inference", "audit", "retention", "notifications", "models"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles", "adaptation.examples",
+        "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
     },
     "quotas": {"models"},
     "idempotency": {"models"},
@@ -80,7 +83,8 @@ MAY_IMPORT = {
     },
     "management": {
         "adaptation", "training", "evaluation", "validation", "inference", "networks", "cards",
-        "catalogue", "services.tables", "models", "audit", "backup", "metrics", "retention",
+        "catalogue", "services.tables", "services.roles", "services.second_factors",
+        "models", "audit", "backup", "metrics", "retention",
         "uploads", *BUNDLES
     },
 }  # fmt: skip

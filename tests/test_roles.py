@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
@@ -25,9 +26,12 @@ from classifier import audit
 from classifier.models import (
     ApiToken,
     Assignment,
+    Event,
     ModelImport,
     Prediction,
     SavedView,
+    Webhook,
+    WebhookDelivery,
 )
 from tests.factories import (
     AdaptationFactory,
@@ -92,8 +96,18 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
     )
     brought = ModelImport.objects.create(owner=owner, filename="model.zip")
+    webhook = Webhook.objects.create(owner=owner, url="https://hook.example/")
+    delivery = WebhookDelivery.objects.create(
+        webhook=webhook, event=Event.BATCH, subject_key="mine"
+    )
+    session = UserSession.objects.create(user=owner, session_key="mine", ip="127.0.0.1")
     audit.seal()
     return {
+        "webhooks": webhook.pk,
+        "deliveries": delivery.pk,
+        "keys": 0,
+        "sessions": session.pk,
+        "oidc": "institution",
         "predictions": prediction.pk,
         "images": prediction.image_id,
         "batches": batch.pk,

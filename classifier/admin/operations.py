@@ -94,6 +94,14 @@ def _make_default(request: HttpRequest) -> None:
     messages.success(request, f"Forms start with {model} for its kind of image.")
 
 
+def _load(request: HttpRequest) -> None:
+    model = _model(request)
+    if service.load(model):
+        messages.success(request, f"A worker loads {model}, so that nobody waits for that.")
+    else:
+        messages.warning(request, "The broker cannot be reached; nothing was loaded.")
+
+
 def _model(request: HttpRequest) -> TrainedModel:
     return get_object_or_404(TrainedModel, slug=request.POST.get("model", ""))
 
@@ -139,5 +147,6 @@ ACTIONS: Final[dict[str, tuple[str, type, Callable[[HttpRequest], None]]]] = {
     "offer": ("change", TrainedModel, _offer),
     "withdraw": ("change", TrainedModel, _withdraw),
     "default": ("change", TrainedModel, _make_default),
+    "load": ("change", TrainedModel, _load),
     "sync": ("change", TrainedModel, _sync),
 }

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import DiskFull as DiskFullOfPostgres
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -51,6 +52,13 @@ class LengthRequired(exceptions.APIException):
 
 class DiskFull(exceptions.APIException):
     status_code = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class DatabaseFull(DiskFull):
+    default_detail = (
+        "The disk of the database takes no more, so nothing was changed. Try again later, and tell "
+        "the administrator if it happens again."
+    )
 
 
 class DatabaseAway(exceptions.APIException):
@@ -125,7 +133,7 @@ def _as_api_exception(error: Exception) -> Exception:
             return exceptions.Throttled(error.retry_after, error.message)
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", error)
-            return DatabaseAway()
+            return DatabaseFull() if _is_full(error) else DatabaseAway()
         case KeyReused():
             return Conflict()
         case RequestDataTooBig():
@@ -133,6 +141,13 @@ def _as_api_exception(error: Exception) -> Exception:
         case SuspiciousOperation():
             return exceptions.ParseError(f"{error} Send fewer at once.")
     return error
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether a database says that its disk has no room, or can only be read."""
+    cause = error.__cause__
+    sqlite = getattr(cause, "sqlite_errorname", None)
+    return sqlite in {"SQLITE_FULL", "SQLITE_READONLY"} or isinstance(cause, DiskFullOfPostgres)
 
 
 def _messages(found: Any) -> Iterator[str]:
@@ -168,13 +183,23 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.bad_request(request, exception)
 
 
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    if _is_for_api(request):
+        return problem_response(403, str(exception) or "This is not for you to do.")
+    return defaults.permission_denied(request, exception)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
-    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+    if isinstance(error := sys.exception(), (OperationalError, InterfaceError)):
+        trouble = DatabaseFull if _is_full(error) else DatabaseAway
         answer = (
-            problem_response(503, DatabaseAway.default_detail)
+            problem_response(trouble.status_code, trouble.default_detail)
             if _is_for_api(request)
-            else HttpResponse(render_to_string("503.html"), status=503)
+            else HttpResponse(
+                render_to_string(f"{trouble.status_code:d}.html"), status=trouble.status_code
+            )
         )
         answer["Retry-After"] = str(DatabaseAway.wait)
         return answer

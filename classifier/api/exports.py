@@ -14,6 +14,7 @@ from classifier.api.serializers import PredictionSerializer
 from classifier.api.tables import BYTE_ORDER_MARK, box_cells, csv_line
 from classifier.models import Prediction, PredictionQuerySet, TrainedModel
 from classifier.notice import NOTICE
+from classifier.services.zips import Pipe
 
 ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (
@@ -64,7 +65,7 @@ def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
 
     An image that several models looked at lies in the folder of each answer.
     """
-    target = _Pipe()
+    target = Pipe()
     table = io.StringIO()
     table.write(BYTE_ORDER_MARK + csv_line(["file", *COLUMNS, "notice"]))
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -84,24 +85,6 @@ def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
 CSV: Final = Kind("csv", "text/csv", csv_pieces)
 JSON: Final = Kind("json", "application/json", json_pieces)
 ZIP: Final = Kind("zip", "application/zip", zip_pieces)
-
-
-class _Pipe(io.RawIOBase):
-    """What zipfile writes, to be taken piece by piece; it cannot go back."""
-
-    def __init__(self) -> None:
-        self.written = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.written += data
-        return len(data)
-
-    def taken(self) -> bytes:
-        piece, self.written = bytes(self.written), bytearray()
-        return piece
 
 
 def _rows(predictions: PredictionQuerySet) -> Iterator[Prediction]:

@@ -38,6 +38,8 @@ ETAG: Final = {
 }
 
 
+LARGEST_NUMBERS: Final = {2**31 - 1, 2**63 - 1}
+
 # From what an operation answers to those that take it up: the parameters of each of them.
 OF_PREDICTION: Final = {
     "predictions_retrieve": {"id": "id"},
@@ -102,6 +104,13 @@ class BoundedFilters(DjangoFilterExtension):  # type: ignore[no-untyped-call]
 
 class ProblemSchema(AutoSchema):
     """Adds what each operation can answer beside: errors, headers, and where to go from there."""
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """Leaves out the largest number that a column takes, which is another in each database."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        if schema.get("maximum") in LARGEST_NUMBERS:
+            del schema["maximum"]
+            schema.pop("format", None)
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

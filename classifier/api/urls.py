@@ -22,6 +22,7 @@ from classifier.api.views import (
     reviews,
     searches,
     trash,
+    webhooks,
 )
 
 app_name = "api"
@@ -149,6 +150,19 @@ version_1 = [
         "validations/<uuid:pk>/report.json",
         labelled_sets.ValidationReportView.as_view(),
         name="validation-report",
+    ),
+    path("webhooks/", webhooks.WebhooksView.as_view(), name="webhooks"),
+    path("webhooks/<int:pk>/", webhooks.OneWebhookView.as_view(), name="webhook"),
+    path("webhooks/<int:pk>/rotate/", webhooks.RotateView.as_view(), name="webhook-rotate"),
+    path(
+        "webhooks/<int:pk>/deliveries/",
+        webhooks.DeliveriesView.as_view(),
+        name="webhook-deliveries",
+    ),
+    path(
+        "webhooks/<int:pk>/deliveries/<uuid:delivery>/send-again/",
+        webhooks.SendAgainView.as_view(),
+        name="webhook-send-again",
     ),
     path("images/<uuid:pk>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:pk>/model-view/", images.ImageModelView.as_view(), name="image-model-view"),

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from classifier.errors import PlainError
 from classifier.inference import loader
-from classifier.inference.runner import UNAVAILABLE, UNEXPECTED
+from classifier.inference.connection import sound_connection
+from classifier.inference.runner import UNAVAILABLE, UNEXPECTED, sees_images
 from classifier.models import Status, WorkQuerySet
 from classifier.models.work import Row
 
@@ -26,12 +27,13 @@ def run_turn(
     The failure ladder: safe words for the person, the cause for the log. `claim` is the id of the
     Celery task; `too_long` is said where a turn takes longer than a task may.
     """
-    row = rows.claim_next(claim)
+    row = rows.claim_next(claim) if sees_images() else None
     if row is None:
         return False
     kind = row._meta.verbose_name
     try:
-        go_on(row)
+        with sound_connection():
+            go_on(row)
     except PlainError as error:
         fail(rows, row, str(error))
     except loader.ModelUnavailable as error:

@@ -128,8 +128,8 @@ def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
         )
     images = [added.image for added in files if added.image]
     models, size = list(batch.trained_models.all()), sum(image.stored_bytes for image in images)
-    quotas.check_again(owner, predictions=len(images) * len(models), byte_size=size)
-    quotas.check_room(quotas.room(owner) - size)
+    room = quotas.check_again(owner, predictions=len(images) * len(models), byte_size=size)
+    quotas.check_room(room - size)
     ImageUpload.objects.bulk_create(images)
     quotas.count_bytes(owner, size)
     BatchFile.objects.bulk_create(
@@ -237,6 +237,10 @@ def identical_results(
     The newest ones, in the order in which they were sent: who sends a file again and again has
     thousands.
     """
+    same = ImageUpload.objects.filter(owner=owner, sha256__in={image.sha256 for image in images})
+    if not same.exclude(pk__in=[image.pk for image in images]).exists():
+        # Most files come once, and this is found in an index.
+        return {}
     known = (
         Prediction.objects.owned_by(owner)
         .filter(

@@ -145,8 +145,8 @@ def _store(
             "was kept; bring the rest as another set."
         )
     size = sum(image.stored_bytes for image in taken.values())
-    quotas.check_again(owner, predictions=0, byte_size=size)
-    quotas.check_room(quotas.room(owner) - size)
+    room = quotas.check_again(owner, predictions=0, byte_size=size)
+    quotas.check_room(room - size)
     ImageUpload.objects.bulk_create(taken.values())
     quotas.count_bytes(owner, size)
     LabelledImage.objects.bulk_create(

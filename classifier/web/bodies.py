@@ -6,7 +6,7 @@ from http.cookies import CookieError, SimpleCookie
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.urls import Resolver404, resolve
 
 from classifier.models import ApiToken
@@ -60,8 +60,6 @@ def is_known(headers: Mapping[str, str]) -> bool:
         return _has_session(headers)
     except DatabaseError:
         return False
-    finally:
-        close_old_connections()
 
 
 def _has_session(headers: Mapping[str, str]) -> bool:

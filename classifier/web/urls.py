@@ -3,6 +3,7 @@
 from django.urls import path
 
 from classifier.web.views import (
+    account,
     adaptations,
     batch_figures,
     batches,
@@ -14,6 +15,7 @@ from classifier.web.views import (
     images,
     labelled_sets,
     models,
+    notifications,
     predictions,
     programs,
     projects,
@@ -44,6 +46,7 @@ urlpatterns = [
     path("projects/", projects.listing, name="projects"),
     path("projects/<uuid:pk>/", projects.project, name="project"),
     path("projects/<uuid:pk>/members/", projects.members, name="project_members"),
+    path("projects/<uuid:pk>/retention/", projects.project_retention, name="project_retention"),
     path("projects/<uuid:pk>/leave/", projects.leave, name="project_leave"),
     path("projects/<uuid:pk>/delete/", projects.delete, name="project_delete"),
     path("predictions/", history.listing, name="history"),
@@ -116,5 +119,20 @@ urlpatterns = [
     path("models/<slug:slug>/delete/", models.delete, name="model_delete"),
     path("account/tokens/", programs.tokens, name="tokens"),
     path("account/tokens/<int:pk>/revoke/", programs.revoke, name="revoke"),
+    path("account/", account.account, name="account"),
+    path("account/data.zip", account.data, name="own_data"),
+    path("account/delete/", account.delete, name="account_delete"),
+    path("account/sessions/<int:pk>/end/", account.end_session, name="session_end"),
+    path("account/notifications/", notifications.notifications, name="notifications"),
+    path("account/webhooks/new/", notifications.new, name="webhook_new"),
+    path("account/webhooks/<int:pk>/", notifications.webhook, name="webhook"),
+    path("account/webhooks/<int:pk>/rotate/", notifications.rotate, name="webhook_rotate"),
+    path("account/webhooks/<int:pk>/delete/", notifications.delete, name="webhook_delete"),
+    path(
+        "account/deliveries/<uuid:pk>/send-again/",
+        notifications.send_again,
+        name="webhook_send_again",
+    ),
+    path("invitation/<str:secret>/", account.invitation, name="invitation"),
     path("guide/", programs.guide, name="guide"),
 ]

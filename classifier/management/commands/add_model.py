@@ -41,6 +41,12 @@ class Command(ModelCommand):
         parser.add_argument("--mean", type=_number, nargs="+", default=[0.0], help="1 or 3 values")
         parser.add_argument("--std", type=_positive, nargs="+", default=[1.0], help="likewise")
         parser.add_argument(
+            "--preprocess-input",
+            default="",
+            metavar="NETWORKS",
+            help="whose preprocess_input a Lambda in the network is, for example resnet50",
+        )
+        parser.add_argument(
             "--classes", nargs="+", default=[], help="all labels in the order of the outputs"
         )
         parser.add_argument("--positive", help="label of the class that a single output is for")
@@ -77,7 +83,10 @@ class Command(ModelCommand):
                     slug=slug, title=options["title"], architecture=options["architecture"]
                 ),
                 adding.Preparation(
-                    rescale=options["rescale"], mean=options["mean"], std=options["std"]
+                    **{
+                        name: options[name]
+                        for name in ("rescale", "mean", "std", "preprocess_input")
+                    }
                 ),
                 Outputs(kind=kind, positive=options["positive"], classes=options["classes"]),
                 settings.MEDMNIST_ROOT,
