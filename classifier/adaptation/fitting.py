@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 from classifier.adaptation.examples import Examples, fewest_scores
 from classifier.adaptation.head import Head, HeadFit, HeadSettings
@@ -108,7 +109,9 @@ def fit(views: Sequence[Examples], procedure: Procedure) -> Fitted:
     `views` are the same images as the network may see them.
     """
     shipped, home, promise = procedure.shipped, procedure.home, procedure.promise
-    tried = [_best_settings(examples, shipped) for examples in views]
+    # Matrices are small: threads would wait for each other longer than they work.
+    with threadpool_limits(limits=1, user_api="blas"):
+        tried = [_best_settings(examples, shipped) for examples in views]
     view = min(range(len(views)), key=lambda number: tried[number][1].log_loss)
     examples, (settings, held_out) = views[view], tried[view]
     temperature = held_out.temperature
