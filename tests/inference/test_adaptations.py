@@ -286,9 +286,8 @@ def test_two_at_once_are_one_and_others_wait_their_turn(
     assert ended.adapted_model != Adaptation.objects.get(pk=first.pk).adapted_model
     assert ended.adapted_model is not None
     # Forty images are too few to promise 99 %.
-    assert "can be promised from 99 images on" in " ".join(
-        ended.adapted_model.described.limitations
-    )
+    said = " ".join(ended.adapted_model.described.limitations)
+    assert "can be promised from 99 images on" in said
 
 
 def test_a_deleted_set_ends_it_in_words_and_what_was_made_stays(
