@@ -124,7 +124,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
@@ -393,12 +392,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "classifier.api.schema.either_images_or_archive",
     ],
-    "ENUM_NAME_OVERRIDES": {"CropEnum": "classifier.models.CROP_CHOICES"},
+    "ENUM_NAME_OVERRIDES": {
+        "CropEnum": "classifier.models.CROP_CHOICES",
+        "WebhookEventEnum": "classifier.models.Event",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 
 # What one person may use up
