@@ -1,10 +1,14 @@
 """Fixtures for all tests."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
+from django.db import connection
 from pytest_django import Settings
 
 from classifier import tasks
@@ -57,6 +61,13 @@ def other_user(db: None) -> User:
 @pytest.fixture
 def staff(db: None) -> User:
     return UserFactory.create(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def groups(db: None) -> None:
+    """As the migration made them; tests that empty the whole database leave none."""
+    migration = importlib.import_module("classifier.migrations.0020_audit_and_roles")
+    migration.make_roles(apps, SimpleNamespace(connection=connection))
 
 
 @pytest.fixture(scope="session")

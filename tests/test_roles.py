@@ -1,12 +1,10 @@
 """What each role reaches: every address of site, API and admin, with every method."""
 
-import importlib
 import io
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -17,7 +15,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -60,13 +58,6 @@ so; `WRITE_ACCESS=1` makes it write anew.
 ROLES: Final = ("nobody", "owner", "member", "reviewer", "auditor", "administrator")
 # Of the admin, the pages of each table; what Django adds (history, autocompletion) follows them.
 ADMIN_PAGES = ("changelist", "add", "change", "delete")
-
-
-@pytest.fixture
-def groups() -> None:
-    """As the migration made them; tests that empty the whole database leave none."""
-    migration = importlib.import_module("classifier.migrations.0020_audit_and_roles")
-    migration.make_roles(apps, SimpleNamespace(connection=connection))
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Addresses under /api/."""
 
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.routers import SimpleRouter
 
-from classifier.api import errors
+from classifier.api import documentation, errors
 from classifier.api.views import (
     accounts,
     adaptations,
@@ -39,8 +39,6 @@ results_csv = batches.BatchViewSet.as_view({"get": "results_csv"})
 results_json = batches.BatchViewSet.as_view({"get": "results_json"})
 # It comes as YAML or JSON, by Accept or ?format=.
 schema = SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)
-# OPTIONS would be answered with a page, and there is no template for one.
-docs = SpectacularSwaggerSplitView.as_view(url_name="api:schema", http_method_names=["get", "head"])
 
 version_1 = [
     path("auth/token/", accounts.TokenView.as_view(), name="auth-token"),
@@ -190,6 +188,6 @@ version_1 = [
 urlpatterns = [
     path("v1/", include(version_1)),
     path("schema/", schema, name="schema"),
-    path("docs/", docs, name="docs"),
+    path("docs/", documentation.page, name="docs"),
     re_path(r"", errors.not_found),
 ]

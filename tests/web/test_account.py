@@ -156,6 +156,7 @@ def test_an_account_goes_with_everything_and_reviews_of_others_stay(
     assert event.username == user.username
 
 
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize("is_superuser", [True, False])
 def test_the_last_administrator_cannot_go(is_superuser: bool, user: User) -> None:
     if is_superuser:

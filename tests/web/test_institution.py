@@ -123,6 +123,7 @@ def test_unless_the_installation_trusts_its_addresses(client: Client, settings: 
     assert EmailAddress.objects.get().verified
 
 
+@pytest.mark.usefixtures("groups")
 def test_groups_there_give_roles_here_at_each_sign_in(client: Client, settings: Settings) -> None:
     settings.OIDC_ROLES = {"readers": "reviewer", "heads": "administrator"}
     come_from_there(client, "anna")
@@ -135,6 +136,7 @@ def test_groups_there_give_roles_here_at_each_sign_in(client: Client, settings: 
     assert not person.is_staff
 
 
+@pytest.mark.usefixtures("groups")
 def test_the_highest_of_several_roles_counts(client: Client, settings: Settings) -> None:
     settings.OIDC_ROLES = {"readers": "reviewer", "heads": "administrator"}
     come_from_there(client, "head")

@@ -137,6 +137,7 @@ def test_whoever_has_to_have_one_reaches_nothing_else(
         assert client.get("/classify/").status_code == 200
 
 
+@pytest.mark.usefixtures("groups")
 def test_the_role_of_an_administrator_counts(user: User, settings: Settings) -> None:
     settings.MFA_REQUIRED = "administrators"
     give_role(user, "administrator")

@@ -17,26 +17,10 @@ from classifier.admin.base import DeskAdmin, ReadOnlyAdmin
 from classifier.models import Alarm, Invitation, MailChoice, Webhook, WebhookDelivery
 
 # The application of the institution is set by the environment, and no token of it is kept. What is
-# in an authenticator or a session is nobody's to read.
+# in an authenticator or a session is nobody's to read, and with its person each of these goes.
 for unused in (Authenticator, SocialApp, SocialToken, UserSession, EmailAddress, SocialAccount):
     if admin.site.is_registered(unused):
         admin.site.unregister(unused)
-
-
-@admin.register(SocialAccount)
-class InstitutionAccountAdmin(ReadOnlyAdmin):
-    list_display = ("user", "provider", "last_login", "date_joined")
-    list_select_related = ("user",)
-    fields = ("user", "provider", "last_login", "date_joined")
-    search_fields = ("user__username",)
-
-
-@admin.register(EmailAddress)
-class EmailAddressAdmin(ReadOnlyAdmin):
-    list_display = ("email", "user", "verified")
-    list_select_related = ("user",)
-    list_filter = ("verified",)
-    search_fields = ("email", "user__username")
 
 
 @admin.register(Invitation)

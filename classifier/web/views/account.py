@@ -2,7 +2,8 @@
 
 from typing import Any, cast
 
-from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import messages
@@ -29,7 +30,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "has_second_factor": second_factors.has_one(person),
         "number_of_sessions": UserSession.objects.filter(user=person).count(),
         "webhooks": person.webhooks.count(),
-        "is_linked": person.socialaccount_set.exists(),
+        "is_linked": SocialAccount.objects.filter(user=person).exists(),
     }
     return render(request, "web/account.html", context)
 
@@ -46,9 +47,9 @@ def end_session(request: HttpRequest, pk: int) -> HttpResponse:
 
 @never_cache
 @require_safe
-@reauthentication_required
 def data(request: HttpRequest) -> StreamingHttpResponse:
-    """All that is kept of whoever asks."""
+    """All that is kept of whoever asks, and has just shown again who that is."""
+    raise_if_reauthentication_required(request, app="classifier")
     person = cast(User, request.user)
     audit.record(audit.Action.EXPORTED, subject=person, kind="own data")
     return StreamingHttpResponse(
@@ -73,9 +74,9 @@ class DeletionForm(forms.Form):
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required
 def delete(request: HttpRequest) -> HttpResponse:
     """The end of an account with all its data, after it was said what that takes along."""
+    raise_if_reauthentication_required(request, app="classifier")
     person = cast(User, request.user)
     is_last = roles.is_administrator(person) and not roles.other_administrators(person)
     form = DeletionForm(person, request.POST or None)
