@@ -46,7 +46,7 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.url}/accounts/login/")
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def measure(page: Page, stack: Stack) -> tuple[list[float], list[float]]:

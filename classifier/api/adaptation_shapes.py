@@ -28,7 +28,7 @@ class AdaptationRequestSerializer(serializers.Serializer[Any]):
     )
     coverage = serializers.ChoiceField(
         COVERAGES,
-        default=COVERAGES[0],
+        default=COVERAGES[0],  # type: ignore[arg-type] # a choice may be a float
         help_text="How often its prediction sets are to hold the true class.",
     )
 
@@ -37,7 +37,7 @@ class AdaptationSerializer(serializers.ModelSerializer[Adaptation]):
     url = serializers.HyperlinkedIdentityField("api:adaptation")
     labelled_set = serializers.UUIDField(source="labelled_set_id", allow_null=True)
     model = serializers.CharField(source="trained_model.slug")
-    adapted_model = serializers.SlugRelatedField(
+    adapted_model: Any = serializers.SlugRelatedField(
         slug_field="slug", read_only=True, allow_null=True, help_text="Slug of the new model."
     )
     classes = serializers.ListField(
@@ -64,7 +64,7 @@ class ModelImportRequestSerializer(serializers.Serializer[Any]):
 
 class ModelImportSerializer(serializers.ModelSerializer[ModelImport]):
     url = serializers.HyperlinkedIdentityField("api:model-import")
-    model = serializers.SlugRelatedField(
+    model: Any = serializers.SlugRelatedField(
         source="trained_model", slug_field="slug", read_only=True, allow_null=True
     )
 

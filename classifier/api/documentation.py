@@ -72,7 +72,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @cache
 def documentation() -> Documentation:
     """Made once for each process: what the schema says does not change while it runs."""
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     sections: dict[str, list[Operation]] = defaultdict(list)
     for path, methods in schema["paths"].items():
         for method, found in methods.items():
@@ -117,9 +117,9 @@ def _kind(schema: dict[str, Any]) -> tuple[str, str]:
     """What kind of value it is, in words, and the shape that it has or is made of."""
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
-            kinds = [_kind(each) for each in schema[several]]
-            words = " or ".join(dict.fromkeys(kind for kind, _ in kinds if kind))
-            return words, next((shape for _, shape in kinds if shape), "")
+            choices = [_kind(each) for each in schema[several]]
+            words = " or ".join(dict.fromkeys(kind for kind, _ in choices if kind))
+            return words, next((shape for _, shape in choices if shape), "")
     if "$ref" in schema:
         name = schema["$ref"].removeprefix(REFERENCE)
         return name, name

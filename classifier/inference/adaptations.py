@@ -177,7 +177,7 @@ class _Work:
             self.adaptation.done += len(chunk) or own - first
         else:
             part = slice(first - own, first - own + size)
-            self._look(f"home-{first:06}", self._home.views[0][part], labels=home[part])  # type: ignore[union-attr, index]
+            self._look(f"home-{first:06}", self._home.views[0][part], labels=home[part])  # type: ignore[union-attr]
             self.adaptation.done += len(home[part])
 
     def _look_at_own(self, chunk: Sequence[LabelledImage], name: str) -> None:

@@ -1,5 +1,7 @@
 """Projects and who is in them."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -30,7 +32,10 @@ def set_retention(
 ) -> None:
     """None as the installation, 0 for ever. Raises NotAllowed."""
     check_owns_project(person, project)
-    days = {"keep_originals_days": originals_days, "keep_results_days": results_days}
+    days: dict[str, Any] = {
+        "keep_originals_days": originals_days,
+        "keep_results_days": results_days,
+    }
     Project.objects.filter(pk=project.pk).update(**days)
     audit.record(audit.Action.LIMITS_CHANGED, person=person, subject=project, **days)
 

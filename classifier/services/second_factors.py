@@ -15,7 +15,7 @@ FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def has_one(person: User) -> bool:
-    return Authenticator.objects.filter(user=person, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user=person, type__in=FACTORS).exists())
 
 
 def needs_one(person: User) -> bool:
@@ -34,7 +34,7 @@ def remove_all(person: User) -> int:
     """For who lost theirs: take every factor and end every session. Returns how many factors."""
     removed, _ = Authenticator.objects.filter(user=person).delete()
     end_sessions(person)
-    return removed
+    return int(removed)
 
 
 def end_sessions(person: User, *, but: str | None = None) -> int:

@@ -53,7 +53,7 @@ def page(stack: Stack) -> Iterator[Page]:
         page.goto(f"{stack.url}/accounts/login/")
         page.get_by_label("Username").fill(USERNAME)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url("**/classify/")
         page.get_by_role("link", name="Many images, a folder or a zip").click()
         yield page

@@ -18,7 +18,7 @@ def sign_in(page: Page, url: str) -> None:
     page.goto(f"{url}/accounts/login/")
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(f"{url}/classify/", timeout=PATIENCE)
 
 

@@ -65,7 +65,7 @@ def page(stack: Stack, context: BrowserContext) -> Page:
     page.goto(f"{stack.url}/accounts/login/")
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(f"{stack.url}/classify/", timeout=PATIENCE)
     return page
 

@@ -179,7 +179,7 @@ def test_of_several_dropped_files_none_is_taken_silently(
     page.goto(f"{stack.url}/accounts/login/")
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(f"{stack.url}/classify/", timeout=PATIENCE)
     page.evaluate(DROP_TWO_FILES)
     expect(page.get_by_text(MANY_IMAGES)).to_be_visible(timeout=PATIENCE)

@@ -52,7 +52,7 @@ def test_a_passkey_is_a_second_factor_and_signs_in_alone(
     page.goto(f"{site}/accounts/login/?next=/account/")
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Set up the second factor").click()
     page.get_by_role("link", name="Add one: passkey").click()
     if page.get_by_label("Password", exact=True).count():
@@ -66,7 +66,7 @@ def test_a_passkey_is_a_second_factor_and_signs_in_alone(
     page.goto(f"{site}/accounts/login/?next=/account/")
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
 

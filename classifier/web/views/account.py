@@ -38,9 +38,9 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 def end_session(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign out elsewhere."""
-    session = get_object_or_404(UserSession, pk=pk, user=cast(User, request.user))
-    session.end()
-    audit.record(audit.Action.SIGNED_OUT, subject=request.user, elsewhere=True)
+    person = cast(User, request.user)
+    get_object_or_404(UserSession, pk=pk, user=person).end()
+    audit.record(audit.Action.SIGNED_OUT, subject=person, elsewhere=True)
     messages.success(request, "That device is signed out.")
     return redirect("usersessions_list")
 

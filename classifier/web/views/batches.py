@@ -39,9 +39,9 @@ REFUSALS: Final = (
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
     """One's own batches and those of one's projects."""
-    rows = Batch.objects.with_relations().select_related("owner", "project")
+    batches = Batch.objects.with_relations().select_related("owner", "project")
     page = pages.first_unless(
-        [rows.owned_by(request.user), rows.shared_with(request.user)],
+        [batches.owned_by(request.user), batches.shared_with(request.user)],
         pages.NEWEST,
         size=PAGE_SIZE,
         after=request.GET.get("after", ""),
