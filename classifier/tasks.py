@@ -12,7 +12,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from classifier import audit, retention
-from classifier.inference import explanation, loader, runner, validations
+from classifier.inference import (
+    adaptations,
+    explanation,
+    loader,
+    model_imports,
+    runner,
+    validations,
+)
 from classifier.models import TrainedModel
 from classifier.notifications import alarms, finished, sending
 
@@ -45,6 +52,14 @@ def run_validations(self: "Task[[], None]") -> None:
         ring_validations()
 
 
+@shared_task(bind=True)
+def run_adaptations(self: "Task[[], None]") -> None:
+    """The same for an adaptation, or for a model that is brought from elsewhere."""
+    claim = str(self.request.id)
+    if model_imports.run_turn(claim=claim) or adaptations.run_turn(claim=claim):
+        ring_adaptations()
+
+
 @shared_task
 def run_webhooks() -> None:
     """Send some of the messages to webhooks, and make room for what came meanwhile."""
@@ -65,6 +80,10 @@ def sweep() -> None:
     validations.give_up_exhausted()
     if validations.are_due():
         ring_validations()
+    adaptations.give_up_exhausted()
+    model_imports.give_up_exhausted()
+    if adaptations.are_due() or model_imports.are_due():
+        ring_adaptations()
     finished.queue_messages()
     if sending.are_due():
         ring_for_webhooks()
@@ -138,6 +157,11 @@ def _queued(queue: Callable[[], object]) -> bool:
 def ring_validations() -> bool:
     """The same for the next turn of validations."""
     return _queued(run_validations.delay)
+
+
+def ring_adaptations() -> bool:
+    """The same for the next turn of adaptations and imports."""
+    return _queued(run_adaptations.delay)
 
 
 def messages_waiting() -> int:

@@ -21,7 +21,13 @@ ENVIRONMENT: set[str] = set()
 
 
 def env_str(name: str, default: str = "") -> str:
+    """A variable, or what is in the file that `NAME_FILE` names: so containers get secrets."""
     ENVIRONMENT.add(name)
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text().strip() or default
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from error
     return os.environ.get(name, "") or default
 
 
@@ -41,12 +47,6 @@ def env_int(name: str, default: int, *, minimum: int = 1) -> int:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in env_str(name, default).split(",") if item.strip()]
-
-
-def env_secret(name: str) -> str:
-    """The variable, or the content of the file that NAME_FILE names, such as a mounted secret."""
-    path = env_str(f"{name}_FILE")
-    return Path(path).read_text().strip() if path else env_str(name)
 
 
 def env_pairs(name: str) -> dict[str, str]:
@@ -89,6 +89,8 @@ VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = env_path("MODELS_DIR", BASE_DIR / "models")
 # Made here: they are none of the installation's files, and outlive its next release.
 ADAPTED_MODELS_DIR = env_path("ADAPTED_MODELS_DIR", VAR_DIR / "models")
+# Descriptions of what these are about, where it is classes of somebody's own.
+OWN_DATASETS_DIR = env_path("OWN_DATASETS_DIR", VAR_DIR / "datasets")
 MEDMNIST_ROOT = env_path("MEDMNIST_ROOT", Path.home() / ".medmnist")
 
 # The installation ------------------------------------------------------------------------------
@@ -289,7 +291,7 @@ MFA_TOTP_TOLERANCE = 1
 
 OIDC_ISSUER = env_str("OIDC_ISSUER").rstrip("/")
 OIDC_CLIENT_ID = env_str("OIDC_CLIENT_ID")
-OIDC_CLIENT_SECRET = env_secret("OIDC_CLIENT_SECRET")
+OIDC_CLIENT_SECRET = env_str("OIDC_CLIENT_SECRET")
 OIDC_NAME = env_str("OIDC_NAME", "your institution")
 # Its addresses count as verified also where it does not say so.
 OIDC_TRUSTS_ADDRESSES = env_bool("OIDC_TRUSTS_ADDRESSES", False)
@@ -394,7 +396,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "CropEnum": "classifier.models.CROP_CHOICES",
-        "WebhookEventEnum": "classifier.models.Event",
+        "EventEnum": "classifier.models.Event",
     },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
@@ -405,6 +407,8 @@ API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 6_000)
 MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
 # Each takes the worker as long as dozens of predictions.
 MAX_WAITING_EXPLANATIONS = env_int("MAX_WAITING_EXPLANATIONS", 20)
+# Each takes tens of megabytes.
+MAX_MODELS_PER_PERSON = env_int("MAX_MODELS_PER_PERSON", 20)
 # How long what was deleted can be taken back.
 TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=0)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20

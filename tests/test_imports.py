@@ -24,6 +24,7 @@ REQUEST_SIDE = {
 # Of inference only what needs no TensorFlow.
 VIEWS = {
     "inference.inputs",
+    "adaptation.examples",
     "notifications.addresses",
     "retention",
     "validation.report",
@@ -49,7 +50,7 @@ MAY_IMPORT = {
     },
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "adaptation": {
-        "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
+        "finder", "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
     },
     "models": {"preprocessing", "datasets", "bundles"},
     "origin": set(),
@@ -59,14 +60,16 @@ MAY_IMPORT = {
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
-        "finder", "networks.contract", "networks.limits", "networks.explanation", "validation",
+        "finder", "networks.contract", "networks.limits", "networks.explanation",
+        "networks.safe_loading", "networks.taking", "evaluation.selective", "validation",
+        "adaptation",
         "catalogue", "models", "audit", "metrics", *BUNDLES
     },
     "notifications": {"models", "notice"},
     "tasks": {"inference", "audit", "retention", "notifications", "models"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles", "notice",
+        "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
     },
     "quotas": {"models"},
     "idempotency": {"models"},

@@ -25,12 +25,14 @@ from classifier.models import (
     ApiToken,
     Assignment,
     Event,
+    ModelImport,
     Prediction,
     SavedView,
     Webhook,
     WebhookDelivery,
 )
 from tests.factories import (
+    AdaptationFactory,
     BatchFactory,
     ExplanationFactory,
     LabelledImageFactory,
@@ -84,6 +86,7 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
     validation = ValidationFactory.create(
         labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
     )
+    brought = ModelImport.objects.create(owner=owner, filename="model.zip")
     webhook = Webhook.objects.create(owner=owner, url="https://hook.example/")
     delivery = WebhookDelivery.objects.create(
         webhook=webhook, event=Event.BATCH, subject_key="mine"
@@ -110,6 +113,11 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         "labelled-sets": labelled.labelled_set_id,
         "labels": 0,
         "validations": validation.pk,
+        "adaptations": AdaptationFactory.create(
+            labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
+        ).pk,
+        "model-imports": brought.pk,
+        "imports": brought.pk,
     }
 
 

@@ -1,11 +1,15 @@
 """The site of the administrator's pages: its addresses and who may open them."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
@@ -55,6 +59,20 @@ class DeskSite(admin.AdminSite):
             if may(request.user, "view", model)
         ]
         return [DeskPage(title, address, address == here) for title, address in addresses]
+
+    def admin_view(
+        self, view: Callable[..., HttpResponse], cacheable: bool = False
+    ) -> Callable[..., HttpResponse]:
+        """No filter of Django's refuses a NUL, which PostgreSQL's text cannot hold."""
+        guarded: Callable[..., HttpResponse] = super().admin_view(view, cacheable)
+
+        @functools.wraps(guarded)
+        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "\0" in unquote(request.META.get("QUERY_STRING", "")):
+                raise BadRequest("There is a NUL in this address.")
+            return guarded(request, *args, **kwargs)
+
+        return without_nul
 
     def get_urls(self) -> list[Any]:
         return [

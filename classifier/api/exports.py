@@ -37,7 +37,12 @@ class Kind:
 
 def csv_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
     """A header and a line for each result; the last columns are probabilities by class."""
-    labels = _labels(predictions)
+    # The classes of all models of which there are results, in the order of each.
+    models = TrainedModel.objects.filter(pk__in=predictions.order_by().values("trained_model"))
+    found = (predictions.filter(trained_model=m, status="SUCCESS").first() for m in models)
+    labels = list(
+        dict.fromkeys(label for row in found if row for label, _ in row.ranked_probabilities)
+    )
     columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
     yield (BYTE_ORDER_MARK + csv_line(columns)).encode()
     for row in _rows(predictions):
@@ -85,15 +90,6 @@ ZIP: Final = Kind("zip", "application/zip", zip_pieces)
 def _rows(predictions: PredictionQuerySet) -> Iterator[Prediction]:
     rows = predictions.listed().order_by("-created_at", "-pk")
     return rows.iterator(chunk_size=ROWS_AT_ONCE)
-
-
-def _labels(predictions: PredictionQuerySet) -> list[str]:
-    """The classes of all models of which there are results, in the order of each."""
-    models = TrainedModel.objects.filter(pk__in=predictions.order_by().values("trained_model"))
-    found = (predictions.filter(trained_model=m, status="SUCCESS").first() for m in models)
-    return list(
-        dict.fromkeys(label for row in found if row for label, _ in row.ranked_probabilities)
-    )
 
 
 def _cells(row: Prediction) -> list[object]:

@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from classifier.api import documentation, errors
 from classifier.api.views import (
     accounts,
+    adaptations,
     batch_figures,
     batch_life,
     batches,
@@ -163,6 +164,23 @@ version_1 = [
     ),
     path("images/<uuid:pk>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:pk>/model-view/", images.ImageModelView.as_view(), name="image-model-view"),
+    path("adaptations/", adaptations.AdaptationsView.as_view(), name="adaptations"),
+    path("adaptations/<uuid:pk>/", adaptations.OneAdaptationView.as_view(), name="adaptation"),
+    path(
+        "adaptations/<uuid:pk>/again/",
+        adaptations.AdaptationAgainView.as_view(),
+        name="adaptation-again",
+    ),
+    path(
+        "adaptations/<uuid:pk>/use/", adaptations.AdaptationUseView.as_view(), name="adaptation-use"
+    ),
+    path("model-imports/", adaptations.ModelImportsView.as_view(), name="model-imports"),
+    path("model-imports/<uuid:pk>/", adaptations.OneModelImportView.as_view(), name="model-import"),
+    path(
+        "models/<slug:slug>/package.zip",
+        adaptations.ModelPackageView.as_view(),
+        name="model-package",
+    ),
     *models_router.urls,
     *router.urls,
 ]

@@ -23,7 +23,7 @@ WATCHED: Final[dict[type[Model], tuple[Action, tuple[str, ...]]]] = {
     ),
     TrainedModel: (
         Action.MODEL_CHANGED,
-        ("version", "sha256", "is_active", "is_installed", "is_recommended"),
+        ("version", "sha256", "is_active", "is_installed", "is_recommended", "is_offered"),
     ),
 }
 # That they were changed is recorded, and nothing of what they were or are.

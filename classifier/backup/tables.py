@@ -79,11 +79,14 @@ def insert(table: type[models.Model], rows: Iterable[bytes]) -> int:
 def _row(table: type[models.Model], line: bytes) -> models.Model:
     fields = columns(table)
     values = zip(fields, json.loads(line), strict=True)
-    return table(**{field.attname: _read(field, value) for field, value in values})
-
-
-def _read(field: "models.Field[Any, Any]", value: Any) -> Any:
-    return value if isinstance(field, models.JSONField) else field.to_python(value)
+    return table(
+        **{
+            field.attname: (
+                value if isinstance(field, models.JSONField) else field.to_python(value)
+            )
+            for field, value in values
+        }
+    )
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """What the database keeps."""
 
 from classifier.models.access import may
+from classifier.models.adaptations import Adaptation, ModelImport
 from classifier.models.audit import AuditEvent, AuditSeal
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
@@ -38,6 +39,7 @@ from classifier.models.vocabulary import (
     Role,
     Status,
 )
+from classifier.models.work import Work, WorkQuerySet
 
 __all__ = [
     "BACKOFF",
@@ -46,6 +48,7 @@ __all__ = [
     "NONE_OF_THESE",
     "UNDECIDED",
     "UNLIKE_TRAINING",
+    "Adaptation",
     "Alarm",
     "ApiToken",
     "ArrayLength",
@@ -68,6 +71,7 @@ __all__ = [
     "MailChoice",
     "Membership",
     "Method",
+    "ModelImport",
     "ModelVersion",
     "PersonLimits",
     "Prediction",
@@ -87,6 +91,8 @@ __all__ = [
     "ValidationAnswer",
     "Webhook",
     "WebhookDelivery",
+    "Work",
+    "WorkQuerySet",
     "may",
     "token_digest",
     "upload_path",

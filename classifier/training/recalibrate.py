@@ -42,7 +42,11 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
     if LOGITS_LAYER not in {layer.name for layer in network.layers}:
         raise BundleError(bundle.slug, [f'Its network has no layer named "{LOGITS_LAYER}".'])
     held_out = _uncalibrated(bundle, network)
-    settings = _with_what_else_was_settled(bundle, settings)
+    # The settings that the recipe had beside the two that are chosen anew.
+    recorded = bundle.metadata.training.uncertainty or {}
+    names = ("shifted", "references")
+    kept: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
+    settings = settings.model_copy(update=kept)
     shift = _shift(bundle, validation, data_root) if settings.shifted else None
     with images_progress(bundle.slug) as listener:
         fitted = calibrate_and_fit(
@@ -62,14 +66,6 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
         read_history(bundle.path),
         fitted,
     )
-
-
-def _with_what_else_was_settled(bundle: Bundle, settings: LimitSettings) -> LimitSettings:
-    """The settings that the recipe had beside the two that are chosen anew."""
-    recorded = bundle.metadata.training.uncertainty or {}
-    names = ("shifted", "references")
-    kept: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
-    return settings.model_copy(update=kept)
 
 
 def _shift(bundle: Bundle, validation: Split, data_root: Path) -> Split:

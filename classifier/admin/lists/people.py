@@ -1,5 +1,6 @@
 """People: what they use, what they may use, and the end of an account."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -17,7 +18,7 @@ from classifier.admin.base import DeskAdmin
 from classifier.admin.deleting import CountedDeletion
 from classifier.admin.filters import ActiveFilter
 from classifier.models import ImageUpload, PersonLimits, Prediction
-from classifier.services import desk, second_factors
+from classifier.services import desk, own_models, second_factors
 
 admin.site.unregister(User)
 
@@ -82,6 +83,15 @@ class PersonAdmin(CountedDeletion, DeskAdmin, UserAdmin):
     def activate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         number = queryset.update(is_active=True)
         self.message_user(request, f"{number} people can sign in again.", messages.SUCCESS)
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Any] | Iterable[Any], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Names the models that go with them, too."""
+        lines, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        models = [model for person in objs for model in own_models.of_account(person)]
+        named = [f"the model “{model}”, adapted or imported here" for model in models]
+        return lines + named, counts, lacking, protected
 
     @admin.action(
         description="Remove second factors: lost app or key, signs out", permissions=["change"]

@@ -31,7 +31,7 @@ def give_administrators_the_new_tables(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0020_audit_and_roles'),
+        ('classifier', '0022_newest_first'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
