@@ -49,12 +49,6 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in env_str(name, default).split(",") if item.strip()]
 
 
-def env_secret(name: str) -> str:
-    """The variable, or the content of the file that NAME_FILE names, such as a mounted secret."""
-    path = env_str(f"{name}_FILE")
-    return Path(path).read_text().strip() if path else env_str(name)
-
-
 def env_pairs(name: str) -> dict[str, str]:
     """key=value, separated by commas."""
     pairs = [item.rpartition("=") for item in env_list(name)]
@@ -297,7 +291,7 @@ MFA_TOTP_TOLERANCE = 1
 
 OIDC_ISSUER = env_str("OIDC_ISSUER").rstrip("/")
 OIDC_CLIENT_ID = env_str("OIDC_CLIENT_ID")
-OIDC_CLIENT_SECRET = env_secret("OIDC_CLIENT_SECRET")
+OIDC_CLIENT_SECRET = env_str("OIDC_CLIENT_SECRET")
 OIDC_NAME = env_str("OIDC_NAME", "your institution")
 # Its addresses count as verified also where it does not say so.
 OIDC_TRUSTS_ADDRESSES = env_bool("OIDC_TRUSTS_ADDRESSES", False)
@@ -402,7 +396,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "CropEnum": "classifier.models.CROP_CHOICES",
-        "WebhookEventEnum": "classifier.models.Event",
+        "EventEnum": "classifier.models.Event",
     },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],

@@ -4,7 +4,11 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from classifier.web.views.accounts import SignupView, change_address
+from classifier.web.views.accounts import (
+    SignupView,
+    begin_institution_login,
+    change_address,
+)
 
 # The admin asks for the same sign-in as the pages, with the same limits on failed attempts.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -17,6 +21,7 @@ urlpatterns = [
     path("", include("classifier.web.urls")),
     path("accounts/signup/", SignupView.as_view(), name="account_signup"),
     path("accounts/email/change/<str:key>/", change_address, name="account_change_address"),
+    path("accounts/oidc/institution/login/", begin_institution_login),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("classifier.api.urls")),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPException
 from threading import Timer
 from typing import Final
 from urllib.parse import urlsplit
@@ -95,7 +96,7 @@ def send(delivery: WebhookDelivery) -> Outcome:
         # Answers that lead elsewhere are not followed: nobody has looked at where to.
         connection.request("POST", path, body, headers, preload_content=False)
         return Outcome(status=connection.getresponse().status)
-    except (OSError, HTTPError, ValueError) as error:
+    except (OSError, HTTPError, HTTPException, ValueError) as error:
         logger.info("Webhook %s: %s", delivery.webhook_id, error)
         return Outcome(problem=NO_ANSWER)
     finally:

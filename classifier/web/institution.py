@@ -47,7 +47,7 @@ class InstitutionAdapter(DefaultSocialAccountAdapter):
             give_roles(sociallogin.user, sociallogin.account.extra_data)
         elif not (email := confirmed_address(sociallogin)):
             refuse(request, NO_ADDRESS)
-        elif filter_users_by_email(email):
+        elif User.objects.filter(email__iexact=email).exists() or filter_users_by_email(email):
             refuse(request, ADDRESS_TAKEN)
         else:
             sociallogin.email_addresses = [EmailAddress(email=email, verified=True, primary=True)]

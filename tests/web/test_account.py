@@ -130,7 +130,7 @@ def test_it_asks_for_the_password_first(user: User) -> None:
 
 
 def test_an_account_goes_with_everything_and_reviews_of_others_stay(
-    user: User, other_user: User
+    user: User, other_user: User, django_capture_on_commit_callbacks: Any
 ) -> None:
     PredictionFactory.create(image__owner=user, succeeded=True, batch=BatchFactory(owner=user))
     LabelledImageFactory.create(labelled_set__owner=user)
@@ -142,7 +142,8 @@ def test_an_account_goes_with_everything_and_reviews_of_others_stay(
     wrong = client.post("/account/delete/", {"username": "somebody"})
     assert wrong.status_code == 400
     assert User.objects.filter(pk=key).exists()
-    done = client.post("/account/delete/", {"username": user.username}, follow=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        done = client.post("/account/delete/", {"username": user.username}, follow=True)
     assert "were deleted" in done.content.decode()
     assert not User.objects.filter(pk=key).exists()
     assert set(Prediction.objects.all()) == {theirs}

@@ -1,10 +1,12 @@
 """Where signing up and changing one's address differ from django-allauth's own ways."""
 
+import logging
 from typing import Any, cast
 
 from allauth.account import views
 from allauth.account.forms import SignupForm
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.providers.openid_connect.views import login
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
@@ -13,11 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
+from requests import RequestException
 
 from classifier.models import Invitation
 from classifier.web import address_changes
 from classifier.web.accounts import INVITATION, invitation_of
+
+logger = logging.getLogger(__name__)
 
 
 class SignupView(views.SignupView):  # type: ignore[misc]
@@ -65,3 +70,14 @@ def change_address(request: HttpRequest, key: str) -> HttpResponse:
         context["is_done"] = address_changes.agree(request, change, user)
         return render(request, "account/address_change_done.html", context)
     return render(request, "account/address_change.html", context)
+
+
+@login_not_required
+@require_safe
+def begin_institution_login(request: HttpRequest) -> HttpResponse:
+    """On to the institution; a provider that does not answer is an error of theirs."""
+    try:
+        return cast(HttpResponse, login(request, "institution"))
+    except RequestException as error:
+        logger.warning("The OpenID Connect provider does not answer: %s", error)
+        return render(request, "socialaccount/authentication_error.html", status=502)
