@@ -19,7 +19,12 @@ BASE_PYTHON ?= $(shell for python in $(CANDIDATES); do $$python -c '$(SUPPORTED)
 QUICK := tests/bundles tests/cards tests/datasets tests/uploads/test_pixels.py tests/test_docs.py \
 	tests/test_imports.py tests/test_preprocessing.py tests/test_settings.py
 
-.PHONY: run test quick lint format schema train bench requirements browser
+ON_POSTGRES := tests/admin tests/api tests/audit tests/backup tests/inference tests/management \
+	tests/services tests/validation tests/web tests/test_catalogue.py tests/test_labelled_sets.py \
+	tests/test_migrations.py tests/test_models.py tests/test_retention.py tests/test_roles.py \
+	tests/test_tasks.py
+
+.PHONY: run test test-postgres quick lint format schema train bench chaos requirements browser
 
 run: $(VENV)/runtime
 	@$(PYTHON) manage.py serve --host "$(HOST)" --port "$(PORT)"
@@ -27,6 +32,12 @@ run: $(VENV)/runtime
 # The tests that need MedMNIST's data run where MEDMNIST_ROOT says that it is there.
 test: $(VENV)/development browser
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(if $(MEDMNIST_ROOT),,-m "not data")
+	@$(MAKE) --no-print-directory test-postgres
+
+# What touches the database, on a real PostgreSQL server that is started for it.
+test-postgres: $(VENV)/development
+	@$(PYTHON) -m tests.postgres $(PYTHON) -m pytest --numprocesses 2 --dist loadfile -m "not data" \
+		$(ON_POSTGRES)
 
 # In under a minute: what most mistakes show in.
 quick: $(VENV)/development
@@ -67,6 +78,11 @@ bench: $(VENV)/development browser
 	@$(PYTHON) -m benchmarks.api_requests
 	@$(PYTHON) -m benchmarks.review_speed
 	@$(PYTHON) -m benchmarks.desk
+	@$(PYTHON) -m benchmarks.rows
+
+# Kills every part of the application under load; a short run of it is one of the tests.
+chaos: $(VENV)/development
+	@$(PYTHON) -m tests.processes.chaos
 
 # Resolve requirements*.in into pinned requirements*.txt.
 requirements: $(VENV)/development

@@ -11,7 +11,7 @@ import io
 import os
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medclassifier.settings")
@@ -26,9 +26,10 @@ from rich.table import Table
 from classifier.adaptation.adapt import AdaptableNetwork, OwnImages
 from classifier.adaptation.examples import Examples
 from classifier.adaptation.fitting import Promise, cross_fit, fit
+from classifier.adaptation.views import views
 from classifier.bundles.registry import Bundle, load_bundle
 from classifier.networks.safe_loading import load_network
-from classifier.preprocessing import Crop, model_view
+from classifier.preprocessing import Crop
 
 DRAWS = 10
 SIZES = (5, 10, 20)
@@ -64,37 +65,41 @@ def rows(archive: Path, bundle: Bundle, draws: int) -> Iterator[tuple[str, ...]]
     model = AdaptableNetwork(bundle, load_network(bundle.weights_path))
     for laboratory, (pixels, labels) in read(archive, bundle).items():
         images = OwnImages(
-            name=laboratory, pixels=pixels, labels=labels, groups=np.arange(len(labels))
+            name=laboratory, views=pixels, labels=labels, groups=np.arange(len(labels))
         )
         started = time.monotonic()
-        examples = model.examples(images)
+        seen = model.examples(images)
         seconds_an_image = (time.monotonic() - started) / len(labels)
         for size in SIZES:
-            yield laboratory, str(size), *measured(model, examples, size, draws, seconds_an_image)
+            yield laboratory, str(size), *measured(model, seen, size, draws, seconds_an_image)
 
 
 def measured(
-    model: AdaptableNetwork, examples: Examples, size: int, draws: int, seconds_an_image: float
+    model: AdaptableNetwork,
+    seen: Sequence[Examples],
+    size: int,
+    draws: int,
+    seconds_an_image: float,
 ) -> tuple[str, ...]:
     """The figures of one line, from the third column on."""
     found = []
     for seed in range(draws):
-        chosen = drawn(examples.labels, size, seed)
-        own, others = examples.of(chosen), examples.of(~chosen)
+        chosen = drawn(seen[0].labels, size, seed)
+        own, others = [each.of(chosen) for each in seen], [each.of(~chosen) for each in seen]
+        known, unknown = own[0].labels, others[0].labels
         started = time.monotonic()
-        foretold = cross_fit(
-            own, model.head, model.limits, Promise(), by_class=False, listener=lambda *_: None
-        )
-        fitted = fit(own, model.head, model.limits, Promise(), by_class=False)
-        seconds = time.monotonic() - started + seconds_an_image * len(own)
+        procedure = model.procedure(Promise())
+        foretold = cross_fit(own, procedure, lambda done, total: None)
+        fitted = fit(own, procedure)
+        seconds = time.monotonic() - started + seconds_an_image * len(known)
         answers = fitted.answers(others)
         found.append(
             (
-                len(own),
-                (others.probabilities.argmax(axis=1) == others.labels).mean(),
-                answers.right(others.labels).mean(),
-                foretold.right(own.labels).mean(),
-                answers.sets[np.arange(len(others)), others.labels].mean(),
+                len(known),
+                (others[0].probabilities.argmax(axis=1) == unknown).mean(),
+                answers.right(unknown).mean(),
+                foretold.right(known).mean(),
+                answers.sets[np.arange(len(unknown)), unknown].mean(),
                 answers.sets.sum(axis=1).mean(),
                 answers.accepted.mean(),
                 seconds,
@@ -120,25 +125,22 @@ def drawn(labels: NDArray[np.int64], size: int, seed: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def read(archive: Path, bundle: Bundle) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Pixels as the bundle's network sees them, and class indices, by laboratory."""
+def read(
+    archive: Path, bundle: Bundle
+) -> dict[str, tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]]:
+    """Pixels as the bundle's network may see them, and class indices, by laboratory."""
     with zipfile.ZipFile(archive) as files:
         lines = list(csv.DictReader(io.TextIOWrapper(files.open("labels.csv"), "utf-8")))
-        views = [
-            model_view(
-                Image.open(files.open(line["file"])).convert("RGB"),
-                size=bundle.input_size,
-                channels=bundle.channels,
-                crop=Crop.AUTO,
-                source_frame=bundle.dataset.source_frame,
-            )
+        seen = [
+            views(bundle, Image.open(files.open(line["file"])).convert("RGB"), Crop.AUTO)
             for line in lines
         ]
     found = {}
     for laboratory in dict.fromkeys(line["laboratory"] for line in lines):
         members = [number for number, line in enumerate(lines) if line["laboratory"] == laboratory]
         labels = [bundle.classes.index(lines[number]["class"]) for number in members]
-        found[laboratory] = np.stack([views[number] for number in members]), np.array(labels)
+        own = zip(*(seen[number] for number in members), strict=True)
+        found[laboratory] = tuple(np.stack(each) for each in own), np.array(labels)
     return found
 
 

@@ -1,7 +1,11 @@
 """Keeps the TrainedModel rows in step with the bundles on disk."""
 
+import re
+import shutil
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -9,11 +13,31 @@ from django.db import transaction
 from classifier.bundles import registry
 from classifier.models import ModelVersion, TrainedModel
 
+WORK_FOLDER: Final = re.compile(r"\.[a-z]+-[0-9a-f]{32}")
+
 
 def bundle_path(slug: str) -> Path:
     """The folder of the bundle of a model, shipped or made here; whether it exists or not."""
     made_here: Path = settings.ADAPTED_MODELS_DIR / slug
     return made_here if made_here.exists() else settings.MODELS_DIR / slug
+
+
+def work_folder(what: str, key: uuid.UUID) -> Path:
+    """Where something that becomes a bundle lies meanwhile, beside the others and unseen.
+
+    Args:
+        what: "adapting" or "importing".
+    """
+    folder: Path = settings.ADAPTED_MODELS_DIR / f".{what}-{key.hex}"
+    return folder
+
+
+def remove_leftovers(what: str, waiting: Iterable[uuid.UUID]) -> None:
+    """Remove such folders, but those of what still waits."""
+    kept = {work_folder(what, key) for key in waiting}
+    for path in Path(settings.ADAPTED_MODELS_DIR).glob(f".{what}-*"):
+        if WORK_FOLDER.fullmatch(path.name) and path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @transaction.atomic
@@ -23,38 +47,52 @@ def load_bundles() -> registry.Discovery:
     What an administrator switched off or offered stays so, and what they made the default stays
     that. Returns what was found, broken bundles included.
     """
-    found = _without_conflicts(_discovered())
+    discovered = _discovered()
+    conflicts = tuple(_conflicts(discovered.bundles))
+    refused = {error.slug for error in conflicts}
+    sound = tuple(bundle for bundle in discovered.bundles if bundle.slug not in refused)
+    found = registry.Discovery(sound, discovered.errors + conflicts)
     for bundle in found.bundles:
-        evaluation = bundle.evaluation.as_json() if bundle.evaluation else None
-        described = {
-            "title": bundle.metadata.title,
-            "version": bundle.version,
-            "dataset": bundle.dataset.slug,
-            "architecture": bundle.metadata.architecture,
-            "sha256": bundle.sha256,
-            "is_recommended": bundle.metadata.recommended,
-            "is_installed": True,
-            "metadata": bundle.metadata.as_json(),
-            "evaluation": evaluation,
-        }
-        # Adapted to one laboratory, it is private until an administrator offers it to all.
-        is_offered = bundle.metadata.adapted_from is None
-        model, _ = TrainedModel.objects.update_or_create(
-            slug=bundle.slug,
-            defaults=described,
-            create_defaults=described | {"is_offered": is_offered},
-        )
-        ModelVersion.objects.update_or_create(
-            trained_model=model,
-            version=bundle.version,
-            defaults={"sha256": bundle.sha256, "evaluation": evaluation},
-        )
+        register(bundle)
     installed = [bundle.slug for bundle in found.bundles]
     for gone in TrainedModel.objects.filter(is_installed=True).exclude(slug__in=installed):
         gone.is_installed = False
         gone.save(update_fields=["is_installed"])
     TrainedModel.objects.recommend_chosen()
     return found
+
+
+@transaction.atomic
+def register(bundle: registry.Bundle, **switches: Any) -> TrainedModel:
+    """The row of a verified bundle, made or brought in step; `switches` are set as they are given.
+
+    A bundle that was made here is private until an administrator offers it to all.
+    """
+    evaluation = bundle.evaluation.as_json() if bundle.evaluation else None
+    described = {
+        "title": bundle.metadata.title,
+        "version": bundle.version,
+        "dataset": bundle.dataset.slug,
+        "architecture": bundle.metadata.architecture,
+        "sha256": bundle.sha256,
+        "is_recommended": bundle.metadata.recommended,
+        "is_installed": True,
+        "metadata": bundle.metadata.as_json(),
+        "evaluation": evaluation,
+        **switches,
+    }
+    is_offered = bundle.metadata.adapted_from is None
+    model, _ = TrainedModel.objects.update_or_create(
+        slug=bundle.slug,
+        defaults=described,
+        create_defaults={"is_offered": is_offered, **described},
+    )
+    ModelVersion.objects.update_or_create(
+        trained_model=model,
+        version=bundle.version,
+        defaults={"sha256": bundle.sha256, "evaluation": evaluation},
+    )
+    return model
 
 
 def _discovered() -> registry.Discovery:
@@ -68,13 +106,6 @@ def _discovered() -> registry.Discovery:
     )
     added = tuple(bundle for bundle in made_here.bundles if bundle.slug not in shipped.slugs)
     return registry.Discovery(shipped.bundles + added, shipped.errors + made_here.errors + twice)
-
-
-def _without_conflicts(found: registry.Discovery) -> registry.Discovery:
-    conflicts = tuple(_conflicts(found.bundles))
-    refused = {error.slug for error in conflicts}
-    sound = tuple(bundle for bundle in found.bundles if bundle.slug not in refused)
-    return registry.Discovery(sound, found.errors + conflicts)
 
 
 def _conflicts(bundles: Iterable[registry.Bundle]) -> Iterator[registry.BundleError]:

@@ -100,6 +100,14 @@ def boxed_view(image: Image.Image, box: Box, *, size: int, channels: int) -> npt
     return np.asarray(resized, dtype=np.uint8).reshape(size, size, channels)
 
 
+def inner_box(box: Box, share: float) -> Box:
+    """The square in the middle of a box, that share of its side."""
+    left, upper, right, lower = box
+    side = max(1, round((right - left) * share))
+    left, upper = left + (right - left - side) // 2, upper + (lower - upper - side) // 2
+    return (left, upper, left + side, upper + side)
+
+
 def as_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     """Pixels (height, width, 1 or 3) as an image of mode "L" or "RGB"."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
@@ -118,7 +126,9 @@ def crop_box(width: int, height: int, *, crop: Crop, source_frame: SourceFrame |
     side = min(width, height)
     if source_frame is not None:
         side = _framed_side(width, height, crop, source_frame)
-    return _centred_square(width, height, side)
+    # Rounds halves to even, as torchvision's CenterCrop does, which MedMNIST used.
+    left, upper = round((width - side) / 2), round((height - side) / 2)
+    return (left, upper, left + side, upper + side)
 
 
 def describe_crop(width: int, height: int, *, crop: Crop, source_frame: SourceFrame | None) -> str:
@@ -173,9 +183,3 @@ def _is_scaled(width: int, height: int, frame: SourceFrame) -> bool:
 
 def _orientations(frame: SourceFrame) -> tuple[tuple[int, int], tuple[int, int]]:
     return (frame.width, frame.height), (frame.height, frame.width)
-
-
-def _centred_square(width: int, height: int, side: int) -> Box:
-    """Rounds halves to even, as torchvision's CenterCrop does, which MedMNIST used."""
-    left, upper = round((width - side) / 2), round((height - side) / 2)
-    return (left, upper, left + side, upper + side)

@@ -67,29 +67,18 @@ class Used:
 
 
 def used(user: User) -> Used:
+    counted = Usage.objects.used(user, requests=MINUTE, bytes=DAY)
     return Used(
-        requests_this_minute=Usage.objects.used(user, Usage.Kind.REQUESTS, seconds=MINUTE),
-        waiting_predictions=_waiting_predictions(user),
+        requests_this_minute=counted[Usage.Kind.REQUESTS],
+        waiting_predictions=Prediction.objects.unfinished_of(user).count(),
         waiting_explanations=_waiting_explanations(user),
-        bytes_today=_bytes_today(user),
-        stored_bytes=_stored_bytes(user),
+        bytes_today=counted[Usage.Kind.BYTES],
+        stored_bytes=counted[Usage.Kind.STORED],
     )
-
-
-def _waiting_predictions(user: User) -> int:
-    return int(Prediction.objects.unfinished_of(user).count())
 
 
 def _waiting_explanations(user: User) -> int:
     return int(Explanation.objects.unfinished_of(user).count())
-
-
-def _bytes_today(user: User) -> int:
-    return int(Usage.objects.used(user, Usage.Kind.BYTES, seconds=DAY))
-
-
-def _stored_bytes(user: User) -> int:
-    return int(Usage.objects.stored(user))
 
 
 def count_request(user: User) -> None:
@@ -102,36 +91,48 @@ def count_request(user: User) -> None:
         )
 
 
-def check_again(user: User, *, predictions: int, byte_size: int) -> None:
+def check_again(user: User, *, predictions: int, byte_size: int) -> int:
     """`check_submission` in the transaction that stores, for whose end others of this person wait.
 
     Without it all batches that come at the same time would find the same room left. Single images
     go without: no more of them come at once than the web server has threads.
     """
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    check_submission(user, predictions=predictions, byte_size=byte_size)
+    return check_submission(user, predictions=predictions, byte_size=byte_size)
 
 
-def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
-    """Raises QuotaExceeded where so much more work or data would go beyond a limit.
+def check_submission(user: User, *, predictions: int, byte_size: int) -> int:
+    """How many bytes the files of this person's images may still take.
 
-    Raises BeyondLimit where it would even if nothing had been used up.
+    Raises QuotaExceeded where so much more work or data would go beyond a limit, and BeyondLimit
+    where it would even if nothing had been used up.
     """
     limits = limits_of(user)
-    _check_alone(limits, predictions, byte_size)
-    check_room(limits.stored_bytes - _stored_bytes(user))
-    waiting = _waiting_predictions(user)
+    if predictions > limits.waiting_predictions:
+        raise BeyondLimit(
+            f"This asks for {predictions} predictions, and no more than "
+            f"{limits.waiting_predictions} of yours may wait. Send fewer at once."
+        )
+    if byte_size > limits.bytes_per_day:
+        raise BeyondLimit(
+            f"This alone is more than your {limits.bytes_per_day // MEGABYTE} MB a day."
+        )
+    counted = Usage.objects.used(user, bytes=DAY)
+    room = limits.stored_bytes - counted[Usage.Kind.STORED]
+    check_room(room)
+    waiting = int(Prediction.objects.unfinished_of(user).count())
     if waiting + predictions > limits.waiting_predictions:
         raise QuotaExceeded(
             f"{waiting} of your predictions wait, and {predictions} more would "
             f"exceed the limit of {limits.waiting_predictions}.",
             RETRY_WAITING_AFTER,
         )
-    if _bytes_today(user) + byte_size > limits.bytes_per_day:
+    if counted[Usage.Kind.BYTES] + byte_size > limits.bytes_per_day:
         raise QuotaExceeded(
             f"This would exceed your {limits.bytes_per_day // MEGABYTE} MB a day.",
             _seconds_left(DAY),
         )
+    return room
 
 
 def check_explanation(user: User) -> None:
@@ -143,21 +144,9 @@ def check_explanation(user: User) -> None:
         )
 
 
-def _check_alone(limits: Limits, predictions: int, byte_size: int) -> None:
-    if predictions > limits.waiting_predictions:
-        raise BeyondLimit(
-            f"This asks for {predictions} predictions, and no more than "
-            f"{limits.waiting_predictions} of yours may wait. Send fewer at once."
-        )
-    if byte_size > limits.bytes_per_day:
-        raise BeyondLimit(
-            f"This alone is more than your {limits.bytes_per_day // MEGABYTE} MB a day."
-        )
-
-
 def room(user: User) -> int:
     """How many bytes the files of this person's images may still take; negative when too many."""
-    return limits_of(user).stored_bytes - _stored_bytes(user)
+    return limits_of(user).stored_bytes - Usage.objects.stored(user)
 
 
 def check_room(room: int) -> None:

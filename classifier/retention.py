@@ -1,19 +1,20 @@
-"""What an installation keeps for how long: original images, and results.
+"""What is kept for how long, by the installation or by a project: original images, and results.
 
 An original that goes leaves its row with digest and size, its thumbnail and all results. Results
 that go lie in the trash first. What is of a signed batch stays, and so does what is not finished.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from classifier import audit
-from classifier.models import ImageUpload, Prediction, PredictionQuerySet
+from classifier.models import ImageUpload, Prediction, PredictionQuerySet, Project
 
 AT_ONCE: Final = 500
 
@@ -27,10 +28,25 @@ class Due:
     results: int
 
 
-def preview() -> Due:
-    originals = originals_due()
+def preview(project: Project | None = None) -> Due:
+    """Of the whole installation, or of one project as it is set at the moment."""
+    originals, results = originals_due(), results_due()
+    if project:
+        originals = originals.filter(Exists(_used().filter(project=project)))
+        results = results.filter(project=project)
     stored = originals.aggregate(total=Sum("stored_bytes"))["total"] or 0
-    return Due(originals.count(), int(stored), results_due().count())
+    return Due(originals.count(), int(stored), results.count())
+
+
+def preview_of(project: Project, *, originals_days: int | None, results_days: int | None) -> Due:
+    """What would go if the project were set so; nothing is stored."""
+    with transaction.atomic():
+        Project.objects.filter(pk=project.pk).update(
+            keep_originals_days=originals_days, keep_results_days=results_days
+        )
+        due = preview(project)
+        transaction.set_rollback(True)
+    return due
 
 
 def apply() -> Due:
@@ -55,20 +71,56 @@ def apply() -> Due:
 
 
 def originals_due() -> QuerySet[ImageUpload]:
-    """Originals that are older than KEEP_ORIGINALS_DAYS; small ones are their own thumbnails."""
-    if not settings.KEEP_ORIGINALS_DAYS:
+    """Originals that nothing keeps any longer; small ones are their own thumbnails.
+
+    An image that is in several projects stays as long as one of them keeps it.
+    """
+    own = _own_days("keep_originals_days")
+    shortest = min((days for days in {settings.KEEP_ORIGINALS_DAYS, *own} if days), default=0)
+    if not shortest:
         return ImageUpload.objects.none()
-    limit = timezone.now() - timedelta(days=settings.KEEP_ORIGINALS_DAYS)
-    used = Prediction.objects.filter(image=OuterRef("pk"))
-    needed = used.filter(Q(finished_at=None) | Q(batch__signed_at__isnull=False))
-    old = ImageUpload.objects.filter(uploaded_at__lt=limit, original_dropped_at=None)
-    return old.exclude(file=F("thumbnail")).exclude(Exists(needed)).order_by("uploaded_at")
+    kept = Q(project__keep_originals_days=None) & _younger(settings.KEEP_ORIGINALS_DAYS)
+    for days in own:
+        kept |= Q(project__keep_originals_days=days) & _younger(days)
+    unfinished = Q(finished_at=None) | Q(batch__signed_at__isnull=False)
+    old = ImageUpload.objects.filter(uploaded_at__lt=_before(shortest), original_dropped_at=None)
+    due = old.exclude(file=F("thumbnail")).exclude(Exists(_used().filter(unfinished | kept)))
+    if not settings.KEEP_ORIGINALS_DAYS:
+        due = due.filter(Exists(_used()))
+    else:
+        due = due.filter(Exists(_used()) | Q(uploaded_at__lt=_before(settings.KEEP_ORIGINALS_DAYS)))
+    return due.order_by("uploaded_at")
 
 
 def results_due() -> PredictionQuerySet:
-    """Results that are older than KEEP_RESULTS_DAYS."""
-    if not settings.KEEP_RESULTS_DAYS:
+    """Results that are older than the days of their project, or else of the installation."""
+    old = Q()
+    for days in _own_days("keep_results_days") - {0}:
+        old |= Q(project__keep_results_days=days, created_at__lt=_before(days))
+    if settings.KEEP_RESULTS_DAYS:
+        limit = _before(settings.KEEP_RESULTS_DAYS)
+        old |= Q(project__keep_results_days=None, created_at__lt=limit)
+    if not old:
         return Prediction.objects.none()
-    limit = timezone.now() - timedelta(days=settings.KEEP_RESULTS_DAYS)
-    old = Prediction.objects.kept().filter(created_at__lt=limit, finished_at__isnull=False)
-    return old.exclude(batch__signed_at__isnull=False)
+    finished = Prediction.objects.kept().filter(old, finished_at__isnull=False)
+    return finished.exclude(batch__signed_at__isnull=False)
+
+
+def _own_days(field: str) -> set[int]:
+    """The days that projects set themselves."""
+    own = Project.objects.exclude(**{field: None}).order_by()
+    return set(own.values_list(field, flat=True).distinct())
+
+
+def _used() -> PredictionQuerySet:
+    """The predictions of an image in a query around it."""
+    return Prediction.objects.filter(image=OuterRef("pk"))
+
+
+def _before(days: int) -> datetime:
+    return timezone.now() - timedelta(days=days)
+
+
+def _younger(days: int) -> Q:
+    """Predictions whose image is not that old yet; with 0, all."""
+    return Q(image__uploaded_at__gte=_before(days)) if days else Q(pk__isnull=False)

@@ -12,7 +12,16 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from classifier import audit, retention
-from classifier.inference import explanation, runner, validations
+from classifier.inference import (
+    adaptations,
+    explanation,
+    loader,
+    model_imports,
+    runner,
+    validations,
+)
+from classifier.models import TrainedModel
+from classifier.notifications import alarms, finished, sending
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +32,9 @@ BROKER_SECONDS: Final = 5
 @shared_task(bind=True)
 def run_predictions(self: "Task[[str], None]", slug: str) -> None:
     """Run what is next in line; the model for which it was queued says where to route it."""
-    runner.run_waiting(claim=str(self.request.id), call_another=partial(ring, slug))
+    done = runner.run_waiting(claim=str(self.request.id), call_another=partial(ring, slug))
+    if done and finished.queue_messages():
+        ring_for_webhooks()
 
 
 @shared_task(bind=True)
@@ -41,6 +52,21 @@ def run_validations(self: "Task[[], None]") -> None:
         ring_validations()
 
 
+@shared_task(bind=True)
+def run_adaptations(self: "Task[[], None]") -> None:
+    """The same for an adaptation, or for a model that is brought from elsewhere."""
+    claim = str(self.request.id)
+    if model_imports.run_turn(claim=claim) or adaptations.run_turn(claim=claim):
+        ring_adaptations()
+
+
+@shared_task
+def run_webhooks() -> None:
+    """Send some of the messages to webhooks, and make room for what came meanwhile."""
+    if sending.send_due() and sending.are_due():
+        ring_for_webhooks()
+
+
 @shared_task
 def sweep() -> None:
     """Ring again for what waits: a lost message loses nothing; and empty old trash."""
@@ -54,6 +80,13 @@ def sweep() -> None:
     validations.give_up_exhausted()
     if validations.are_due():
         ring_validations()
+    adaptations.give_up_exhausted()
+    model_imports.give_up_exhausted()
+    if adaptations.are_due() or model_imports.are_due():
+        ring_adaptations()
+    finished.queue_messages()
+    if sending.are_due():
+        ring_for_webhooks()
 
 
 @shared_task
@@ -61,6 +94,23 @@ def keep_audit() -> None:
     """Seal what is new in the audit trail, and delete what is too old."""
     audit.seal()
     audit.prune()
+
+
+@shared_task
+def load_model(slug: str) -> None:
+    """Have a model in memory before somebody waits for it; a broken one is named in the log."""
+    try:
+        loader.load(TrainedModel.objects.get(slug=slug))
+    except (TrainedModel.DoesNotExist, loader.ModelUnavailable) as error:
+        logger.error("Model %s cannot be loaded: %s", slug, error)
+
+
+@shared_task
+def watch() -> None:
+    """Look for what is wrong, and send the mails that people asked for."""
+    alarms.watch()
+    finished.send_mails()
+    sending.forget_old()
 
 
 @shared_task
@@ -83,6 +133,18 @@ def ring_for_explanation() -> bool:
     return _queued(run_explanations.delay)
 
 
+def ring_for_webhooks() -> bool:
+    """The same for messages to webhooks."""
+    return _queued(run_webhooks.delay)
+
+
+def ring_to_load(slug: str) -> bool:
+    """A message for each worker process of a machine; who gets two finds the model there."""
+    return _queued(
+        lambda: [load_model.delay(slug) for _ in range(settings.CELERY_WORKER_CONCURRENCY)]
+    )
+
+
 def _queued(queue: Callable[[], object]) -> bool:
     try:
         queue()
@@ -95,6 +157,11 @@ def _queued(queue: Callable[[], object]) -> bool:
 def ring_validations() -> bool:
     """The same for the next turn of validations."""
     return _queued(run_validations.delay)
+
+
+def ring_adaptations() -> bool:
+    """The same for the next turn of adaptations and imports."""
+    return _queued(run_adaptations.delay)
 
 
 def messages_waiting() -> int:

@@ -59,9 +59,14 @@ class Parser(HTTPRequestParser):
         return len(data) if self.is_refused else consumed
 
     def admit(self, length: int) -> None:
-        from classifier.web.bodies import most_bytes  # not before Django is set up
+        # Not before Django is set up.
+        from django.db import close_old_connections
+
+        from classifier.web.bodies import most_bytes
 
         self.admitted_bytes = most_bytes(self.path, self.headers)
+        # No request has begun yet that would see to the connection when it ends.
+        close_old_connections()
         if length > self.admitted_bytes:
             self.headers["CONTENT_LENGTH"] = str(length)
             self.refuse()

@@ -4,6 +4,7 @@ Nothing needs to be set. The README's configuration table lists each variable, a
 table and the readers below in step.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 
@@ -20,7 +21,13 @@ ENVIRONMENT: set[str] = set()
 
 
 def env_str(name: str, default: str = "") -> str:
+    """A variable, or what is in the file that `NAME_FILE` names: so containers get secrets."""
     ENVIRONMENT.add(name)
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text().strip() or default
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from error
     return os.environ.get(name, "") or default
 
 
@@ -40,6 +47,27 @@ def env_int(name: str, default: int, *, minimum: int = 1) -> int:
 
 def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in env_str(name, default).split(",") if item.strip()]
+
+
+def env_secret(name: str) -> str:
+    """The variable, or the content of the file that NAME_FILE names, such as a mounted secret."""
+    path = env_str(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else env_str(name)
+
+
+def env_pairs(name: str) -> dict[str, str]:
+    """key=value, separated by commas."""
+    pairs = [item.rpartition("=") for item in env_list(name)]
+    if not all(key.strip() for key, _, _ in pairs):
+        raise ImproperlyConfigured(f"{name} must be pairs such as key=value, separated by commas.")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def env_networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    try:
+        return [ipaddress.ip_network(each) for each in env_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be networks, not {error}.") from error
 
 
 def env_path(name: str, default: Path) -> Path:
@@ -67,6 +95,8 @@ VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = env_path("MODELS_DIR", BASE_DIR / "models")
 # Made here: they are none of the installation's files, and outlive its next release.
 ADAPTED_MODELS_DIR = env_path("ADAPTED_MODELS_DIR", VAR_DIR / "models")
+# Descriptions of what these are about, where it is classes of somebody's own.
+OWN_DATASETS_DIR = env_path("OWN_DATASETS_DIR", VAR_DIR / "datasets")
 MEDMNIST_ROOT = env_path("MEDMNIST_ROOT", Path.home() / ".medmnist")
 
 # The installation ------------------------------------------------------------------------------
@@ -94,6 +124,10 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_filters",
     "django_htmx",
     "rest_framework",
@@ -115,6 +149,7 @@ MIDDLEWARE = [
     "classifier.web.middleware.idle_timeout",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "classifier.web.second_factor.required_second_factor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -244,6 +279,58 @@ IDLE_MINUTES = env_int("IDLE_MINUTES", 0, minimum=0)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:classify"
 
+# A second factor -------------------------------------------------------------------------------
+
+MFA_REQUIRED = env_str("MFA_REQUIRED", "none").lower()
+if MFA_REQUIRED not in {"none", "administrators", "all"}:
+    raise ImproperlyConfigured(
+        f"MFA_REQUIRED must be none, administrators or all, not {MFA_REQUIRED!r}."
+    )
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Addresses are not verified at sign-up.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "medclassifier"
+# Clocks of phones run half a minute fast or slow.
+MFA_TOTP_TOLERANCE = 1
+
+# Sign-in by the institution (OpenID Connect) ---------------------------------------------------
+
+OIDC_ISSUER = env_str("OIDC_ISSUER").rstrip("/")
+OIDC_CLIENT_ID = env_str("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env_secret("OIDC_CLIENT_SECRET")
+OIDC_NAME = env_str("OIDC_NAME", "your institution")
+# Its addresses count as verified also where it does not say so.
+OIDC_TRUSTS_ADDRESSES = env_bool("OIDC_TRUSTS_ADDRESSES", False)
+OIDC_HAS_SECOND_FACTOR = env_bool("OIDC_HAS_SECOND_FACTOR", False)
+OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
+# Which of its groups has which role here.
+OIDC_ROLES = env_pairs("OIDC_ROLES")
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET too.")
+SOCIALACCOUNT_ADAPTER = "classifier.web.institution.InstitutionAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "institution",
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
+# An account of the institution is linked to one that confirmed the same address, on both sides.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+# A link to follow: a form that another site answers is what the pages' policy forbids.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+
 # E-mail ----------------------------------------------------------------------------------------
 
 EMAIL_HOST = env_str("EMAIL_HOST")
@@ -327,6 +414,8 @@ API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", 6_000)
 MAX_WAITING_PREDICTIONS = env_int("MAX_WAITING_PREDICTIONS", 5_000)
 # Each takes the worker as long as dozens of predictions.
 MAX_WAITING_EXPLANATIONS = env_int("MAX_WAITING_EXPLANATIONS", 20)
+# Each takes tens of megabytes.
+MAX_MODELS_PER_PERSON = env_int("MAX_MODELS_PER_PERSON", 20)
 # How long what was deleted can be taken back.
 TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=0)
 MAX_BYTES_PER_DAY = env_int("MAX_MEGABYTES_PER_DAY", 20_000) * 2**20
@@ -404,8 +493,14 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": AUDIT_SEALED_EVERY,
         "options": {"expires": AUDIT_SEALED_EVERY},
     },
+    "watch": {"task": "classifier.tasks.watch", "schedule": 60, "options": {"expires": 60}},
     "retain": {"task": "classifier.tasks.retain", "schedule": 600, "options": {"expires": 600}},
 }
+
+# Webhooks --------------------------------------------------------------------------------------
+
+# Networks such as 10.0.0.0/8 that messages may go to although they are private.
+WEBHOOK_ALLOWED_NETWORKS = env_networks("WEBHOOK_ALLOWED_NETWORKS")
 
 # Monitoring ------------------------------------------------------------------------------------
 

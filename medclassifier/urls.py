@@ -10,6 +10,7 @@ from classifier.web.views.accounts import SignupView, change_address
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler400 = "classifier.api.errors.bad_request"
+handler403 = "classifier.api.errors.forbidden"
 handler500 = "classifier.api.errors.server_error"
 
 urlpatterns = [

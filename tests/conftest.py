@@ -10,6 +10,7 @@ from pytest_django import Settings
 from classifier import tasks
 from classifier.web.views import classify
 from tests.factories import UserFactory
+from tests.postgres import Server, running_server
 from tests.processes.stack import Stack, running_stack
 
 
@@ -18,6 +19,7 @@ def own_folders(settings: Settings, tmp_path: Path) -> None:
     """No test touches the installation's files, and pages need no collected static files."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.ADAPTED_MODELS_DIR = tmp_path / "adapted_models"
+    settings.OWN_DATASETS_DIR = tmp_path / "own_datasets"
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -63,6 +65,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     names = ("broker", "web", "worker", "beat")
     with running_stack(tmp_path_factory.mktemp("stack"), *names) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL server, whatever database the other tests run on."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ from classifier.bundles.schema import (
 )
 from classifier.datasets import datasets
 from classifier.models import (
+    Adaptation,
     Batch,
     Explanation,
     ImageUpload,
@@ -333,6 +334,17 @@ class ValidationFactory(factory.django.DjangoModelFactory[Validation]):
     labelled_set = factory.SubFactory(LabelledSetFactory)
     trained_model = factory.SubFactory(TrainedModelFactory)
     person = factory.SelfAttribute("labelled_set.owner")
+
+
+class AdaptationFactory(factory.django.DjangoModelFactory[Adaptation]):
+    class Meta:
+        model = Adaptation
+
+    labelled_set = factory.SubFactory(LabelledSetFactory)
+    trained_model = factory.SubFactory(TrainedModelFactory)
+    owner = factory.SelfAttribute("labelled_set.owner")
+    project = factory.SelfAttribute("labelled_set.project")
+    title = "Ours"
 
 
 class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):

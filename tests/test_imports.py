@@ -22,7 +22,15 @@ REQUEST_SIDE = {
     *MODELS,
 }  # fmt: skip
 # Of inference only what needs no TensorFlow.
-VIEWS = {"inference.inputs", "validation.report", "validation.checklists", *REQUEST_SIDE}
+VIEWS = {
+    "inference.inputs",
+    "adaptation.examples",
+    "notifications.addresses",
+    "retention",
+    "validation.report",
+    "validation.checklists",
+    *REQUEST_SIDE,
+}
 MAY_IMPORT = {
     "errors": set(),
     "finder": {"preprocessing"},
@@ -42,7 +50,7 @@ MAY_IMPORT = {
     },
     "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
     "adaptation": {
-        "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
+        "finder", "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
     },
     "models": {"preprocessing", "datasets", "bundles"},
     "origin": set(),
@@ -52,13 +60,16 @@ MAY_IMPORT = {
     "backup": {"models", "notice", "errors"},
     "checks": {"datasets", "bundles"},
     "inference": {
-        "finder", "networks.contract", "networks.limits", "networks.explanation", "validation",
+        "finder", "networks.contract", "networks.limits", "networks.explanation",
+        "networks.safe_loading", "networks.taking", "evaluation.selective", "validation",
+        "adaptation",
         "catalogue", "models", "audit", "metrics", *BUNDLES
     },
-    "tasks": {"inference", "audit", "retention"},
+    "notifications": {"models", "notice"},
+    "tasks": {"inference", "audit", "retention", "notifications", "models"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles",
+        "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
     },
     "quotas": {"models"},
     "idempotency": {"models"},
@@ -72,7 +83,8 @@ MAY_IMPORT = {
     },
     "management": {
         "adaptation", "training", "evaluation", "validation", "inference", "networks", "cards",
-        "catalogue", "services.tables", "models", "audit", "backup", "metrics", "retention",
+        "catalogue", "services.tables", "services.roles", "services.second_factors",
+        "models", "audit", "backup", "metrics", "retention",
         "uploads", *BUNDLES
     },
 }  # fmt: skip

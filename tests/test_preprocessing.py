@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.preprocessing import Crop, SourceFrame, crop_box, describe_crop, model_view
+from classifier.preprocessing import (
+    Crop,
+    SourceFrame,
+    crop_box,
+    describe_crop,
+    inner_box,
+    model_view,
+)
 
 BLOOD = SourceFrame(360, 363, crop=200, tolerance=0.02, name="micrograph")
 
@@ -138,3 +145,9 @@ def test_the_crop_in_words(
     size: tuple[int, int], crop: Crop, frame: SourceFrame | None, words: str
 ) -> None:
     assert describe_crop(*size, crop=crop, source_frame=frame) == words
+
+
+def test_an_inner_box_is_the_middle_of_a_box() -> None:
+    assert inner_box((10, 20, 110, 120), 0.8) == (20, 30, 100, 110)
+    assert inner_box((10, 20, 110, 120), 1.0) == (10, 20, 110, 120)
+    assert inner_box((0, 0, 1, 1), 0.1) == (0, 0, 1, 1)

@@ -13,7 +13,13 @@ from pytest_django import Settings
 
 from classifier import audit, retention, tasks
 from classifier.models import AuditEvent, ImageUpload, Prediction
-from tests.factories import BatchFactory, ImageUploadFactory, PredictionFactory, png
+from tests.factories import (
+    BatchFactory,
+    ImageUploadFactory,
+    PredictionFactory,
+    ProjectFactory,
+    png,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +102,56 @@ def test_a_preview_says_what_would_go_and_takes_nothing() -> None:
     assert "1 results are older than 30 days" in output.getvalue()
     assert Prediction.objects.kept().count() == 1
     assert not ImageUpload.objects.exclude(original_dropped_at=None).exists()
+
+
+def in_project(days: int | None, **fields: Any) -> Prediction:
+    project = ProjectFactory.create(keep_originals_days=days, keep_results_days=days)
+    return result_of(large_image(), project=project, created_at=LONG_AGO, **fields)
+
+
+@pytest.mark.parametrize(("days", "goes"), [(None, True), (0, False), (40, False), (10, True)])
+def test_a_project_has_days_of_its_own(days: int | None, goes: bool) -> None:
+    result = in_project(days)
+    due = retention.preview(result.project)
+    assert (due.originals, due.results) == (int(goes), int(goes))
+    retention.apply()
+    result.image.refresh_from_db()
+    assert (result.image.original_dropped_at is not None) is goes
+
+
+def test_a_project_may_let_go_where_the_installation_keeps(settings: Settings) -> None:
+    settings.KEEP_ORIGINALS_DAYS = settings.KEEP_RESULTS_DAYS = 0
+    outside = result_of(large_image(), created_at=LONG_AGO)
+    inside = in_project(10)
+    retention.apply()
+    outside.image.refresh_from_db()
+    assert outside.image.original_dropped_at is None
+    assert list(Prediction.objects.kept()) == [outside]
+    assert inside in Prediction.objects.exclude(deleted_at=None)
+
+
+def test_an_image_stays_as_long_as_one_of_its_projects_keeps_it() -> None:
+    result = in_project(10)
+    keeping = ProjectFactory.create(keep_originals_days=0, owner=result.owner)
+    result_of(result.image, project=keeping)
+    assert retention.preview().originals == 0
+
+
+def test_the_owner_sees_what_would_go_before_anything_does(client: Client) -> None:
+    result = in_project(None)
+    project = result.project
+    assert project is not None
+    address = f"/projects/{project.pk}/retention/"
+    client.force_login(project.owner)
+    sent = {"keep_originals_days": "10", "keep_results_days": "0"}
+    page = client.post(address, {**sent, "preview": "yes"}).content.decode()
+    assert "would delete 1 image" in page
+    assert "put 0 results" in page
+    project.refresh_from_db()
+    assert project.keep_originals_days is None
+    client.post(address, sent)
+    project.refresh_from_db()
+    assert (project.keep_originals_days, project.keep_results_days) == (10, 0)
+    event = AuditEvent.objects.get(action=audit.Action.LIMITS_CHANGED)
+    assert event.subject_key == str(project.pk)
+    assert client.post(address, {"keep_originals_days": "soon"}).status_code == 400

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
@@ -25,10 +26,15 @@ from classifier import audit
 from classifier.models import (
     ApiToken,
     Assignment,
+    Event,
+    ModelImport,
     Prediction,
     SavedView,
+    Webhook,
+    WebhookDelivery,
 )
 from tests.factories import (
+    AdaptationFactory,
     BatchFactory,
     ExplanationFactory,
     LabelledImageFactory,
@@ -89,8 +95,19 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
     validation = ValidationFactory.create(
         labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
     )
+    brought = ModelImport.objects.create(owner=owner, filename="model.zip")
+    webhook = Webhook.objects.create(owner=owner, url="https://hook.example/")
+    delivery = WebhookDelivery.objects.create(
+        webhook=webhook, event=Event.BATCH, subject_key="mine"
+    )
+    session = UserSession.objects.create(user=owner, session_key="mine", ip="127.0.0.1")
     audit.seal()
     return {
+        "webhooks": webhook.pk,
+        "deliveries": delivery.pk,
+        "keys": 0,
+        "sessions": session.pk,
+        "oidc": "institution",
         "predictions": prediction.pk,
         "images": prediction.image_id,
         "batches": batch.pk,
@@ -105,6 +122,11 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         "labelled-sets": labelled.labelled_set_id,
         "labels": 0,
         "validations": validation.pk,
+        "adaptations": AdaptationFactory.create(
+            labelled_set=labelled.labelled_set, trained_model=prediction.trained_model
+        ).pk,
+        "model-imports": brought.pk,
+        "imports": brought.pk,
     }
 
 

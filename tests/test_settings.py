@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from medclassifier import broker
 from medclassifier import settings as project
@@ -45,6 +47,27 @@ def test_a_value_that_makes_no_sense_is_named(name: str, value: str, tmp_path: P
     )
     assert answer.returncode != 0
     assert f"{name} must be" in answer.stderr.splitlines()[-1]
+
+
+def test_a_secret_is_read_from_the_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "mail"
+    secret.write_text("known to few\n")
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD_FILE", str(secret))
+    assert project.env_str("EMAIL_HOST_PASSWORD") == "known to few"
+    secret.unlink()
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_HOST_PASSWORD_FILE cannot be read"):
+        project.env_str("EMAIL_HOST_PASSWORD")
+
+
+def test_containers_are_given_variables_that_there_are() -> None:
+    services = yaml.safe_load((settings.BASE_DIR / "compose.yaml").read_text())["services"]
+    ours = [each for each in services.values() if each["image"] == "medclassifier"]
+    given = {name.removesuffix("_FILE") for each in ours for name in each["environment"]}
+    assert len(ours) == 4
+    assert given <= project.ENVIRONMENT | READ_ELSEWHERE
+    assert all(each["read_only"] and each["cap_drop"] == ["ALL"] for each in ours)
 
 
 def test_the_secret_key_is_drawn_once_and_private(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ starts one after the other on the same network, and ours as `make run` does, and
 Ours stores each image, asks who sends it, counts it and queues it; the others do nothing of that.
 """
 
+import argparse
 import io
 import os
 import shlex
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medclassifier.settings")
 
@@ -38,6 +40,7 @@ from classifier.synthetic import samples  # noqa: E402
 from tests.processes.stack import ApiClient, free_port, running_stack, wait_until  # noqa: E402
 
 CLIENTS, SECONDS, WARM_UP_SECONDS = 8, 20.0, 5.0
+OURS: Final = "ours"
 MODEL = "blood-dnn-relu"
 SERVERS = Path(__file__).parent / "servers"
 PACKAGES = ("fastapi", "uvicorn", "python-multipart", "gradio", "bentoml", "litserve")
@@ -57,8 +60,26 @@ class Peer:
 
 
 def main() -> None:
+    names = [*(peer.name.partition(",")[0] for peer in PEERS), OURS]
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--seconds", type=float, default=SECONDS, help="how long each is asked")
+    asked.add_argument("--only", choices=names, action="append", help="leave out the others")
+    options = asked.parse_args()
+    chosen = options.only or names
+    peers = [peer for peer in PEERS if peer.name.partition(",")[0] in chosen]
     programs = installed(settings.VAR_DIR / "peers") / "bin"
-    rows = [row(peer.name, *measured_peer(peer, programs)) for peer in PEERS]
+    rows = [
+        row(peer.name, *measured_peer(peer, programs, options.seconds), options.seconds)
+        for peer in peers
+    ]
+    if OURS in chosen:
+        rows += measured_ours(options.seconds)
+    print(f"{CLIENTS} clients, JPEG of 360 x 363 pixels, {MODEL}")
+    print("| server | completed/s | p50 ms | p95 ms | errors |\n|---|---|---|---|---|")
+    print("\n".join(rows))
+
+
+def measured_ours(seconds: float) -> list[str]:
     with (
         tempfile.TemporaryDirectory() as folder,
         running_stack(Path(folder), "broker", "web", "worker", "beat", **LIMITS) as stack,
@@ -66,11 +87,11 @@ def main() -> None:
         client = ApiClient(stack.url)
         ours = {"Authorization": str(client.session.headers["Authorization"])}
         address = f"{stack.url}/api/v1/predictions/"
-        rows.append(row("ours, ?wait=30", *measured(waiting(address, ours))))
-        rows.append(row("ours, asked again", *measured(polling(address, ours))))
-    print(f"{CLIENTS} clients, JPEG of 360 x 363 pixels, {MODEL}")
-    print("| server | completed/s | p50 ms | p95 ms | errors |\n|---|---|---|---|---|")
-    print("\n".join(rows))
+        ways = {
+            "ours, ?wait=30": waiting(address, ours),
+            "ours, asked again": polling(address, ours),
+        }
+        return [row(name, *measured(ask, seconds), seconds) for name, ask in ways.items()]
 
 
 def installed(folder: Path) -> Path:
@@ -90,7 +111,7 @@ def installed(folder: Path) -> Path:
     return folder
 
 
-def measured_peer(peer: Peer, programs: Path) -> tuple[list[float], int]:
+def measured_peer(peer: Peer, programs: Path, seconds: float) -> tuple[list[float], int]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = shlex.split(f"{programs}/{peer.command.format(port=port)}")
@@ -104,7 +125,7 @@ def measured_peer(peer: Peer, programs: Path) -> tuple[list[float], int]:
     with process(command, environment):
         ask = peer.asker(url)
         wait_until(lambda: answers(ask), f"{peer.name} answers", seconds=180, every=0.5)
-        return measured(ask)
+        return measured(ask, seconds)
 
 
 @contextmanager
@@ -154,7 +175,7 @@ class Shared:
 IMAGES = Shared(images())
 
 
-def measured(ask: Ask) -> tuple[list[float], int]:
+def measured(ask: Ask, seconds: float) -> tuple[list[float], int]:
     """Milliseconds of each answer after the warm-up, and how many requests failed.
 
     Every client asks again as soon as it has its answer.
@@ -163,7 +184,7 @@ def measured(ask: Ask) -> tuple[list[float], int]:
 
     def client(number: int) -> tuple[list[float], int]:
         session, taken, errors = requests.Session(), [], 0
-        while (now := time.perf_counter()) - start < WARM_UP_SECONDS + SECONDS:
+        while (now := time.perf_counter()) - start < WARM_UP_SECONDS + seconds:
             image = next(IMAGES)
             try:
                 ask(session, image)
@@ -179,10 +200,10 @@ def measured(ask: Ask) -> tuple[list[float], int]:
     return [each for taken, _ in parts for each in taken], sum(errors for _, errors in parts)
 
 
-def row(name: str, milliseconds: list[float], errors: int) -> str:
+def row(name: str, milliseconds: list[float], errors: int, seconds: float) -> str:
     ordered = sorted(milliseconds) or [float("nan")]
     p50, p95 = statistics.median(ordered), ordered[int(0.95 * len(ordered))]
-    rate = len(milliseconds) / SECONDS
+    rate = len(milliseconds) / seconds
     return f"| {name} | {rate:.0f} | {p50:.0f} | {p95:.0f} | {errors} |"
 
 

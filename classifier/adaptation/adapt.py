@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from classifier.adaptation.examples import FEWEST_OF_A_CLASS, Examples, check_enough
-from classifier.adaptation.fitting import Fitted, Promise, cross_fit, fewest_scores, fit
-from classifier.adaptation.head import Head, head_of, set_head
+from classifier.adaptation.examples import (
+    FEWEST_OF_A_CLASS,
+    Examples,
+    check_enough,
+    fewest_scores,
+    naming_the_commonest,
+)
+from classifier.adaptation.fitting import (
+    Fitted,
+    Procedure,
+    Promise,
+    cross_fit,
+    fit,
+)
+from classifier.adaptation.head import Head, head_of, set_head, with_classes
 from classifier.adaptation.verdict import gain
+from classifier.adaptation.views import shares
 from classifier.bundles.registry import Bundle
 from classifier.bundles.schema import (
     Adaptation,
@@ -31,6 +44,7 @@ from classifier.bundles.schema import (
 from classifier.bundles.writing import write_evaluation
 from classifier.cards.files import write_card
 from classifier.cards.numbers import percent, round_percent
+from classifier.datasets import Dataset
 from classifier.datasets.medmnist import load_split, source_of
 from classifier.errors import PlainError
 from classifier.evaluation.batch_predict import Listener, ignore, outputs
@@ -65,13 +79,13 @@ class OwnImages:
 
     Attributes:
         name: what people call them.
-        pixels: (N, size, size, channels) values 0-255.
+        views: pixels (N, size, size, channels), values 0-255, for each of `views.shares`.
         labels: (N,) class indices of the model.
         groups: (N,) numbers: images that belong together share one.
     """
 
     name: str
-    pixels: NDArray[np.uint8]
+    views: tuple[NDArray[np.uint8], ...]
     labels: Labels
     groups: Labels
 
@@ -84,6 +98,20 @@ class Name:
     title: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Laboratory:
+    """What a bundle is fitted to: what people call it, what the network makes of its images.
+
+    `views` are its images as the network may see them, for each of `views.shares`; `sha256` is a
+    checksum of images and labels; `own` describes the classes where these are not the bundle's.
+    """
+
+    name: str
+    views: tuple[Examples, ...]
+    sha256: str
+    own: Dataset | None = None
+
+
 def adapt_bundle(
     bundle: Bundle,
     images: OwnImages,
@@ -92,46 +120,97 @@ def adapt_bundle(
     *,
     promise: Promise,
     data_root: Path,
+    own: Dataset | None = None,
     listener: Listener = ignore,
 ) -> Bundle:
     """Write a bundle fitted to a laboratory's images, whole or not at all.
 
-    What it forgot is measured where `data_root` has the dataset's file. `listener` hears what is
+    What it forgot is measured where `data_root` has the dataset's file. With `own` it is for these
+    classes, which are known by then, and not for the bundle's. `listener` hears what is
     being done and how far it is. Raises NotEnough; NoHead; NetworkError; and OSError, as where the
     disk is full.
     """
-    check_enough(images.labels, images.groups, bundle.classes)
+    check_enough(images.labels, images.groups, own.labels if own else bundle.classes)
     network = load_network(bundle.weights_path)
     model = AdaptableNetwork(bundle, network, listener)
-    examples = model.examples(images)
-    by_class = bundle.dataset.positive_class is not None
-
-    def fits(done: int, total: int) -> None:
-        listener("fits", done, total)
-
-    answers = cross_fit(
-        examples, model.head, model.limits, promise, by_class=by_class, listener=fits
+    views = model.examples(images, "features of your images")
+    if own:
+        before = naming_the_commonest(images.labels, len(own.labels))
+        views = tuple(replace(each, probabilities=before) for each in views)
+    laboratory = Laboratory(
+        name=images.name,
+        views=views,
+        own=own,
+        sha256=hashlib.sha256(images.views[0].tobytes() + images.labels.tobytes()).hexdigest(),
     )
-    fitted = fit(examples, model.head, model.limits, promise, by_class=by_class)
-    at_home = model.at_home(fitted.head, data_root)
-    set_head(network, fitted.head)
-    described = _described_limits(bundle, fitted, examples, promise)
+    procedure = model.procedure(promise, own=len(own.labels) if own else 0)
+    answers = cross_fit(
+        laboratory.views, procedure, lambda done, total: listener("fits", done, total)
+    )
+    at_home = None if own else home_images(bundle, data_root)
+    home = model.examples(at_home, "images from home")[0] if at_home else None
     models_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models_dir, prefix=".adapting-") as folder:
-        limits = fitted.limits and FittedLimits(fitted.limits, fitted.scores, described)
-        written = write_bundle(
-            Path(folder),
-            network,
-            _description(bundle, images, name, answers, fitted, promise),
-            limits=limits or None,
+        written = write_adapted(
+            bundle, network, laboratory, name, Path(folder), procedure, answers, home
         )
-        evaluation = _evaluation(written, images, examples, answers, fitted).model_copy(
-            update={"adaptation": _adaptation(bundle, images, examples, answers, fitted, at_home)}
-        )
-        written = write_evaluation(written, evaluation)
-        write_card(written)
-        written.path.rename(models_dir / name.slug)
-    return Bundle(models_dir / name.slug, written.metadata, written.evaluation)
+        return moved(written, models_dir)
+
+
+def write_adapted(
+    bundle: Bundle,
+    network: keras.Model,
+    laboratory: Laboratory,
+    name: Name,
+    folder: Path,
+    procedure: Procedure,
+    answers: Answers,
+    home: Examples | None,
+) -> Bundle:
+    """Fit to all images, and write the bundle into a folder from which it is then moved.
+
+    `answers` are those of the cross-validation, `home` is what the shipped network makes of images
+    from home. The network's head is replaced. Raises OSError.
+    """
+    fitted = fit(laboratory.views, procedure)
+    examples = laboratory.views[fitted.view]
+    if laboratory.own:
+        network = with_classes(network, len(laboratory.own.labels))
+    set_head(network, fitted.head)
+    described = _described_limits(bundle, fitted, examples, procedure.promise)
+    limits = fitted.limits and FittedLimits(fitted.limits, fitted.scores, described)
+    description = _description(bundle, laboratory, name, answers, fitted, procedure.promise)
+    description["parameters"] = network.count_params()
+    written = write_bundle(folder, network, description, limits=limits or None)
+    evaluation = _evaluation(written, laboratory, answers, fitted)
+    adaptation = _adaptation(written, laboratory, answers, fitted, home)
+    written = write_evaluation(written, evaluation.model_copy(update={"adaptation": adaptation}))
+    write_card(written)
+    return written
+
+
+def moved(written: Bundle, models_dir: Path) -> Bundle:
+    """The bundle in its place among the others. Raises OSError where one of its name is there."""
+    written.path.rename(models_dir / written.slug)
+    return Bundle(models_dir / written.slug, written.metadata, written.evaluation)
+
+
+def home_images(bundle: Bundle, data_root: Path) -> OwnImages | None:
+    """Some test images of the dataset, evenly from all; None where its file is not at hand."""
+    path = data_root / source_of(bundle.dataset, bundle.input_size).file_name
+    if not path.exists():
+        return None
+    test = load_split(
+        path, "test", size=bundle.input_size, channels=bundle.channels, classes=len(bundle.classes)
+    )
+    count = min(HOME_IMAGES, len(test.labels))
+    chosen = np.linspace(0, len(test.labels) - 1, count).astype(np.int64)
+    return OwnImages(
+        name=bundle.dataset.title,
+        views=(test.images[chosen],),
+        labels=test.labels[chosen],
+        groups=np.arange(count),
+    )
 
 
 class AdaptableNetwork:
@@ -161,32 +240,24 @@ class AdaptableNetwork:
             )
         return probabilities, features, inputs
 
-    def examples(self, images: OwnImages) -> Examples:
-        """A laboratory's images as the network sees them."""
-        probabilities, features, inputs = self.represented(images.pixels, "features of your images")
-        return Examples(inputs, features, probabilities, images.labels, images.groups)
+    def examples(self, images: OwnImages, which: str = "images") -> tuple[Examples, ...]:
+        """Images as the network sees each view; the listener hears of them as `which`."""
+        seen = []
+        for pixels in images.views:
+            probabilities, features, inputs = self.represented(pixels, which)
+            seen.append(Examples(inputs, features, probabilities, images.labels, images.groups))
+        return tuple(seen)
 
-    def at_home(self, head: Head, data_root: Path) -> AtHome | None:
-        """Accuracy with the shipped and with another head on test images of the dataset."""
-        bundle = self.bundle
-        path = data_root / source_of(bundle.dataset, bundle.input_size).file_name
-        if not path.exists():
-            return None
-        test = load_split(
-            path,
-            "test",
-            size=bundle.input_size,
-            channels=bundle.channels,
-            classes=len(bundle.classes),
-        )
-        count = min(HOME_IMAGES, len(test.labels))
-        chosen = np.linspace(0, len(test.labels) - 1, count).astype(np.int64)
-        labels = test.labels[chosen]
-        probabilities, _, inputs = self.represented(test.images[chosen], "images from home")
-        return AtHome(
-            before=proportion(np.asarray(probabilities.argmax(axis=1) == labels)),
-            after=proportion(np.asarray(head.logits(inputs).argmax(axis=1) == labels)),
-        )
+    def procedure(self, promise: Promise, own: int = 0) -> Procedure:
+        """How the network's head and limits are fitted; for so many classes of one's own, if any.
+
+        These start at nothing.
+        """
+        if own:
+            nothing = Head(np.zeros((len(self.head.weights), own)), np.zeros(own))
+            return Procedure(nothing, self.limits, promise, by_class=False)
+        by_class = self.bundle.dataset.positive_class is not None
+        return Procedure(self.head, self.limits, promise, by_class=by_class)
 
 
 def _described_limits(
@@ -208,7 +279,7 @@ def _described_limits(
 
 def _description(
     bundle: Bundle,
-    images: OwnImages,
+    laboratory: Laboratory,
     name: Name,
     answers: Answers,
     fitted: Fitted,
@@ -216,19 +287,26 @@ def _description(
 ) -> dict[str, Any]:
     """What the metadata say: those of the shipped model, with its limitations and new ones."""
     kept = bundle.metadata.model_fields_set - {"version", "weights", "uncertainty"}
-    n, accuracy = len(images.labels), answers.right(images.labels).mean()
+    labels = laboratory.views[0].labels
+    n, accuracy = len(labels), answers.right(labels).mean()
     return {field: value for field, value in bundle.metadata if field in kept} | {
         "slug": name.slug,
         "title": name.title,
+        "input": bundle.metadata.input.model_copy(
+            update={"cell_share": bundle.metadata.input.cell_share * shares(bundle)[fitted.view]}
+        )
+        if fitted.view
+        else bundle.metadata.input,
+        **_classes(bundle, laboratory.own),
         "summary": (
-            f"{bundle.metadata.title}, adapted to “{images.name}”: {n} labelled images, "
+            f"{bundle.metadata.title}, adapted to “{laboratory.name}”: {n} labelled images, "
             f"{percent(float(accuracy))} of them right by cross-validation."
         ),
         "recommended": False,
         "reported": None,
         "limitations": (
-            *_own_limitations(bundle, images, fitted, promise),
-            *bundle.metadata.limitations,
+            *_own_limitations(bundle, laboratory.own, labels, fitted, promise),
+            *(laboratory.own.limitations if laboratory.own else bundle.metadata.limitations),
         ),
         "adapted_from": AdaptedFrom(
             slug=bundle.slug, version=bundle.version, weights_sha256=bundle.sha256
@@ -236,18 +314,26 @@ def _description(
     }
 
 
+def _classes(bundle: Bundle, own: Dataset | None) -> dict[str, Any]:
+    """What the metadata say of the classes."""
+    if own is None:
+        return {}
+    return {"dataset": own.slug, "classes": own.labels, "intended_use": own.intended_use}
+
+
 def _own_limitations(
-    bundle: Bundle, images: OwnImages, fitted: Fitted, promise: Promise
+    bundle: Bundle, own: Dataset | None, labels: Labels, fitted: Fitted, promise: Promise
 ) -> list[str]:
     """What the model must not be used for, and what could not be promised."""
-    counts = np.bincount(images.labels, minlength=len(bundle.classes))
-    absent = [bundle.classes[index] for index in np.flatnonzero(counts == 0)]
+    classes = own.labels if own else bundle.classes
+    counts = np.bincount(labels, minlength=len(classes))
+    absent = [classes[index] for index in np.flatnonzero(counts == 0)]
     sentences = [
         "Adapted to the images of one laboratory: not for images from anywhere else, nor for its "
         "own after a change of stain, microscope or camera."
     ]
     rare = [
-        f"{bundle.classes[index]} ({counts[index]})"
+        f"{classes[index]} ({counts[index]})"
         for index in np.flatnonzero((counts > 0) & (counts < FEWEST_OF_A_CLASS))
     ]
     if rare:
@@ -278,23 +364,20 @@ def _own_limitations(
 
 
 def _evaluation(
-    written: Bundle, images: OwnImages, examples: Examples, answers: Answers, fitted: Fitted
+    written: Bundle, laboratory: Laboratory, answers: Answers, fitted: Fitted
 ) -> Evaluation:
     """Every metric on the laboratory's images, each by a fit that never saw it."""
-    scores = Scores(answers.probabilities, images.labels)
-    content = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
+    labels = laboratory.views[0].labels
     evaluation = evaluate(
-        scores,
+        Scores(answers.probabilities, labels),
         written.classes,
         weights_sha256=written.sha256,
-        data=DataFile(file=images.name, sha256=content),
+        data=DataFile(file=laboratory.name, sha256=laboratory.sha256),
     ).model_copy(update={"split": OWN_IMAGES})
     if written.metadata.uncertainty is None:
         return evaluation
     measured = MeasuredLimits(
-        **dict(
-            limits_at_home(answers, images.labels, written.metadata.uncertainty, written.classes)
-        ),
+        **dict(limits_at_home(answers, labels, written.metadata.uncertainty, written.classes)),
         rejection=(),
         corruptions=(),
         calibration=_calibration(fitted),
@@ -323,25 +406,31 @@ def _calibration(fitted: Fitted) -> Calibration:
 
 
 def _adaptation(
-    bundle: Bundle,
-    images: OwnImages,
-    examples: Examples,
+    written: Bundle,
+    laboratory: Laboratory,
     answers: Answers,
     fitted: Fitted,
-    at_home: AtHome | None,
+    home: Examples | None,
 ) -> Adaptation:
-    counts = np.bincount(images.labels, minlength=len(bundle.classes))
-    values: dict[str, Any] = {"at_home": at_home} if at_home else {}
+    examples = laboratory.views[0]
+    counts = np.bincount(examples.labels, minlength=len(written.classes))
+    values: dict[str, Any] = {"own_classes": True} if laboratory.own else {}
+    if home:
+        now = fitted.head.logits(home.inputs).argmax(axis=1)
+        values["at_home"] = AtHome(
+            before=proportion(np.asarray(home.probabilities.argmax(axis=1) == home.labels)),
+            after=proportion(np.asarray(now == home.labels)),
+        )
     return Adaptation(
-        images=images.name,
-        n=len(images.labels),
-        groups=len(np.unique(images.groups)),
+        images=laboratory.name,
+        n=len(examples),
+        groups=len(np.unique(examples.groups)),
         classes=tuple(
             ClassCount(label=label, n=int(count))
-            for label, count in zip(bundle.classes, counts, strict=True)
+            for label, count in zip(written.classes, counts, strict=True)
         ),
         penalty=fitted.settings.penalty,
         start=fitted.settings.start,
-        gain=gain(examples, answers),
+        gain=gain(examples, answers, is_own=bool(laboratory.own)),
         **values,
     )

@@ -4,8 +4,7 @@
 of an image comes from a fit that this image helped neither to make nor to choose.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from classifier.adaptation.examples import Examples
+from classifier.adaptation.examples import Examples, fewest_scores
 from classifier.adaptation.head import Head, HeadFit, HeadSettings
 from classifier.evaluation.calibration import fit_temperature, log_loss
 from classifier.evaluation.conformal import conformal_quantile, conformal_thresholds
@@ -55,9 +54,21 @@ class Promise:
             raise ValueError("Coverage and acceptance lie between 0.5 and 1.")
 
 
-def fewest_scores(level: float) -> int:
-    """How many images it takes to promise a level: 19 for 95 %, 99 for 99 %."""
-    return math.ceil(round(level / (1 - level), 6))
+@dataclass(frozen=True)
+class Procedure:
+    """How a head and limits are fitted to images.
+
+    Attributes:
+        shipped: the head that the new one starts at.
+        home: the limits of the shipped model; None where it has none.
+        by_class: whether each class is to have a threshold of its own; it has, if every class that
+            is here has images enough to promise that.
+    """
+
+    shipped: Head
+    home: Limits | None
+    promise: Promise
+    by_class: bool
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class Fitted:
         scores: those by cross-validation that temperature and prediction sets were fitted on.
         limits: None where the shipped model has none.
         by_class: whether each class has its own threshold.
+        view: number of the view of the images that it is fitted to.
     """
 
     head: Head
@@ -77,9 +89,11 @@ class Fitted:
     scores: Scores
     limits: Limits | None
     by_class: bool
+    view: int
 
-    def answers(self, examples: Examples) -> Answers:
-        """What the fitted model says of images."""
+    def answers(self, views: Sequence[Examples]) -> Answers:
+        """What the fitted model says of images, by the view that it was fitted to."""
+        examples = views[self.view]
         probabilities = softmax(self.head.logits(examples.inputs), axis=1)
         if self.limits is None:
             nothing = np.zeros(len(probabilities), np.bool_)
@@ -88,48 +102,62 @@ class Fitted:
         return Answers(probabilities, self.limits.judge(probabilities, examples.features))
 
 
-def fit(
-    examples: Examples, shipped: Head, home: Limits | None, promise: Promise, *, by_class: bool
-) -> Fitted:
-    """Choose the settings of the head by cross-validation, and fit everything.
+def fit(views: Sequence[Examples], procedure: Procedure) -> Fitted:
+    """Choose view and settings of the head by cross-validation, and fit everything.
 
-    `home` are the limits of the shipped model. With `by_class` each class has a threshold of its
-    own, if every class that is here has images enough to promise that.
+    `views` are the same images as the network may see them.
     """
-    settings, held_out = _best_settings(examples, shipped)
+    shipped, home, promise = procedure.shipped, procedure.home, procedure.promise
+    tried = [_best_settings(examples, shipped) for examples in views]
+    view = min(range(len(views)), key=lambda number: tried[number][1].log_loss)
+    examples, (settings, held_out) = views[view], tried[view]
     temperature = held_out.temperature
     scores = held_out.scores
     head = HeadFit(examples.inputs, examples.labels, shipped).head(settings)
     counts = np.bincount(examples.labels, minlength=len(shipped.bias))
-    by_class = by_class and bool((counts >= fewest_scores(promise.coverage)).all())
+    by_class = procedure.by_class and bool((counts >= fewest_scores(promise.coverage)).all())
     thresholds = _thresholds(scores, promise.coverage, by_class=by_class)
     limits = _limits(home, examples, promise.acceptance, thresholds) if home else None
     cooled = Head(head.weights / temperature, head.bias / temperature)
-    return Fitted(cooled, settings, temperature, scores, limits, by_class)
+    return Fitted(cooled, settings, temperature, scores, limits, by_class, view)
 
 
-def cross_fit(
-    examples: Examples,
-    shipped: Head,
-    home: Limits | None,
-    promise: Promise,
-    *,
-    by_class: bool,
-    listener: Listener,
-) -> Answers:
+def cross_fit(views: Sequence[Examples], procedure: Procedure, listener: Listener) -> Answers:
     """What is said of each image by a fit to the images of the other folds."""
-    n, classes = len(examples), len(shipped.bias)
-    probabilities = np.zeros((n, classes))
+    parts = []
+    for number in range(total := fold_count(views[0])):
+        parts.append(fold_answers(views, procedure, number))
+        listener(number + 1, total + 1)
+    return joined(len(views[0]), parts)
+
+
+def fold_count(examples: Examples) -> int:
+    """In how many parts the images are held out."""
+    return len(_outer_folds(examples))
+
+
+def fold_answers(
+    views: Sequence[Examples], procedure: Procedure, number: int
+) -> tuple[NDArray[np.int64], Answers]:
+    """Numbers of the images of a fold, and what is said of them by a fit to all others."""
+    training, held_out = _outer_folds(views[0])[number]
+    fitted = fit([each.of(training) for each in views], procedure)
+    return held_out, fitted.answers([each.of(held_out) for each in views])
+
+
+def joined(n: int, parts: Sequence[tuple[NDArray[np.int64], Answers]]) -> Answers:
+    """The answers of all folds in the order of the n images."""
+    classes = parts[0][1].probabilities.shape[1]
+    probabilities, sets = np.zeros((n, classes)), np.zeros((n, classes), np.bool_)
     unusual, unlike = np.zeros(n, np.bool_), np.ones(n, np.bool_)
-    sets = np.zeros((n, classes), np.bool_)
-    parts = list(folds(examples.labels, examples.groups, seed=1))
-    for number, (training, held_out) in enumerate(parts, start=1):
-        fitted = fit(examples.of(training), shipped, home, promise, by_class=by_class)
-        said = fitted.answers(examples.of(held_out))
+    for held_out, said in parts:
         probabilities[held_out], sets[held_out] = said.probabilities, said.sets
         unusual[held_out], unlike[held_out] = said.judged.unusual, said.judged.unlike
-        listener(number, len(parts) + 1)
     return Answers(probabilities, Judgement(unusual, unlike, sets))
+
+
+def _outer_folds(examples: Examples) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    return list(folds(examples.labels, examples.groups, seed=1))
 
 
 def folds(

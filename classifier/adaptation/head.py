@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from classifier.evaluation.scores import Floats, Labels
-from classifier.networks.contract import logits_layers
+from classifier.networks.contract import LOGITS_LAYER, logits_layers
 
 # Fraction of the mean variance that is added to that of each input, as in the limits: what hardly
 # varies would otherwise decide everything.
@@ -59,6 +59,23 @@ def set_head(network: Any, head: Head) -> None:
     parts = np.split(len(members) * head.weights, np.cumsum(widths)[:-1])
     for layer, weights in zip(members, parts, strict=True):
         layer.set_weights([weights, head.bias])
+
+
+def with_classes(network: Any, classes: int) -> Any:
+    """A copy of a network, with a head for so many classes that has yet to be set."""
+    import keras
+
+    def copied(layer: Any) -> Any:
+        values = layer.get_config()
+        if layer.name.endswith(LOGITS_LAYER):
+            values["units"] = classes
+        return type(layer).from_config(values)
+
+    copy = keras.models.clone_model(network, clone_function=copied)
+    for layer in network.layers:
+        if layer.weights and not layer.name.endswith(LOGITS_LAYER):
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
+    return copy
 
 
 @dataclass(frozen=True)

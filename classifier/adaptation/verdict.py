@@ -27,13 +27,17 @@ def paired_interval(differences: Labels, groups: Labels) -> Interval:
     return percentiles((counts @ sums) / (counts @ sizes))
 
 
-def gain(examples: Examples, adapted: Answers) -> AdaptationGain:
-    """How much more often the adapted model is right than the shipped one, and what to do."""
+def gain(examples: Examples, adapted: Answers, *, is_own: bool = False) -> AdaptationGain:
+    """How much more often the adapted model is right than the shipped one, and what to do.
+
+    With `is_own`, for classes of one's own, than by always naming the commonest of them, which is
+    what the examples' probabilities then say.
+    """
     before = np.asarray(examples.probabilities.argmax(axis=1) == examples.labels)
     after = adapted.right(examples.labels)
     interval = paired_interval(after.astype(np.int64) - before, examples.groups)
     commonest = float(np.bincount(examples.labels).max() / len(examples))
-    proposed, reason = _verdict(before, after, interval, commonest)
+    proposed, reason = _verdict(before, after, interval, commonest, is_own=is_own)
     return AdaptationGain(
         before=proportion(before),
         after=proportion(after),
@@ -44,12 +48,15 @@ def gain(examples: Examples, adapted: Answers) -> AdaptationGain:
     )
 
 
-def _verdict(before: Flags, after: Flags, interval: Interval, commonest: float) -> tuple[bool, str]:
+def _verdict(
+    before: Flags, after: Flags, interval: Interval, commonest: float, *, is_own: bool
+) -> tuple[bool, str]:
     low, high = (f"{100 * end:+.1f}" for end in interval)
     points = 100 * (after.mean() - before.mean())
     right_now, right_before = percent(float(after.mean())), percent(float(before.mean()))
     measured = (
-        f"Of these {len(after)} images it is right in {right_now}, the shipped model in "
+        f"Of these {len(after)} images it is right in {right_now}, "
+        f"{'always naming the commonest class' if is_own else 'the shipped model'} in "
         f"{right_before}: a difference of {points:+.1f} points (95 % interval {low} to {high})"
     )
     if after.mean() <= commonest:
@@ -67,6 +74,7 @@ def _verdict(before: Flags, after: Flags, interval: Interval, commonest: float) 
         )
         return True, f"Proposed. {measured}.{doubt}"
     return False, (
-        f"Not proposed. {measured}, so that it may be no better. Keep the shipped model, or adapt "
-        "again with more labelled images."
+        f"Not proposed. {measured}, so that it may be no better. "
+        f"{'Bring' if is_own else 'Keep the shipped model, or adapt again with'} more labelled "
+        "images."
     )

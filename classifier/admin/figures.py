@@ -28,10 +28,13 @@ def figures(found: Overview) -> list[list[Figure]]:
     """Rows of figures: the work and its quality, then speed and space."""
     period = {"period": found.period.key}
     unfinished = {"status__exact": Status.PENDING}
+    waited = duration(timezone.now() - found.oldest) if found.oldest else ""
+    age = f"the oldest for {waited}" if waited else "nothing waits"
+    interval = metric(found.agreement).percent_interval
     return [
         [
             Figure("Sent", f"{found.sent:,}", found.period.words, _predictions(period)),
-            Figure("Waiting now", f"{found.waiting:,}", _age(found), _predictions(unfinished)),
+            Figure("Waiting now", f"{found.waiting:,}", age, _predictions(unfinished)),
             Figure(
                 "Failed",
                 f"{found.failed.number:,}",
@@ -53,7 +56,7 @@ def figures(found: Overview) -> list[list[Figure]]:
             Figure(
                 "Reviewers agree",
                 _percent(found.agreement),
-                _interval(found.agreement),
+                f"95 % interval {interval}" if interval else "nobody reviewed any",
                 _predictions({**period, "review_state__exact": ReviewState.CONFIRMED}),
             ),
         ],
@@ -103,18 +106,6 @@ def _predictions(query: Mapping[str, str]) -> str:
 
 def _percent(share: Share) -> str:
     return metric(share).percent
-
-
-def _interval(share: Share) -> str:
-    interval = metric(share).percent_interval
-    return f"95 % interval {interval}" if interval else "nobody reviewed any"
-
-
-def _age(found: Overview) -> str:
-    if found.oldest is None:
-        return "nothing waits"
-    passed = timezone.now() - found.oldest
-    return f"the oldest for {duration(passed)}"
 
 
 def duration(passed: timedelta) -> str:

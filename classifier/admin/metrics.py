@@ -105,6 +105,9 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     view = view_of(found)
     record = live_records([found], period)[0]
     charts = [roc_chart(view.evaluation), reliability_chart(view.evaluation)]
+    # The newest first, those that only predictions remember too.
+    kept = {each.version: each for each in ModelVersion.objects.filter(trained_model=record.model)}
+    numbers = sorted({*kept, *record.by_version, record.model.version}, reverse=True)
     return _page(
         request,
         "admin/metrics_model.html",
@@ -112,7 +115,14 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         model=found,
         view=view,
         live=LiveRow(record),
-        versions=_versions(record),
+        versions=[
+            VersionRow(
+                number,
+                _accuracy(kept[number]) if number in kept else None,
+                record.by_version.get(number, Answers()),
+            )
+            for number in numbers
+        ],
         charts=[chart for chart in charts if chart],
         period=period,
     )
@@ -158,20 +168,6 @@ def _records(request: HttpRequest) -> dict[int, LiveRecord]:
     """By the keys of models, in display order."""
     models = _models(request).filter(is_installed=True)
     return {record.model.pk: record for record in live_records(models, _period(request))}
-
-
-def _versions(record: LiveRecord) -> list[VersionRow]:
-    """The newest first, those that only predictions remember too."""
-    kept = {each.version: each for each in ModelVersion.objects.filter(trained_model=record.model)}
-    numbers = sorted({*kept, *record.by_version, record.model.version}, reverse=True)
-    return [
-        VersionRow(
-            number,
-            _accuracy(kept[number]) if number in kept else None,
-            record.by_version.get(number, Answers()),
-        )
-        for number in numbers
-    ]
 
 
 def _accuracy(version: ModelVersion) -> Metric | None:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from classifier import catalogue
 from classifier.admin.figures import size
 from classifier.models import Prediction, Status, TrainedModel, may
-from classifier.services import desk
+from classifier.services import desk, own_models
 from classifier.services.desk import operations as service
 from classifier.services.desk.periods import PERIODS
 
@@ -23,7 +23,14 @@ def operations(request: HttpRequest) -> HttpResponse:
     if not (may(request.user, "view", TrainedModel) and may(request.user, "view", Prediction)):
         raise PermissionDenied
     if request.method == "POST":
-        return _act(request)
+        action = ACTIONS.get(request.POST.get("action", ""))
+        if action is None:
+            raise Http404
+        verb, model, act = action
+        if not may(request.user, verb, model):
+            raise PermissionDenied
+        act(request)
+        return redirect("admin:operations")
     kept = Prediction.objects.kept()
     failed = kept.filter(status=Status.FAILURE, created_at__gte=PERIODS["7d"].since())
     context = {
@@ -36,22 +43,11 @@ def operations(request: HttpRequest) -> HttpResponse:
         "queue": service.queue(),
         "failed": failed.count(),
         "stuck": kept.overdue().count(),
-        "models": TrainedModel.objects.in_display_order(),
+        "models": TrainedModel.objects.in_display_order().select_related("owner", "project"),
         "may_switch": may(request.user, "change", TrainedModel),
         "may_requeue": may(request.user, "delete", Prediction),
     }
     return render(request, "admin/operations.html", context)
-
-
-def _act(request: HttpRequest) -> HttpResponse:
-    action = ACTIONS.get(request.POST.get("action", ""))
-    if action is None:
-        raise Http404
-    verb, model, act = action
-    if not may(request.user, verb, model):
-        raise PermissionDenied
-    act(request)
-    return redirect("admin:operations")
 
 
 def _requeue_failed(request: HttpRequest) -> None:
@@ -80,10 +76,30 @@ def _disable(request: HttpRequest) -> None:
     messages.success(request, f"{model} can no longer be chosen; what waits for it still runs.")
 
 
+def _offer(request: HttpRequest) -> None:
+    model = _model(request)
+    own_models.offer(model=model, is_offered=True)
+    messages.success(request, f"Everybody sees {model} and can choose it.")
+
+
+def _withdraw(request: HttpRequest) -> None:
+    model = _model(request)
+    own_models.offer(model=model, is_offered=False)
+    messages.success(request, f"Only its owner, its project and administrators choose {model} now.")
+
+
 def _make_default(request: HttpRequest) -> None:
     model = _model(request)
     service.make_default(model)
     messages.success(request, f"Forms start with {model} for its kind of image.")
+
+
+def _load(request: HttpRequest) -> None:
+    model = _model(request)
+    if service.load(model):
+        messages.success(request, f"A worker loads {model}, so that nobody waits for that.")
+    else:
+        messages.warning(request, "The broker cannot be reached; nothing was loaded.")
 
 
 def _model(request: HttpRequest) -> TrainedModel:
@@ -128,6 +144,9 @@ ACTIONS: Final[dict[str, tuple[str, type, Callable[[HttpRequest], None]]]] = {
     "requeue_stuck": ("delete", Prediction, _requeue_stuck),
     "enable": ("change", TrainedModel, _enable),
     "disable": ("change", TrainedModel, _disable),
+    "offer": ("change", TrainedModel, _offer),
+    "withdraw": ("change", TrainedModel, _withdraw),
     "default": ("change", TrainedModel, _make_default),
+    "load": ("change", TrainedModel, _load),
     "sync": ("change", TrainedModel, _sync),
 }

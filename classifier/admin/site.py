@@ -1,18 +1,22 @@
 """The site of the administrator's pages: its addresses and who may open them."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from classifier.admin import metrics, operations
 from classifier.admin.charts import predictions_chart
 from classifier.admin.figures import figures
-from classifier.models import AuditEvent, Batch, Prediction, TrainedModel, may
+from classifier.models import AuditEvent, Batch, Invitation, Prediction, TrainedModel, may
 from classifier.services import desk
 from classifier.services.desk import DEFAULT_PERIOD, PERIODS
 
@@ -32,6 +36,7 @@ PAGES: Final = (
     ("Trash", "admin:classifier_prediction_changelist", "?trash=yes", Prediction),
     ("Batches", "admin:classifier_batch_changelist", "", Batch),
     ("People", "admin:auth_user_changelist", "", User),
+    ("Invitations", "admin:classifier_invitation_changelist", "", Invitation),
     ("Models", "admin:classifier_trainedmodel_changelist", "", TrainedModel),
     ("Metrics", "admin:metrics", "", TrainedModel),
     ("Operations", "admin:operations", "", TrainedModel),
@@ -54,6 +59,20 @@ class DeskSite(admin.AdminSite):
             if may(request.user, "view", model)
         ]
         return [DeskPage(title, address, address == here) for title, address in addresses]
+
+    def admin_view(
+        self, view: Callable[..., HttpResponse], cacheable: bool = False
+    ) -> Callable[..., HttpResponse]:
+        """No filter of Django's refuses a NUL, which PostgreSQL's text cannot hold."""
+        guarded: Callable[..., HttpResponse] = super().admin_view(view, cacheable)
+
+        @functools.wraps(guarded)
+        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "\0" in unquote(request.META.get("QUERY_STRING", "")):
+                raise BadRequest("There is a NUL in this address.")
+            return guarded(request, *args, **kwargs)
+
+        return without_nul
 
     def get_urls(self) -> list[Any]:
         return [

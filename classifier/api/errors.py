@@ -14,18 +14,21 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import DiskFull as DiskFullOfPostgres
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from classifier.adaptation.examples import NotEnough
 from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
 from classifier.services.labelled_sets import SetRefused
+from classifier.services.own_models import ExportFailed, ImportFailed, TooManyModels
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
@@ -49,6 +52,13 @@ class LengthRequired(exceptions.APIException):
 
 class DiskFull(exceptions.APIException):
     status_code = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class DatabaseFull(DiskFull):
+    default_detail = (
+        "The disk of the database takes no more, so nothing was changed. Try again later, and tell "
+        "the administrator if it happens again."
+    )
 
 
 class DatabaseAway(exceptions.APIException):
@@ -97,9 +107,20 @@ IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
     ((BeyondLimit, ReviewRefused, NoSuchPerson, TableRefused), exceptions.ParseError),
-    ((Locked, BatchRefused, ExplanationRefused, SetRefused), Conflict),
+    (
+        (
+            Locked,
+            BatchRefused,
+            ExplanationRefused,
+            SetRefused,
+            NotEnough,
+            TooManyModels,
+            ExportFailed,
+        ),
+        Conflict,
+    ),
     ((NotAllowed,), exceptions.PermissionDenied),
-    ((StorageFailed,), DiskFull),
+    ((StorageFailed, ImportFailed), DiskFull),
 )
 
 
@@ -112,7 +133,7 @@ def _as_api_exception(error: Exception) -> Exception:
             return exceptions.Throttled(error.retry_after, error.message)
         case OperationalError() | InterfaceError():
             logger.error("The database does not answer: %s", error)
-            return DatabaseAway()
+            return DatabaseFull() if _is_full(error) else DatabaseAway()
         case KeyReused():
             return Conflict()
         case RequestDataTooBig():
@@ -120,6 +141,13 @@ def _as_api_exception(error: Exception) -> Exception:
         case SuspiciousOperation():
             return exceptions.ParseError(f"{error} Send fewer at once.")
     return error
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether a database says that its disk has no room, or can only be read."""
+    cause = error.__cause__
+    sqlite = getattr(cause, "sqlite_errorname", None)
+    return sqlite in {"SQLITE_FULL", "SQLITE_READONLY"} or isinstance(cause, DiskFullOfPostgres)
 
 
 def _messages(found: Any) -> Iterator[str]:
@@ -147,35 +175,37 @@ def not_found(request: HttpRequest) -> JsonResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: for what no view of the API gets to see, such as an unknown host."""
     if isinstance(exception, RequestDataTooBig):
-        return _too_large(request)
+        if _is_for_api(request):
+            return problem_response(413, RequestTooLarge.default_detail)
+        return render(request, "413.html", status=413)
     if _is_for_api(request):
         return problem_response(400, "This request could not be read.")
     return defaults.bad_request(request, exception)
 
 
-def _too_large(request: HttpRequest) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
     if _is_for_api(request):
-        return problem_response(413, RequestTooLarge.default_detail)
-    return render(request, "413.html", status=413)
+        return problem_response(403, str(exception) or "This is not for you to do.")
+    return defaults.permission_denied(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
-    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
-        return _database_away(request)
+    if isinstance(error := sys.exception(), (OperationalError, InterfaceError)):
+        trouble = DatabaseFull if _is_full(error) else DatabaseAway
+        answer = (
+            problem_response(trouble.status_code, trouble.default_detail)
+            if _is_for_api(request)
+            else HttpResponse(
+                render_to_string(f"{trouble.status_code:d}.html"), status=trouble.status_code
+            )
+        )
+        answer["Retry-After"] = str(DatabaseAway.wait)
+        return answer
     if _is_for_api(request):
         return problem_response(500, "Something went wrong here. The log of the server says what.")
     return defaults.server_error(request)
-
-
-def _database_away(request: HttpRequest) -> HttpResponse:
-    answer = (
-        problem_response(503, DatabaseAway.default_detail)
-        if _is_for_api(request)
-        else HttpResponse(render_to_string("503.html"), status=503)
-    )
-    answer["Retry-After"] = str(DatabaseAway.wait)
-    return answer
 
 
 def _is_for_api(request: HttpRequest) -> bool:

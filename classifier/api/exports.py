@@ -14,6 +14,7 @@ from classifier.api.serializers import PredictionSerializer
 from classifier.api.tables import BYTE_ORDER_MARK, box_cells, csv_line
 from classifier.models import Prediction, PredictionQuerySet, TrainedModel
 from classifier.notice import NOTICE
+from classifier.services.zips import Pipe
 
 ROWS_AT_ONCE: Final = 200
 COLUMNS: Final = (
@@ -36,7 +37,12 @@ class Kind:
 
 def csv_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
     """A header and a line for each result; the last columns are probabilities by class."""
-    labels = _labels(predictions)
+    # The classes of all models of which there are results, in the order of each.
+    models = TrainedModel.objects.filter(pk__in=predictions.order_by().values("trained_model"))
+    found = (predictions.filter(trained_model=m, status="SUCCESS").first() for m in models)
+    labels = list(
+        dict.fromkeys(label for row in found if row for label, _ in row.ranked_probabilities)
+    )
     columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
     yield (BYTE_ORDER_MARK + csv_line(columns)).encode()
     for row in _rows(predictions):
@@ -59,7 +65,7 @@ def zip_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iter
 
     An image that several models looked at lies in the folder of each answer.
     """
-    target = _Pipe()
+    target = Pipe()
     table = io.StringIO()
     table.write(BYTE_ORDER_MARK + csv_line(["file", *COLUMNS, "notice"]))
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -81,36 +87,9 @@ JSON: Final = Kind("json", "application/json", json_pieces)
 ZIP: Final = Kind("zip", "application/zip", zip_pieces)
 
 
-class _Pipe(io.RawIOBase):
-    """What zipfile writes, to be taken piece by piece; it cannot go back."""
-
-    def __init__(self) -> None:
-        self.written = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.written += data
-        return len(data)
-
-    def taken(self) -> bytes:
-        piece, self.written = bytes(self.written), bytearray()
-        return piece
-
-
 def _rows(predictions: PredictionQuerySet) -> Iterator[Prediction]:
     rows = predictions.listed().order_by("-created_at", "-pk")
     return rows.iterator(chunk_size=ROWS_AT_ONCE)
-
-
-def _labels(predictions: PredictionQuerySet) -> list[str]:
-    """The classes of all models of which there are results, in the order of each."""
-    models = TrainedModel.objects.filter(pk__in=predictions.order_by().values("trained_model"))
-    found = (predictions.filter(trained_model=m, status="SUCCESS").first() for m in models)
-    return list(
-        dict.fromkeys(label for row in found if row for label, _ in row.ranked_probabilities)
-    )
 
 
 def _cells(row: Prediction) -> list[object]:

@@ -14,7 +14,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from classifier.models import Batch
+from classifier.models import Batch, PredictionQuerySet
 from classifier.services.search import PointInTimeFilter, PredictionSearch
 
 
@@ -55,7 +55,11 @@ class PredictionFilter(StrictFilterSet, PredictionSearch):
     """All of the search, with what only programs ask for."""
 
     project = django_filters.UUIDFilter("project_id", label=PROJECT)
-    in_distribution = TrueOrFalseFilter()
+    in_distribution = TrueOrFalseFilter(method="by_limits")
+
+    def by_limits(self, found: PredictionQuerySet, name: str, is_like: bool) -> PredictionQuerySet:
+        """What is unlike has an index; what is like is most of what there is."""
+        return found.filter(in_distribution=True) if is_like else found.out_of_distribution()
 
 
 class StrictOrdering(OrderingFilter):

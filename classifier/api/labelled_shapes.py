@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from classifier.api.batch_shapes import CountsField
 from classifier.api.requests import BinaryField, ModelsField, SentUUIDField, TextField
-from classifier.datasets import datasets
+from classifier.datasets import shipped_datasets
 from classifier.models import CROP_CHOICES, LabelledImage, LabelledSet, Validation
 from classifier.notice import NOTICE
 from classifier.preprocessing import Crop
@@ -18,7 +18,11 @@ class LabelledSetRequestSerializer(serializers.Serializer[Any]):
     """Either a `dataset`, for images that are sent afterwards, or a reviewed `batch`."""
 
     name = serializers.CharField(max_length=120, default="", allow_blank=True)
-    dataset = serializers.ChoiceField(sorted(datasets()), required=False)
+    dataset = serializers.CharField(
+        max_length=40,
+        required=False,
+        help_text=f"{', '.join(sorted(shipped_datasets()))}, or that of a model of your own.",
+    )
     crop = serializers.ChoiceField(CROP_CHOICES, default=Crop.AUTO.value)
     project = serializers.UUIDField(required=False, allow_null=True)
     batch = serializers.UUIDField(
@@ -28,6 +32,9 @@ class LabelledSetRequestSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("batch") and not attrs.get("dataset"):
             raise serializers.ValidationError({"dataset": ["Say what kind of image they are."]})
+        kinds = labelled_sets.kinds_for(self.context["user"])
+        if not attrs.get("batch") and attrs["dataset"] not in kinds:
+            raise serializers.ValidationError({"dataset": ["There is no such kind of image."]})
         return attrs
 
 

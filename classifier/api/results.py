@@ -31,7 +31,30 @@ def csv_lines(batch: Batch) -> Iterator[str]:
     for prediction in _predictions(batch):
         probabilities = dict(prediction.ranked_probabilities)
         columns_of_classes = [probabilities.get(label, "") for label in labels]
-        yield csv_line([*_cells(prediction), *columns_of_classes, NOTICE])
+        image, known = prediction.image, prediction.in_distribution
+        yield csv_line(
+            [
+                image.shown_path,
+                prediction.status,
+                prediction.trained_model.slug,
+                prediction.model_version,
+                prediction.predicted_label,
+                prediction.confidence,
+                "" if known is None else str(known).lower(),
+                " | ".join(prediction.prediction_set or ()),
+                prediction.error_message,
+                prediction.pk,
+                image.sha256,
+                image.width,
+                image.height,
+                *box_cells(prediction),
+                prediction.created_at.isoformat(),
+                prediction.finished_at.isoformat() if prediction.finished_at else "",
+                prediction.limits.value,
+                *columns_of_classes,
+                NOTICE,
+            ]
+        )
     for refusal in batch.rejected:
         row = {
             "filename": refusal["filename"],
@@ -53,26 +76,3 @@ def json_pieces(
 def _predictions(batch: Batch) -> Iterator[Prediction]:
     rows = Prediction.objects.kept().filter(batch=batch).with_relations().in_order()
     return rows.iterator(chunk_size=ROWS_AT_ONCE)
-
-
-def _cells(prediction: Prediction) -> list[object]:
-    image, known = prediction.image, prediction.in_distribution
-    return [
-        image.shown_path,
-        prediction.status,
-        prediction.trained_model.slug,
-        prediction.model_version,
-        prediction.predicted_label,
-        prediction.confidence,
-        "" if known is None else str(known).lower(),
-        " | ".join(prediction.prediction_set or ()),
-        prediction.error_message,
-        prediction.pk,
-        image.sha256,
-        image.width,
-        image.height,
-        *box_cells(prediction),
-        prediction.created_at.isoformat(),
-        prediction.finished_at.isoformat() if prediction.finished_at else "",
-        prediction.limits.value,
-    ]

@@ -38,6 +38,8 @@ ETAG: Final = {
 }
 
 
+LARGEST_NUMBERS: Final = {2**31 - 1, 2**63 - 1}
+
 # From what an operation answers to those that take it up: the parameters of each of them.
 OF_PREDICTION: Final = {
     "predictions_retrieve": {"id": "id"},
@@ -103,11 +105,25 @@ class BoundedFilters(DjangoFilterExtension):  # type: ignore[no-untyped-call]
 class ProblemSchema(AutoSchema):
     """Adds what each operation can answer beside: errors, headers, and where to go from there."""
 
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """Leaves out the largest number that a column takes, which is another in each database."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        if schema.get("maximum") in LARGEST_NUMBERS:
+            del schema["maximum"]
+            schema.pop("format", None)
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        links = {
+            target: {
+                "operationId": target,
+                "parameters": {name: f"$response.body#/{at}" for name, at in parameters.items()},
+            }
+            for target, parameters in LINKS.get(self.get_operation_id(), {}).items()
+        }
         for code, body in bodies.items():
             body["headers"] = {**body.get("headers", {}), **self._headers(code)}
-            if links := self._links():
+            if links:
                 body["links"] = links
         if self._has_etag():
             bodies["304"] = {"description": "Not changed since the answer with that ETag."}
@@ -126,15 +142,6 @@ class ProblemSchema(AutoSchema):
         if not self._creates():
             return {}
         return {**LOCATION, **RETRY_AFTER} if code == "202" else LOCATION
-
-    def _links(self) -> dict[str, Any]:
-        return {
-            target: {
-                "operationId": target,
-                "parameters": {name: f"$response.body#/{at}" for name, at in parameters.items()},
-            }
-            for target, parameters in LINKS.get(self.get_operation_id(), {}).items()
-        }
 
     def _has_etag(self) -> bool:
         return self.method == "GET" and cast("ApiView", self.view).has_etag()

@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from classifier.api import errors
 from classifier.api.views import (
     accounts,
+    adaptations,
     batch_figures,
     batch_life,
     batches,
@@ -21,6 +22,7 @@ from classifier.api.views import (
     reviews,
     searches,
     trash,
+    webhooks,
 )
 
 app_name = "api"
@@ -149,8 +151,38 @@ version_1 = [
         labelled_sets.ValidationReportView.as_view(),
         name="validation-report",
     ),
+    path("webhooks/", webhooks.WebhooksView.as_view(), name="webhooks"),
+    path("webhooks/<int:pk>/", webhooks.OneWebhookView.as_view(), name="webhook"),
+    path("webhooks/<int:pk>/rotate/", webhooks.RotateView.as_view(), name="webhook-rotate"),
+    path(
+        "webhooks/<int:pk>/deliveries/",
+        webhooks.DeliveriesView.as_view(),
+        name="webhook-deliveries",
+    ),
+    path(
+        "webhooks/<int:pk>/deliveries/<uuid:delivery>/send-again/",
+        webhooks.SendAgainView.as_view(),
+        name="webhook-send-again",
+    ),
     path("images/<uuid:pk>/", images.ImageView.as_view(), name="image"),
     path("images/<uuid:pk>/model-view/", images.ImageModelView.as_view(), name="image-model-view"),
+    path("adaptations/", adaptations.AdaptationsView.as_view(), name="adaptations"),
+    path("adaptations/<uuid:pk>/", adaptations.OneAdaptationView.as_view(), name="adaptation"),
+    path(
+        "adaptations/<uuid:pk>/again/",
+        adaptations.AdaptationAgainView.as_view(),
+        name="adaptation-again",
+    ),
+    path(
+        "adaptations/<uuid:pk>/use/", adaptations.AdaptationUseView.as_view(), name="adaptation-use"
+    ),
+    path("model-imports/", adaptations.ModelImportsView.as_view(), name="model-imports"),
+    path("model-imports/<uuid:pk>/", adaptations.OneModelImportView.as_view(), name="model-import"),
+    path(
+        "models/<slug:slug>/package.zip",
+        adaptations.ModelPackageView.as_view(),
+        name="model-package",
+    ),
     *models_router.urls,
     *router.urls,
 ]

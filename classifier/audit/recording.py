@@ -77,7 +77,8 @@ def record_view(user: Any, image: ImageUpload, what: str) -> None:
 def note_limits() -> bool:
     """Record the limits of the settings where they are not those of the last time; whether so."""
     limits = {name: getattr(settings, name) for name in LIMITS}
-    last = AuditEvent.objects.filter(action=AuditEvent.Action.LIMITS_CHANGED).first()
+    changes = AuditEvent.objects.filter(action=AuditEvent.Action.LIMITS_CHANGED, subject_key="")
+    last = changes.first()
     if last and last.details == limits:
         return False
     record(AuditEvent.Action.LIMITS_CHANGED, **limits)

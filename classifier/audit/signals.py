@@ -2,6 +2,9 @@
 
 from typing import Any, Final
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
+from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model, Q
@@ -20,7 +23,7 @@ WATCHED: Final[dict[type[Model], tuple[Action, tuple[str, ...]]]] = {
     ),
     TrainedModel: (
         Action.MODEL_CHANGED,
-        ("version", "sha256", "is_active", "is_installed", "is_recommended"),
+        ("version", "sha256", "is_active", "is_installed", "is_recommended", "is_offered"),
     ),
 }
 # That they were changed is recorded, and nothing of what they were or are.
@@ -45,6 +48,34 @@ def sign_in_failed(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> N
     named = Q(username__iexact=typed) | Q(email__iexact=typed)
     user = User.objects.filter(named).first() if typed else None
     record(Action.SIGN_IN_FAILED, subject=user, username=user.username if user else "")
+
+
+@receiver(post_save, sender=Authenticator)
+def factor_added(sender: Any, instance: Authenticator, created: bool, **kwargs: Any) -> None:
+    if created:
+        record(Action.FACTOR_ADDED, subject=instance.user, kind=instance.type)
+
+
+@receiver(post_delete, sender=Authenticator)
+def factor_removed(sender: Any, instance: Authenticator, **kwargs: Any) -> None:
+    record(Action.FACTOR_REMOVED, subject=instance.user, kind=instance.type)
+
+
+@receiver(social_account_added)
+def account_linked(sender: Any, sociallogin: Any, **kwargs: Any) -> None:
+    person, change = sociallogin.user, "linked with the institution"
+    record(Action.ACCOUNT_CHANGED, subject=person, name=str(person), change=change)
+
+
+@receiver(social_account_removed)
+def account_unlinked(sender: Any, socialaccount: Any, **kwargs: Any) -> None:
+    person, change = socialaccount.user, "unlinked from the institution"
+    record(Action.ACCOUNT_CHANGED, subject=person, name=str(person), change=change)
+
+
+@receiver(authentication_failed)
+def factor_failed(sender: Any, user: User, authenticator: Any, **kwargs: Any) -> None:
+    record(Action.SIGN_IN_FAILED, subject=user, username=user.username, reason=authenticator.type)
 
 
 @receiver(pre_save, sender=User)

@@ -37,8 +37,19 @@ def restore(path: Path) -> Manifest:
     """
     with _opened(path) as archive:
         manifest = _manifest(archive)
-        _check_release(manifest)
-        _check_empty()
+        if manifest.format != FORMAT or manifest.migrations != tables.migrations():
+            differing = sorted({*manifest.migrations} ^ {*tables.migrations()})
+            raise PlainError(
+                "This backup is of another release of medclassifier. Put it back with that "
+                f"release, then update. The schema differs in: {', '.join(differing)}. "
+                f"{NOTHING_CHANGED}"
+            )
+        if User.objects.exists() or ImageUpload.objects.exists():
+            raise NotEmpty(
+                "This installation has accounts or images already. Put the backup into an empty "
+                "one: set VAR_DIR to a new folder, and DATABASE_URL to a new database. "
+                f"{NOTHING_CHANGED}"
+            )
         written: list[Path] = []
         try:
             with transaction.atomic():
@@ -68,23 +79,6 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         raise Damaged(f"{MANIFEST} is damaged. {NOTHING_CHANGED}") from error
 
 
-def _check_release(manifest: Manifest) -> None:
-    if manifest.format != FORMAT or manifest.migrations != tables.migrations():
-        differing = sorted({*manifest.migrations} ^ {*tables.migrations()})
-        raise PlainError(
-            "This backup is of another release of medclassifier. Put it back with that release, "
-            f"then update. The schema differs in: {', '.join(differing)}. {NOTHING_CHANGED}"
-        )
-
-
-def _check_empty() -> None:
-    if User.objects.exists() or ImageUpload.objects.exists():
-        raise NotEmpty(
-            "This installation has accounts or images already. Put the backup into an empty one: "
-            f"set VAR_DIR to a new folder, and DATABASE_URL to a new database. {NOTHING_CHANGED}"
-        )
-
-
 def _restore_tables(archive: zipfile.ZipFile, manifest: Manifest) -> None:
     tables.empty_all()
     for table in tables.tables():
@@ -109,7 +103,11 @@ def _restore_files(archive: zipfile.ZipFile, manifest: Manifest, written: list[P
         raise Damaged(f"{CHECKSUMS} is damaged. {NOTHING_CHANGED}")
     for line in lines:
         expected, name = line.split("  ", 1)
-        target = _target(name)
+        # No name leads out of the folders of images.
+        parts = PurePosixPath(name).parts
+        if len(parts) != 3 or parts[0] != "media" or parts[1] not in FOLDERS.values():
+            raise Damaged(f"{name} is no image of a backup. {NOTHING_CHANGED}")
+        target = Path(settings.MEDIA_ROOT) / parts[1] / parts[2]
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest = hashlib.sha256()
         with archive.open(name) as source, target.open("xb") as file:
@@ -121,11 +119,3 @@ def _restore_files(archive: zipfile.ZipFile, manifest: Manifest, written: list[P
             os.fsync(file.fileno())
         if digest.hexdigest() != expected:
             raise Damaged(f"{name} is not what was saved. {NOTHING_CHANGED}")
-
-
-def _target(name: str) -> Path:
-    """Where a file belongs. Raises Damaged for a name that would lead elsewhere."""
-    parts = PurePosixPath(name).parts
-    if len(parts) != 3 or parts[0] != "media" or parts[1] not in FOLDERS.values():
-        raise Damaged(f"{name} is no image of a backup. {NOTHING_CHANGED}")
-    return Path(settings.MEDIA_ROOT) / parts[1] / parts[2]

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any, Final
 
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
@@ -19,9 +20,9 @@ PLAIN: Final = (str, int, float, bool, list, dict)
 
 
 def tables() -> list[type[models.Model]]:
-    """All that the application stores, those of many-to-many relations too."""
+    """All that the application stores, those of many-to-many relations too, but for sessions."""
     found = apps.get_models(include_auto_created=True)
-    return [each for each in found if each._meta.managed and each is not Session]
+    return [each for each in found if each._meta.managed and each not in {Session, UserSession}]
 
 
 def columns(table: type[models.Model]) -> list["models.Field[Any, Any]"]:
@@ -78,11 +79,14 @@ def insert(table: type[models.Model], rows: Iterable[bytes]) -> int:
 def _row(table: type[models.Model], line: bytes) -> models.Model:
     fields = columns(table)
     values = zip(fields, json.loads(line), strict=True)
-    return table(**{field.attname: _read(field, value) for field, value in values})
-
-
-def _read(field: "models.Field[Any, Any]", value: Any) -> Any:
-    return value if isinstance(field, models.JSONField) else field.to_python(value)
+    return table(
+        **{
+            field.attname: (
+                value if isinstance(field, models.JSONField) else field.to_python(value)
+            )
+            for field, value in values
+        }
+    )
 
 
 @transaction.atomic

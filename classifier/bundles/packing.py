@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from classifier.bundles.files import HISTORY_FILE, checksum
 from classifier.bundles.registry import EVALUATION_FILE, METADATA_FILE, Bundle
 from classifier.bundles.schema import Count, Section
+from classifier.datasets.own import own_dataset_path
 from classifier.errors import PlainError
 
 MANIFEST_FILE: Final = "manifest.json"
@@ -19,6 +20,8 @@ LARGEST_FILE: Final = 2 << 30
 LARGEST_MANIFEST: Final = 1 << 20
 # What stands in a bundle's folder besides the files that its metadata name.
 OTHER_FILES: Final = (METADATA_FILE, EVALUATION_FILE, HISTORY_FILE, "README.md", "confusion.svg")
+# Comes with a model for classes of somebody's own.
+DATASET_FILE: Final = "dataset.json"
 _CHUNK: Final = 1 << 20
 
 
@@ -45,20 +48,22 @@ def pack(bundle: Bundle, path: Path) -> None:
     """Write a bundle's files and their checksums into a zip file, whole or not at all."""
     described = (bundle.weights_path, bundle.limits_path)
     paths = [*filter(None, described), *(bundle.path / name for name in OTHER_FILES)]
-    files = [each for each in paths if each.is_file()]
+    sources = {each.name: each for each in paths if each.is_file()}
+    if bundle.dataset.is_own:
+        sources[DATASET_FILE] = own_dataset_path(bundle.dataset.slug)
     manifest = Manifest(
         slug=bundle.slug,
         files=tuple(
-            PackedFile(name=each.name, size=each.stat().st_size, sha256=checksum(each))
-            for each in files
+            PackedFile(name=name, size=each.stat().st_size, sha256=checksum(each))
+            for name, each in sources.items()
         ),
     )
     partial = path.with_name(f".{path.name}.partial")
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(MANIFEST_FILE, json.dumps(manifest.as_json(), indent=2))
-            for each in files:
-                archive.write(each, each.name)
+            for name, each in sources.items():
+                archive.write(each, name)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -101,7 +106,10 @@ def _problems(manifest: Manifest) -> Iterator[str]:
         if Path(name).name != name or name.startswith(".") or "\\" in name or "\0" in name:
             yield f"{name!r} cannot name a file of a model."
     for each in manifest.files:
-        if Path(each.name).suffix not in {".keras", ".npz"} and each.name not in OTHER_FILES:
+        if Path(each.name).suffix not in {".keras", ".npz"} and each.name not in (
+            *OTHER_FILES,
+            DATASET_FILE,
+        ):
             yield f"{each.name!r} is no file of a model."
         if each.size > LARGEST_FILE:
             yield f"{each.name} is larger than the {LARGEST_FILE >> 30} GiB that are taken."

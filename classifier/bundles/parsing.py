@@ -46,7 +46,9 @@ def validated(
 def _sentences(error: ValidationError, file_name: str) -> Iterator[str]:
     for each in error.errors(include_url=False):
         message = each["msg"]
-        place = _place(each["loc"])
+        # Such as `per_class[2].recall`.
+        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in each["loc"])
+        place = "".join(parts).removeprefix(".")
         if each["type"] == "missing":
             yield f"{file_name} lacks {place}."
         elif each["type"] == "problem" and (not place or message[0].isupper()):
@@ -55,12 +57,6 @@ def _sentences(error: ValidationError, file_name: str) -> Iterator[str]:
             yield f"{place} in {file_name} {message}."
         else:
             yield f"{place} in {file_name} is wrong: {message[0].lower()}{message[1:]}."
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """Such as `per_class[2].recall`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".")
 
 
 def read_json(text: str) -> object:

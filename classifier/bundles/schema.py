@@ -85,10 +85,14 @@ class Section(BaseModel):
 
 
 class Input(Section):
-    """The images that a network takes: side of the square in pixels; 1 channel grey, 3 RGB."""
+    """The images that a network takes: side of the square in pixels; 1 channel grey, 3 RGB.
+
+    `cell_share` is the side of what it sees of the square around a cell, as a share of that.
+    """
 
     size: Annotated[int, Field(ge=1, le=1024)]
     channels: Literal[1, 3]
+    cell_share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class NamedFile(Section):
@@ -558,6 +562,8 @@ class Adaptation(Section):
 
     All figures but those of `at_home` are of the laboratory's own images, each by a fit that never
     saw it nor another one of its group. `at_home` is left out where the dataset is not at hand.
+    Of `own_classes` there is no shipped model: what `gain` says of before is always naming the
+    commonest.
     """
 
     images: str
@@ -568,6 +574,7 @@ class Adaptation(Section):
     start: Proportion
     gain: AdaptationGain
     at_home: May[AtHome] = None
+    own_classes: bool = False
 
 
 ExplanationMethod = Literal["grad-cam", "occlusion"]

@@ -32,7 +32,13 @@ def render_matrix(rows: Sequence[ConfusionRow], title: str) -> str:
         _text(LEFT, 24, "predicted class →", anchor="start"),
     ]
     for index, row in enumerate(rows):
-        parts += _column_name(row.label, LEFT + index * CELL_WIDTH + CELL_WIDTH / 2)
+        # One word a line, the last one just above the cells.
+        words = row.label.split()
+        first = TOP - 8 - LINE * (len(words) - 1)
+        parts += [
+            _text((LEFT + index * CELL_WIDTH + CELL_WIDTH / 2), first + LINE * line, word)
+            for line, word in enumerate(words)
+        ]
         middle = TOP + index * CELL_HEIGHT + CELL_HEIGHT / 2 + 4
         parts.append(_text(LEFT - 12, middle, row.label, anchor="end"))
     for index, row in enumerate(rows):
@@ -45,13 +51,6 @@ def render_matrix(rows: Sequence[ConfusionRow], title: str) -> str:
         + "\n".join(parts)
         + "\n</svg>\n"
     )
-
-
-def _column_name(label: str, across: float) -> list[str]:
-    """One word a line, the last one just above the cells."""
-    words = label.split()
-    first = TOP - 8 - LINE * (len(words) - 1)
-    return [_text(across, first + LINE * line, word) for line, word in enumerate(words)]
 
 
 def _cell(cell: Cell, left: int, top: int) -> list[str]:

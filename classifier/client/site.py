@@ -84,7 +84,12 @@ class Site:
                 trouble = f"The site cannot be reached: {error}"
             else:
                 if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                    _wait_for_limit(answer)
+                    sent = answer.headers.get("Retry-After", "")
+                    seconds = max(1, int(sent)) if sent.isdecimal() else LIMIT_PAUSE_SECONDS
+                    until = datetime.now().astimezone() + timedelta(seconds=seconds)
+                    reason = _body(answer).get("detail", answer.reason)
+                    say(f"Waiting until {until:%Y-%m-%d %H:%M:%S}: {reason}")
+                    time.sleep(seconds)
                     continue
                 if answer.status_code not in TEMPORARY:
                     return _content(answer, is_repeated=bool(trouble))
@@ -93,14 +98,6 @@ class Site:
             if pause is None:
                 raise ClientError(f"{trouble}\nThe same command goes on from here later.")
             time.sleep(pause)
-
-
-def _wait_for_limit(answer: requests.Response) -> None:
-    sent = answer.headers.get("Retry-After", "")
-    seconds = max(1, int(sent)) if sent.isdecimal() else LIMIT_PAUSE_SECONDS
-    until = datetime.now().astimezone() + timedelta(seconds=seconds)
-    say(f"Waiting until {until:%Y-%m-%d %H:%M:%S}: {_body(answer).get('detail', answer.reason)}")
-    time.sleep(seconds)
 
 
 def _content(answer: requests.Response, *, is_repeated: bool) -> dict[str, Any]:

@@ -5,17 +5,21 @@ code.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
+from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from classifier.errors import PlainError
 from classifier.preprocessing import CellScale, SourceFrame
 
 DATASETS_DIR = Path(__file__).parent
+
+# Of classes that somebody made here.
+OWN_LICENCE: Final = "own"
 
 # Kinds of damage, see `classifier.evaluation.corruptions`.
 CorruptionGroup = Literal["common", "stain", "scanner"]
@@ -59,6 +63,21 @@ class SampleDescription(BaseModel):
     seed: Annotated[int, Field(ge=0)]
 
 
+class AdaptationExperience(BaseModel):
+    """How often the default model was right on the images of a laboratory that it never saw.
+
+    Attributes:
+        shipped: proportion as it is shipped.
+        adapted: after it was adapted to 5, 10 and 20 images of each class, in this order.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    laboratory: str
+    shipped: Annotated[float, Field(ge=0, le=1)]
+    adapted: tuple[float, float, float]
+
+
 class Dataset(BaseModel):
     """What kind of images a model is for.
 
@@ -80,6 +99,7 @@ class Dataset(BaseModel):
         near_duplicate_correlation: that of two thumbnails above which they show the same.
         differential: what a differential count counts; None where images show no such cells.
         source_name: names the images and their split, for our own split.
+        adaptation_experience: what labelled images of other laboratories were worth.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -106,6 +126,7 @@ class Dataset(BaseModel):
     intended_use: str
     limitations: tuple[str, ...]
     differential: Differential | None = None
+    adaptation_experience: tuple[AdaptationExperience, ...] = ()
 
     @model_validator(mode="after")
     def positive_class_is_a_class(self) -> Self:
@@ -128,6 +149,11 @@ class Dataset(BaseModel):
         return self
 
     @property
+    def is_own(self) -> bool:
+        """Whether somebody made it here, for those alone who may choose its models."""
+        return self.licence == OWN_LICENCE
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in index order."""
         return tuple(each.label for each in self.classes)
@@ -142,14 +168,33 @@ class Dataset(BaseModel):
         )
 
 
-@cache
 def datasets() -> Mapping[str, Dataset]:
-    """The known datasets by slug, in alphabetical order; those with an unsound file are left out.
+    """The known datasets by slug, those made here last; those with an unsound file are left out.
 
-    `dataset_errors` says what is wrong with these.
+    `dataset_errors` says what is wrong with these. What is added or removed while the application
+    runs is seen by all its processes.
     """
-    sound = (_read_or_error(path) for path in sorted(DATASETS_DIR.glob("*.json")))
-    return MappingProxyType({each.slug: each for each in sound if isinstance(each, Dataset)})
+    own = Path(settings.OWN_DATASETS_DIR)
+    try:
+        changed = own.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _read_all(own, changed)
+
+
+def shipped_datasets() -> Mapping[str, Dataset]:
+    """Those that everybody may know of."""
+    return {slug: dataset for slug, dataset in datasets().items() if not dataset.is_own}
+
+
+@lru_cache(maxsize=4)
+def _read_all(own: Path, changed: int) -> Mapping[str, Dataset]:
+    files = [*sorted(DATASETS_DIR.glob("*.json")), *sorted(own.glob("*.json"))]
+    found: dict[str, Dataset] = {}
+    for read in map(_read_or_error, files):
+        if isinstance(read, Dataset):
+            found.setdefault(read.slug, read)
+    return MappingProxyType(found)
 
 
 def dataset_errors(directory: Path = DATASETS_DIR) -> list[DatasetError]:

@@ -21,19 +21,17 @@ def proposed_class(name: str, labels: Sequence[str]) -> str:
     for label in labels:
         if wanted and plain[label] == wanted:
             return label
-    begun = [label for label in labels if _begins(plain[label], wanted)]
+    begun = [
+        label
+        for label, text in plain.items()
+        if min(len(text), len(wanted)) >= SHORTEST_ABBREVIATION
+        and (text.startswith(wanted) or wanted.startswith(text))
+    ]
     if begun:
         return begun[0] if len(begun) == 1 else ""
     alike = {label: SequenceMatcher(None, wanted, text).ratio() for label, text in plain.items()}
     near = sorted((share, label) for label, share in alike.items() if share >= ALIKE)
     return near[-1][1] if near else ""
-
-
-def _begins(label: str, wanted: str) -> bool:
-    """Whether a class begins with the name, or the name with the class."""
-    if min(len(label), len(wanted)) < SHORTEST_ABBREVIATION:
-        return False
-    return label.startswith(wanted) or wanted.startswith(label)
 
 
 def _plain(name: str) -> str:

@@ -88,7 +88,11 @@ def fetch(source: Source, root: Path, on_progress: Callable[[int, int], None]) -
             raise DataError(f"{source.url} gave a file with MD5 {digest} instead of {source.md5}.")
         incomplete.replace(path)
     except OSError as error:
-        raise DataError(_unreachable(source, root, error)) from error
+        raise DataError(
+            f"{source.file_name} is not in {root} and could not be downloaded ({error}). "
+            f"Download {source.url} on a computer with network access and put it there, "
+            "or set MEDMNIST_ROOT to the folder that has it."
+        ) from error
     finally:
         incomplete.unlink(missing_ok=True)
     return path
@@ -106,14 +110,6 @@ def _download(url: str, path: Path, on_progress: Callable[[int, int], None]) -> 
             received += len(block)
             on_progress(received, total)
     return digest.hexdigest()
-
-
-def _unreachable(source: Source, root: Path, error: OSError) -> str:
-    return (
-        f"{source.file_name} is not in {root} and could not be downloaded ({error}). "
-        f"Download {source.url} on a computer with network access and put it there, "
-        "or set MEDMNIST_ROOT to the folder that has it."
-    )
 
 
 def load_split(path: Path, name: SplitName, *, size: int, channels: int, classes: int) -> Split:

@@ -60,28 +60,19 @@ def roc(
 
 def _class_roc(positive: Flags, scores: Floats, name: str) -> RocCurve:
     area = resampled_auc(positive, scores, np.ones((1, len(scores))))[0]
-    rates = _thinned(_without_collinear(_cumulative_counts(positive, scores)))
-    points = tuple((false, true) for false, true in rates.round(ROC_DECIMALS).tolist())
-    return RocCurve(label=name, auc=float(area), points=points)
-
-
-def _cumulative_counts(positive: Flags, scores: Floats) -> Labels:
-    """(T + 1, 2) false and true positives at each of the T thresholds, the highest first."""
+    # (T + 1, 2) false and true positives at each of the T thresholds, the highest first.
     order = np.argsort(-scores, kind="stable")
     last_of_ties = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     counts = np.stack([np.cumsum(~positive[order]), np.cumsum(positive[order])], axis=1)
-    return np.concatenate([[[0, 0]], counts[last_of_ties]])
-
-
-def _without_collinear(counts: Labels) -> Labels:
-    """The points that are not on a straight line between their neighbours.
-
-    scikit-learn's `roc_curve` leaves out only those half-way between them.
-    """
+    counts = np.concatenate([[[0, 0]], counts[last_of_ties]])
+    # Points on a straight line between their neighbours are left out; scikit-learn's `roc_curve`
+    # leaves out only those half-way.
     before, after = np.diff(counts, axis=0)[:-1], np.diff(counts, axis=0)[1:]
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
     corners: Labels = counts[np.concatenate([[True], turns, [True]])]
-    return corners
+    rates = _thinned(corners)
+    points = tuple((false, true) for false, true in rates.round(ROC_DECIMALS).tolist())
+    return RocCurve(label=name, auc=float(area), points=points)
 
 
 def _thinned(counts: Labels) -> Floats:
@@ -131,7 +122,14 @@ def operating_point(
     called, held_out = _Called.of(test, index), _Called.of(validation, index)
     if not (called.has_both_kinds and held_out.has_both_kinds):
         return None
-    threshold = _best_threshold(held_out)
+    # Of thresholds of equal specificity, the one that finds the most positives.
+    every = np.unique(np.concatenate([held_out.positives, held_out.negatives]))
+    rated = [(*held_out.rates(float(threshold)), float(threshold)) for threshold in every]
+    threshold = max(
+        (specificity, sensitivity, threshold)
+        for sensitivity, specificity, threshold in rated
+        if sensitivity >= TARGET_SENSITIVITY
+    )[-1]
     sensitivity, specificity = held_out.rates(threshold)
     return called.at(
         threshold,
@@ -181,14 +179,3 @@ class _Called:
             n_positive=len(self.positives),
             n_negative=len(self.negatives),
         )
-
-
-def _best_threshold(held_out: _Called) -> float:
-    """Of thresholds of equal specificity, the one that finds the most positives."""
-    every = np.unique(np.concatenate([held_out.positives, held_out.negatives]))
-    rated = [(*held_out.rates(float(threshold)), float(threshold)) for threshold in every]
-    return max(
-        (specificity, sensitivity, threshold)
-        for sensitivity, specificity, threshold in rated
-        if sensitivity >= TARGET_SENSITIVITY
-    )[-1]

@@ -29,7 +29,7 @@ from classifier.bundles.schema import (
     Rejection,
     SetSize,
 )
-from classifier.datasets import datasets
+from classifier.datasets import shipped_datasets
 from classifier.datasets.laboratories import load_laboratories
 from classifier.datasets.medmnist import Split, source_of
 from classifier.evaluation.batch_predict import Listener, ignore, outputs
@@ -211,7 +211,7 @@ def ood_makers(bundle: Bundle, data_root: Path) -> dict[str, ImageMaker]:
     """
     paths = {
         slug: data_root / source_of(other, bundle.input_size).file_name
-        for slug, other in datasets().items()
+        for slug, other in shipped_datasets().items()
         if slug != bundle.dataset.slug
     }
     others: dict[str, ImageMaker] = {

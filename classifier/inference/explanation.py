@@ -9,8 +9,9 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from classifier.inference import loader
+from classifier.inference.connection import sound_connection
 from classifier.inference.inputs import array_png, stored_input
-from classifier.inference.runner import UNREADABLE
+from classifier.inference.runner import UNREADABLE, sees_images
 from classifier.models import Explanation, Method, Status
 from classifier.networks.explanation import Explainer, GradCam, NoFeatureMaps, Occlusion
 
@@ -28,11 +29,12 @@ def run_next(*, claim: str) -> bool:
 
     One at a time: a map takes as long as dozens of predictions, which go first.
     """
-    explanation = Explanation.objects.claim_next(claim)
+    explanation = Explanation.objects.claim_next(claim) if sees_images() else None
     if explanation is None:
         return False
     try:
-        values: dict[str, object] = {"status": Status.SUCCESS, "map": _map(explanation)}
+        with sound_connection():
+            values: dict[str, object] = {"status": Status.SUCCESS, "map": _map(explanation)}
     except loader.ModelUnavailable as error:
         logger.error("No map for prediction %s: %s", explanation.prediction_id, error)
         values = _failure(UNAVAILABLE)

@@ -9,7 +9,7 @@ from PIL import Image
 from classifier.datasets import datasets
 from classifier.finder import cell_box
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.preprocessing import Box, Crop, as_picture, boxed_view, crop_box
+from classifier.preprocessing import Box, Crop, as_picture, boxed_view, crop_box, inner_box
 
 
 def found_box(trained_model: TrainedModel, image: Image.Image, crop: Crop) -> Box | None:
@@ -29,12 +29,15 @@ def model_input(
 ) -> npt.NDArray[np.uint8]:
     """The pixels (size, size, channels), 0-255, that the network sees of an image.
 
-    Without a box, left, upper, right and lower, the crop says what it sees.
+    Without a box, left, upper, right and lower, the crop says what it sees; of a box it sees as
+    much as it was adapted to.
     """
     frame = datasets()[trained_model.dataset].source_frame
     return boxed_view(
         image,
-        box or crop_box(image.width, image.height, crop=crop, source_frame=frame),
+        inner_box(box, trained_model.described.input.cell_share)
+        if box
+        else crop_box(image.width, image.height, crop=crop, source_frame=frame),
         size=trained_model.input_size,
         channels=trained_model.channels,
     )

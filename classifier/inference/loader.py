@@ -65,19 +65,18 @@ class LoadedModel:
         if self.limits is None:
             return [Answer(row) for row in probabilities]
         judged = self.limits.judge(probabilities, *features)
+        classes = self.bundle.classes
         return [
-            Answer(row, not unlike, bool(unusual), self._named(row, members), feature_row)
+            Answer(
+                row,
+                not unlike,
+                bool(unusual),
+                [classes[index] for index in (-row).argsort() if members[index]],
+                feature_row,
+            )
             for row, unlike, unusual, members, feature_row in zip(
                 probabilities, judged.unlike, judged.unusual, judged.sets, features[0], strict=True
             )
-        ]
-
-    def _named(
-        self, probabilities: npt.NDArray[np.float32], members: npt.NDArray[np.bool_]
-    ) -> list[str]:
-        """The classes of a prediction set, the most probable first."""
-        return [
-            self.bundle.classes[index] for index in (-probabilities).argsort() if members[index]
         ]
 
 
@@ -93,10 +92,19 @@ def load(trained_model: TrainedModel) -> LoadedModel:
 @functools.lru_cache(maxsize=16)
 def _load(slug: str, version: int, sha256: str) -> LoadedModel:
     started = time.monotonic()
-    bundle = _verified_bundle(slug, version, sha256)
+    try:
+        bundle = registry.load_bundle(catalogue.bundle_path(slug))
+    except registry.BundleError as error:
+        raise ModelUnavailable(str(error)) from error
+    if (bundle.version, bundle.sha256) != (version, sha256):
+        raise ModelUnavailable(f"{slug} changed on disk: run manage.py load_bundles.")
     try:
         limits = Limits.read(bundle.limits_path) if bundle.limits_path else None
-        network = _network(bundle)
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import keras
+
+        network = keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
         loaded = LoadedModel(bundle, network, _compile(bundle, network), limits)
         _warm(loaded)
     except SoftTimeLimitExceeded:
@@ -106,24 +114,6 @@ def _load(slug: str, version: int, sha256: str) -> LoadedModel:
         raise ModelUnavailable(f"{slug} could not be loaded: {error}") from error
     logger.info("Loaded %s version %d in %.1f s", slug, version, time.monotonic() - started)
     return loaded
-
-
-def _verified_bundle(slug: str, version: int, sha256: str) -> registry.Bundle:
-    try:
-        bundle = registry.load_bundle(catalogue.bundle_path(slug))
-    except registry.BundleError as error:
-        raise ModelUnavailable(str(error)) from error
-    if (bundle.version, bundle.sha256) != (version, sha256):
-        raise ModelUnavailable(f"{slug} changed on disk: run manage.py load_bundles.")
-    return bundle
-
-
-def _network(bundle: registry.Bundle) -> Any:
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
-    return keras.models.load_model(bundle.weights_path, compile=False, safe_mode=True)
 
 
 def _compile(bundle: registry.Bundle, network: Any) -> Forward:

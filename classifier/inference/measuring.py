@@ -33,10 +33,19 @@ def measure(validation: Validation, bundle: Bundle) -> ValidationReport:
     answered = Answered.of(bundle.classes, [image.label for image in images], clusters, rows)
     _doubt_labels(rows, images, answered)
     started = validation.started_at or timezone.now()
+    named = [image.group for image in images if image.group]
     return make_report(
         bundle.metadata,
         bundle.evaluation,
-        _described(validation, images, twins),
+        ValidatedSet(
+            name=validation.labelled_set.name,
+            n=len(images),
+            groups=len(set(named)),
+            ungrouped=len(images) - len(named),
+            clusters=len({image.cluster for image in images}),
+            near_duplicates=twins,
+            unreadable=validation.done - len(images),
+        ),
         answered,
         seconds=(timezone.now() - started).total_seconds(),
     )
@@ -80,16 +89,3 @@ def _doubt_labels(
             image.suspected_label = name
             changed.append(image)
     LabelledImage.objects.bulk_update(changed, ["suspected_label"], batch_size=WRITTEN_AT_ONCE)
-
-
-def _described(validation: Validation, images: Sequence[LabelledImage], twins: int) -> ValidatedSet:
-    named = [image.group for image in images if image.group]
-    return ValidatedSet(
-        name=validation.labelled_set.name,
-        n=len(images),
-        groups=len(set(named)),
-        ungrouped=len(images) - len(named),
-        clusters=len({image.cluster for image in images}),
-        near_duplicates=twins,
-        unreadable=validation.done - len(images),
-    )

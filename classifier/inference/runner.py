@@ -4,6 +4,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,13 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from classifier import audit, metrics
 from classifier.inference import loader
+from classifier.inference.connection import sound_connection
 from classifier.inference.inputs import stored_input
 from classifier.models import Batch, Prediction, Status, TrainedModel
+from classifier.models.images import FOLDERS, IMAGE
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +43,8 @@ KINDS: Final = {
 # Small networks run a batch in less time than a task takes to be delivered.
 TURN: Final = timedelta(seconds=0.5)
 PURGED_AT_ONCE: Final = 200
+# Of images beside the network, which has the processors for most of the time.
+DECODERS: Final = 2
 
 # The fields of a prediction that are written when it ends.
 FAILURE = ("status", "error_message", "finished_at")
@@ -57,11 +64,28 @@ ANSWER = (
 )
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """A batch whose images are being decoded: what the network sees of each, or None."""
+
+    trained_model: TrainedModel
+    inputs: dict[Prediction, Future[npt.NDArray[np.uint8] | None]]
+
+    @property
+    def batch(self) -> list[Prediction]:
+        return list(self.inputs)
+
+    @property
+    def was_tried_before(self) -> bool:
+        return self.batch[0].attempts > 1
+
+
+@sound_connection()
 def run_waiting(*, claim: str, call_another: Callable[[], object] = lambda: None) -> int:
     """Run batches of waiting predictions, each of the model of whoever is next in line.
 
-    Stops after the first batch once `TURN` has passed, since other tasks wait.
-    Returns how many predictions were run; 0 when nothing waits.
+    Once `TURN` has passed no more is claimed, since other tasks wait. Returns how many predictions
+    were run; 0 when nothing waits.
 
     Args:
         claim: the id of the Celery task, so that a task which is delivered again takes up its own
@@ -70,24 +94,56 @@ def run_waiting(*, claim: str, call_another: Callable[[], object] = lambda: None
     """
     turn_ends = time.monotonic() + TURN.total_seconds()
     done = 0
-    while trained_model := Prediction.objects.next_model(claim):
-        batch = Prediction.objects.claim_batch(trained_model, claim)
-        if not batch:
-            break
-        if len(batch) == settings.PREDICTION_BATCH_SIZE:
-            call_another()
-        _run_claimed(trained_model, batch)
-        done += len(batch)
-        if batch[0].attempts == 1 and time.monotonic() > turn_ends:
-            call_another()
-            break
+    with ThreadPoolExecutor(DECODERS) as decoders:
+        following = _claim(claim, decoders, resumes=True)
+        while claimed := following:
+            is_over = not claimed.was_tried_before and time.monotonic() > turn_ends
+            # Before the network runs, so that images are decoded meanwhile.
+            following = None if is_over else _claim(claim, decoders, resumes=False)
+            if is_over or len(claimed.batch) == settings.PREDICTION_BATCH_SIZE:
+                call_another()
+            try:
+                _run_claimed(claimed)
+            except BaseException:
+                if following:
+                    Prediction.objects.hand_back(following.batch)
+                raise
+            done += len(claimed.batch)
     return done
 
 
-def _run_claimed(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
+def _claim(claim: str, decoders: Executor, *, resumes: bool) -> Claimed | None:
+    """Take up what is next in line and begin to decode it; None when nothing waits."""
+    trained_model = Prediction.objects.next_model(claim if resumes else "")
+    if trained_model is None or not sees_images():
+        return None
+    batch = Prediction.objects.claim_batch(trained_model, claim, resumes=resumes)
+    inputs = {prediction: decoders.submit(_input, prediction) for prediction in batch}
+    return Claimed(trained_model, inputs) if batch else None
+
+
+def sees_images() -> bool:
+    """Whether the folder is there in which web processes store images; says so where it is not.
+
+    A worker on a machine without it, or whose mount is gone, leaves the work to others: to it every
+    image would be unreadable.
+    """
+    if default_storage.exists(FOLDERS[IMAGE]):
+        return True
+    logger.error(
+        "This worker does not see the images in %s, so it takes up nothing. Mount there what the "
+        "web server stores images in; what waits is kept",
+        settings.MEDIA_ROOT,
+    )
+    return False
+
+
+def _run_claimed(claimed: Claimed) -> None:
     """The failure ladder: safe words for the person, the cause for the log."""
+    trained_model, batch = claimed.trained_model, claimed.batch
     try:
-        _predict(trained_model, batch)
+        with sound_connection():
+            _predict(claimed)
     except loader.ModelUnavailable as error:
         logger.error("Model %s is unavailable: %s", trained_model.slug, error)
         _fail(batch, UNAVAILABLE)
@@ -95,19 +151,21 @@ def _run_claimed(trained_model: TrainedModel, batch: Sequence[Prediction]) -> No
         logger.warning("%d predictions of %s took too long", len(batch), trained_model.slug)
         _fail(batch, TOO_LONG)
     except (OperationalError, InterfaceError):
-        # Nothing can be written, and nothing is wrong with these: when the database is back, they
-        # are taken up again as those of a dead worker are.
+        # Nothing is wrong with these. Where the database is gone for longer than its connection,
+        # they are taken up again as those of a dead worker are.
+        Prediction.objects.hand_back(batch)
         raise
     except Exception:
         logger.exception("A batch of %s failed", trained_model.slug)
         _fail(batch, UNEXPECTED)
 
 
-def _predict(trained_model: TrainedModel, batch: Sequence[Prediction]) -> None:
+def _predict(claimed: Claimed) -> None:
+    trained_model = claimed.trained_model
     loaded = loader.load(trained_model)
-    inputs = {prediction: _input(prediction) for prediction in batch}
+    inputs = {prediction: decoded.result() for prediction, decoded in claimed.inputs.items()}
     readable = {prediction: pixels for prediction, pixels in inputs.items() if pixels is not None}
-    if unreadable := [prediction for prediction in batch if prediction not in readable]:
+    if unreadable := [prediction for prediction in inputs if prediction not in readable]:
         _fail(unreadable, UNREADABLE)
     if not readable:
         return

@@ -7,18 +7,14 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from classifier.datasets.near_duplicates import grey_thumbnail
-from classifier.errors import PlainError
-from classifier.inference import loader
+from classifier.inference import loader, turns
 from classifier.inference.inputs import upload_input
-from classifier.inference.runner import EXHAUSTED, UNAVAILABLE, UNEXPECTED
 from classifier.models import LabelledImage, Status, Validation, ValidationAnswer
-from classifier.models.validations import ValidationQuerySet
 from classifier.preprocessing import Crop
 
 logger = logging.getLogger(__name__)
@@ -34,26 +30,7 @@ def run_turn(*, claim: str) -> bool:
     `claim` is the id of the Celery task. Killed in the middle, it goes on from the last images that
     were written; with each turn that gets further, its attempts start anew.
     """
-    validation = Validation.objects.claim_next(claim)
-    if validation is None:
-        return False
-    try:
-        _go_on(validation)
-    except PlainError as error:
-        _fail(validation, str(error))
-    except loader.ModelUnavailable as error:
-        logger.error("Model %s is unavailable: %s", validation.trained_model.slug, error)
-        _fail(validation, UNAVAILABLE)
-    except SoftTimeLimitExceeded:
-        logger.warning("Validation %s took too long", validation.pk)
-        _fail(validation, TOO_LONG)
-    except (OperationalError, InterfaceError):
-        # As with predictions: it is taken up again when the database is back.
-        raise
-    except Exception:
-        logger.exception("Validation %s failed", validation.pk)
-        _fail(validation, UNEXPECTED)
-    return True
+    return turns.run_turn(Validation.objects.all(), _go_on, claim=claim, too_long=TOO_LONG)
 
 
 def are_due() -> bool:
@@ -63,17 +40,16 @@ def are_due() -> bool:
 
 def give_up_exhausted() -> int:
     """End validations whose every attempt died with its worker; returns how many."""
-    return int(
-        Validation.objects.exhausted().update(
-            status=Status.FAILURE, error_message=EXHAUSTED, finished_at=timezone.now()
-        )
-    )
+    return turns.give_up_exhausted(Validation.objects.all())
 
 
 def _go_on(validation: Validation) -> None:
     loaded = loader.load(validation.trained_model)
     if validation.model_version != loaded.bundle.version:
-        _start_anew(validation, loaded.bundle.version)
+        # The model is not the one that answered before.
+        validation.answers.all().delete()
+        validation.model_version, validation.done = loaded.bundle.version, 0
+        Validation.objects.held(validation).update(model_version=loaded.bundle.version, done=0)
     turn_ends = time.monotonic() + TURN_SECONDS
     while time.monotonic() < turn_ends:
         first = validation.done
@@ -83,22 +59,8 @@ def _go_on(validation: Validation) -> None:
             return _finish(validation, loaded)
         if not _answer(validation, loaded, chunk):
             return None
-    _held(validation).update(status=Status.PENDING, attempts=0, claim="")
+    turns.pause(Validation.objects.all(), validation)
     return None
-
-
-def _held(validation: Validation) -> ValidationQuerySet:
-    """The row, as long as this claim holds it: what was deleted or taken over stays as it is."""
-    return Validation.objects.filter(
-        pk=validation.pk, claim=validation.claim, status=Status.STARTED
-    )
-
-
-def _start_anew(validation: Validation, version: int) -> None:
-    """The model is not the one that answered before."""
-    validation.answers.all().delete()
-    validation.model_version, validation.done = version, 0
-    _held(validation).update(model_version=version, done=0)
 
 
 def _answer(
@@ -126,7 +88,11 @@ def _answer(
     ]
     with transaction.atomic():
         validation.done += len(chunk)
-        held = _held(validation).update(done=validation.done, heard_at=timezone.now(), attempts=1)
+        held = (
+            Validation.objects.all()
+            .held(validation)
+            .update(done=validation.done, heard_at=timezone.now(), attempts=1)
+        )
         if held:
             ValidationAnswer.objects.bulk_create(rows)
     return bool(held)
@@ -147,17 +113,15 @@ def _finish(validation: Validation, loaded: loader.LoadedModel) -> None:
 
     report = measure(validation, loaded.bundle)
     with transaction.atomic():
-        ended = _held(validation).update(
-            status=Status.SUCCESS,
-            report=report.as_json(),
-            finished_at=timezone.now(),
-            error_message="",
+        ended = (
+            Validation.objects.all()
+            .held(validation)
+            .update(
+                status=Status.SUCCESS,
+                report=report.as_json(),
+                finished_at=timezone.now(),
+                error_message="",
+            )
         )
         if ended:
             validation.answers.update(features=None, thumbnail=None)
-
-
-def _fail(validation: Validation, message: str) -> None:
-    _held(validation).update(
-        status=Status.FAILURE, error_message=message[:300], finished_at=timezone.now()
-    )

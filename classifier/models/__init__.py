@@ -1,13 +1,23 @@
 """What the database keeps."""
 
 from classifier.models.access import may
+from classifier.models.adaptations import Adaptation, ModelImport
 from classifier.models.audit import AuditEvent, AuditSeal
 from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
+from classifier.models.invitations import Invitation
 from classifier.models.labelled_sets import LabelledImage, LabelledSet
 from classifier.models.limits import PersonLimits
+from classifier.models.notifications import (
+    BACKOFF,
+    Alarm,
+    Event,
+    MailChoice,
+    Webhook,
+    WebhookDelivery,
+)
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
 from classifier.models.predictions import ArrayLength, Prediction
 from classifier.models.projects import Membership, Project
@@ -29,13 +39,17 @@ from classifier.models.vocabulary import (
     Role,
     Status,
 )
+from classifier.models.work import Work, WorkQuerySet
 
 __all__ = [
+    "BACKOFF",
     "CANNOT_TELL",
     "CROP_CHOICES",
     "NONE_OF_THESE",
     "UNDECIDED",
     "UNLIKE_TRAINING",
+    "Adaptation",
+    "Alarm",
     "ApiToken",
     "ArrayLength",
     "Assignment",
@@ -45,15 +59,19 @@ __all__ = [
     "BatchFile",
     "BoxOrigin",
     "Certainty",
+    "Event",
     "Explanation",
     "ExplanationQuerySet",
     "IdempotencyKey",
     "ImageUpload",
+    "Invitation",
     "LabelledImage",
     "LabelledSet",
     "LimitsStep",
+    "MailChoice",
     "Membership",
     "Method",
+    "ModelImport",
     "ModelVersion",
     "PersonLimits",
     "Prediction",
@@ -71,6 +89,10 @@ __all__ = [
     "Usage",
     "Validation",
     "ValidationAnswer",
+    "Webhook",
+    "WebhookDelivery",
+    "Work",
+    "WorkQuerySet",
     "may",
     "token_digest",
     "upload_path",

@@ -39,13 +39,16 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """One's own and those of one's projects, but for what one is still to read blindly."""
-        return self.kept() if may(user, "view", self.model) else self.of(user)
+        if may(user, "view", self.model):
+            return self.kept()
+        shared = self.model.objects.shared_with(user).values("pk")
+        return self.kept().filter(Q(owner_id=user.pk) | Q(pk__in=shared))
 
-    def of(self, user: User | AnonymousUser) -> Self:
-        """What a person has to do with, also where they may see all: own, and of own projects."""
-        shared = Q(project__in=Project.objects.of(user).values("pk"))
+    def shared_with(self, user: User | AnonymousUser) -> Self:
+        """Others' in one's projects, but for what one is still to read blindly."""
         blind = Assignment.objects.hiding_from(user).values("batch")
-        return self.kept().filter(Q(owner_id=user.pk) | (shared & ~Q(pk__in=blind)))
+        shared = self.kept().filter(project__in=Project.objects.of(user).values("pk"))
+        return shared.exclude(owner_id=user.pk).exclude(pk__in=blind)
 
 
 class Batch(models.Model):
@@ -85,6 +88,14 @@ class Batch(models.Model):
         indexes: ClassVar = [
             # The lists of one's own batches, newest first.
             models.Index(fields=["owner", "-created_at"], name="batch_own_newest"),
+            # The same of a project.
+            models.Index(
+                fields=["project", "-created_at", "-id"],
+                condition=Q(project__isnull=False),
+                name="batch_project_newest",
+            ),
+            # The administrator's list of everyone's.
+            models.Index(fields=["-created_at", "-id"], name="batch_newest"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

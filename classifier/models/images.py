@@ -146,6 +146,8 @@ class ImageUpload(models.Model):
     class Meta:
         ordering = ("-uploaded_at",)
         indexes: ClassVar = [
+            # The administrator's list of everyone's, newest first.
+            models.Index(fields=["-uploaded_at", "-id"], name="image_newest"),
             # identical_to: the same file that a person sent before.
             models.Index(fields=["owner", "sha256"], name="image_own_content"),
             # stored_bytes of a person and of all, read from the index alone.

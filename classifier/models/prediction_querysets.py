@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection, models, transaction
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, F, Max, Min, Q, Subquery
 from django.utils import timezone
 
 from classifier.models.access import may
@@ -156,33 +156,43 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         It comes after what they have waiting, and for who has nothing waiting it is the turn that
         is running: so a single image goes before the second one of any batch.
         """
-        turns = self.kept().unfinished().order_by("turn").values_list("turn", flat=True)
-        own_last = turns.filter(owner=user).last()
-        running = turns.filter(attempts=0).first() or 0
-        return running if own_last is None else max(running, own_last + 1)
+        turns = self.kept().unfinished().values("turn")
+        own_last = turns.filter(owner=user).order_by("-turn")[:1]
+        running = turns.filter(attempts=0).order_by("turn")[:1]
+        asked = User.objects.filter(pk=user.pk).values_list(Subquery(own_last), Subquery(running))
+        last, first = asked[0]
+        return (first or 0) if last is None else max(first or 0, last + 1)
 
     def next_model(self, claim: str) -> TrainedModel | None:
         """The model of whoever is next in line; None when nothing waits."""
-        first = self.claimable(claim).in_line().select_related("trained_model").first()
+        waiting = self.claimable(claim).in_line().select_related("trained_model")
+        # Of a model's long descriptions, what it was measured at is of no use to who runs it.
+        first = waiting.defer("trained_model__evaluation").first()
         return first.trained_model if first else None
 
     @transaction.atomic(savepoint=False)
-    def claim_batch(self, trained_model: TrainedModel, claim: str) -> list["Prediction"]:
+    def claim_batch(
+        self, trained_model: TrainedModel, claim: str, *, resumes: bool = True
+    ) -> list["Prediction"]:
         """Take what is first in line of a model, as many as fit into one batch.
 
         A prediction that was tried before is taken alone: should its image be what kills the
         process, it then takes no other with it. Of two workers one chooses after the other on
         SQLite, and elsewhere passes over the rows that the other has locked; the UPDATE repeats
         the condition of the SELECT all the same.
+
+        Args:
+            resumes: whether rows of this claim are of a process that died, and not in hand.
         """
-        waiting = self.claimable(claim).filter(trained_model=trained_model).in_line()
+        claimable = self.claimable(claim if resumes else "")
+        waiting = claimable.filter(trained_model=trained_model).in_line()
         locked = waiting.select_for_update(skip_locked=True, no_key=True)
         first = list(locked.values_list("pk", "attempts")[: settings.PREDICTION_BATCH_SIZE])
         tried_before = bool(first and first[0][1])
         keys = [key for key, _ in (first[:1] if tried_before else first)]
         if not keys:
             return []
-        self.claimable(claim).filter(pk__in=keys).update(
+        claimable.filter(pk__in=keys).update(
             status=Status.STARTED,
             claim=claim,
             started_at=timezone.now(),
@@ -219,6 +229,14 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
                 f"WHERE id = %s AND claim = %s AND status = '{Status.STARTED}'",
                 rows,
             )
+
+    def hand_back(self, predictions: Sequence["Prediction"]) -> None:
+        """Let others take up what was claimed, as if it had not been tried."""
+        keys = {prediction.pk for prediction in predictions}
+        claims = {prediction.claim for prediction in predictions}
+        self.filter(pk__in=keys, claim__in=claims, status=Status.STARTED).update(
+            status=Status.PENDING, claim="", started_at=None, attempts=F("attempts") - 1
+        )
 
     def progress(self, batches: Iterable[Batch]) -> dict[uuid.UUID, Progress]:
         """How far each of the batches has come, in one query."""

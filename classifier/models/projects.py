@@ -35,6 +35,18 @@ class Project(models.Model):
         settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    keep_originals_days = models.PositiveIntegerField(
+        "Keep images for days",
+        null=True,
+        blank=True,
+        help_text="Then thumbnails and results stay. Empty: as the installation; 0: for ever.",
+    )
+    keep_results_days = models.PositiveIntegerField(
+        "Keep results for days",
+        null=True,
+        blank=True,
+        help_text="Then they go into the trash. Empty: as the installation; 0: for ever.",
+    )
 
     objects = ProjectQuerySet.as_manager()
 

@@ -47,10 +47,14 @@ class UsageQuerySet(models.QuerySet["Usage"]):
             cursor.execute(ADD, [user_id, kind, period, amount])
             return int(cursor.fetchone()[0])
 
-    def used(self, user: User, kind: str, *, seconds: int) -> int:
-        period = int(time.time()) // seconds
-        amounts = self.filter(user=user, kind=kind, period=period).values_list("amount", flat=True)
-        return int(amounts.first() or 0)
+    def used(self, user: User, **seconds: int) -> dict[str, int]:
+        """What a person used up by kind, each in its running period of so many seconds."""
+        now = int(time.time())
+        rows = self.filter(user=user).values_list("kind", "period", "amount")
+        amounts = {(kind, period): int(amount) for kind, period, amount in rows}
+        periods = {kind: now // length for kind, length in seconds.items()}
+        periods[Usage.Kind.STORED] = FOR_GOOD
+        return {kind: amounts.get((kind, period), 0) for kind, period in periods.items()}
 
 
 class Usage(models.Model):

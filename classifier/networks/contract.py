@@ -38,7 +38,15 @@ def _prefix(name: str) -> str:
 
 def _layers_of(network: Any, prefix: str) -> list[str]:
     """Those of one member, the names of whose layers begin with a prefix."""
-    own = _after_views(network, prefix)
+    own = [
+        layer
+        for layer in network.layers
+        if _prefix(layer.name) == prefix and not layer.name.startswith(MEMBER_PREFIX)
+    ]
+    # Those that make the views of an image, where there are several, come first.
+    names = [layer.name for layer in own]
+    views = prefix + VIEWS_LAYER
+    own = own[names.index(views) if views in names else 0 :]
     last: dict[int, str] = {}
     for layer in own:
         shape: Any = getattr(layer.output, "shape", ())
@@ -49,18 +57,6 @@ def _layers_of(network: Any, prefix: str) -> list[str]:
     # Those of the first member need no name: see with_features.
     named = [layer.name for layer in own if prefix and layer.output is pooled]
     return [last[side] for side in finer] + named
-
-
-def _after_views(network: Any, prefix: str) -> list[Any]:
-    """A member's layers but for those that make the views of an image, where there are several."""
-    own = [
-        layer
-        for layer in network.layers
-        if _prefix(layer.name) == prefix and not layer.name.startswith(MEMBER_PREFIX)
-    ]
-    names = [layer.name for layer in own]
-    views = prefix + VIEWS_LAYER
-    return own[names.index(views) if views in names else 0 :]
 
 
 def with_features(network: Any, layers: Sequence[str]) -> Any:

@@ -84,7 +84,9 @@ class Occlusion:
         falls = []
         for image, label in zip(images, labels, strict=True):
             stages = np.stack([image, *(covered(image, square) for square in squares)])
-            odds = _log_odds(np.asarray(self._logits(stages.astype(np.float32))), label)
+            logits = np.asarray(self._logits(stages.astype(np.float32)))
+            others = np.delete(logits, label, axis=1)
+            odds = np.asarray(logits[:, label] - np.logaddexp.reduce(others, axis=1))
             falls.append(np.einsum("n,nhw->hw", odds[0] - odds[1:], squares.astype(np.float32)))
         return normalised(np.stack(falls) / squares.sum(axis=0))
 
@@ -141,12 +143,9 @@ def _weighed(body: Any, head: Any, images: Images, labels: Sequence[int]) -> Flo
         score = tf.reduce_sum(logits * tf.one_hot(labels, logits.shape[1]))
     weights = np.asarray(tape.gradient(score, maps)).mean(axis=(1, 2))
     weighed = np.maximum(np.einsum("nhwc,nc->nhw", np.asarray(maps), weights), 0)
-    return np.stack([_resized(each, images.shape[1]) for each in weighed])
-
-
-def _resized(coarse: Floats, size: int) -> Floats:
-    picture = Image.fromarray(coarse).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.float32)
+    coarse = [Image.fromarray(each) for each in weighed]
+    resized = [each.resize(images.shape[1:3], Image.Resampling.BILINEAR) for each in coarse]
+    return np.stack([np.asarray(each, np.float32) for each in resized])
 
 
 def _squares(size: int) -> Masks:
@@ -164,11 +163,6 @@ def covered(image: Images, mask: Masks) -> Images:
     result = image.copy()
     result[mask] = image.mean(axis=(0, 1)).round().astype(np.uint8)
     return result
-
-
-def _log_odds(logits: Floats, label: int) -> Floats:
-    others = np.delete(logits, label, axis=1)
-    return np.asarray(logits[:, label] - np.logaddexp.reduce(others, axis=1))
 
 
 def normalised(maps: npt.NDArray[np.floating]) -> Floats:

@@ -8,7 +8,10 @@ from collections.abc import Container, Iterator
 from itertools import chain
 from typing import Any, Final
 
-_NETWORKS: Final = {"Functional", "Model", "Sequential"}
+import keras
+
+from classifier.networks.keras_functions import NETWORKS
+
 # Layers that stand for a function of TensorFlow, such as in x / 255.
 FUNCTION_LAYERS: Final = {"TFOpLambda", "SlicingOpLambda"}
 # What Keras 3 has for these functions, all of one or two arguments.
@@ -36,7 +39,7 @@ def modernise(network: dict[str, Any]) -> None:
     # The oldest releases wrote a Sequential as a list.
     layers = content if isinstance(content, list) else content["layers"]
     for layer in layers:
-        if layer["class_name"] in _NETWORKS:
+        if layer["class_name"] in NETWORKS:
             modernise(layer)
         else:
             _modernise_settings(layer["config"], is_separable="Separable" in layer["class_name"])
@@ -44,6 +47,23 @@ def modernise(network: dict[str, Any]) -> None:
         _put_input_first(layers)
     if "output_layers" in content:
         _modernise_calls(content)
+
+
+def name_operations(network: dict[str, Any]) -> None:
+    """Say where the operations between layers come from, which Keras 3 leaves out of HDF5 files.
+
+    Without it Keras cannot load what it wrote. In place.
+    """
+    for layer in network["config"]["layers"]:
+        name, settings = layer["class_name"], layer["config"]
+        if name in NETWORKS:
+            name_operations(layer)
+        # Only layers have this setting, also those that are called like an operation.
+        elif "trainable" not in settings:
+            for module in (keras.src.ops.numpy, keras.src.ops.nn):
+                found = getattr(module, name, None)
+                if isinstance(found, type) and issubclass(found, keras.Operation):
+                    layer |= {"module": module.__name__, "registered_name": name}
 
 
 def differences(config: Any) -> set[str]:
@@ -170,6 +190,8 @@ def _argument(value: Any) -> Any:
             # Keras looks at the history alone.
             tensor = {"shape": [], "dtype": "float32", "keras_history": value[:3]}
             return {"class_name": "__keras_tensor__", "config": tensor}
+        case {"class_name": "__ellipsis__"}:
+            return {"class_name": "__ellipsis__", "config": {}}
         case {"start": _, "stop": _, "step": _}:
             return {"class_name": "__slice__", "config": value}
         case [float() | int(), *_]:

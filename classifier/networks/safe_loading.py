@@ -18,7 +18,14 @@ import keras
 
 from classifier.errors import PlainError
 from classifier.networks.foreign_files import other_kind
-from classifier.networks.keras2 import FUNCTION_LAYERS, differences, modernise
+from classifier.networks.keras2 import FUNCTION_LAYERS, differences, modernise, name_operations
+from classifier.networks.keras_functions import (
+    Steps,
+    has_preprocess_input,
+    names_preprocess_input,
+    put_in,
+    take_out,
+)
 
 LARGEST_FILE: Final = 2 << 30
 
@@ -56,24 +63,37 @@ class NetworkError(PlainError):
     """A file that holds no network which can be used; says why in one sentence or two."""
 
 
-def load_network(path: Path) -> Any:
+def load_network(path: Path, *, preprocess_input: str = "") -> Any:
     """The network, not compiled, of a .keras or an HDF5 file, also an HDF5 file of Keras 2.
+
+    Args:
+        preprocess_input: the module of keras.applications whose function of that name the network
+            begins with, for a file that does not say it.
 
     Raises NetworkError for every other file, and where the network needs more than Keras's own
     layers.
     """
     if kind := other_kind(path):
         raise NetworkError(f"{path.name} is {kind}")
-    _check_size(path)
+    if not path.is_file():
+        raise NetworkError(f"There is no file {path}.")
+    if preprocess_input and not has_preprocess_input(preprocess_input):
+        raise NetworkError(f"There is no keras.applications.{preprocess_input}.preprocess_input.")
+    if path.stat().st_size > LARGEST_FILE:
+        raise NetworkError(
+            f"{path.name} has {path.stat().st_size >> 20:,} MiB, of which at most "
+            f"{LARGEST_FILE >> 20:,} are taken. Without its optimizer it is a third of that."
+        )
     try:
         with tempfile.TemporaryDirectory() as folder:
             # A copy, so that what was checked is what Keras loads, and by a suffix that it knows.
             copy = Path(shutil.copyfile(path, Path(folder) / f"network{_suffix(path)}"))
-            config = _archive_config(copy) if copy.suffix == ".keras" else _hdf5_config(copy)
+            read = _read_archive if copy.suffix == ".keras" else _read_hdf5
+            config, steps = read(copy, preprocess_input)
             _refuse_foreign(config)
             network = keras.models.load_model(copy, compile=False, safe_mode=True)
             _finalise(network)
-            return network
+            return put_in(network, steps) if steps else network
     except NetworkError:
         raise
     # A damaged file makes Keras fail in every way.
@@ -85,16 +105,6 @@ def reason(error: Exception) -> str:
     """The first line of what went wrong at last; Keras puts whole configurations before it."""
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
-
-
-def _check_size(path: Path) -> None:
-    if not path.is_file():
-        raise NetworkError(f"There is no file {path}.")
-    if path.stat().st_size > LARGEST_FILE:
-        raise NetworkError(
-            f"{path.name} has {path.stat().st_size >> 20:,} MiB, of which at most "
-            f"{LARGEST_FILE >> 20:,} are taken. Without its optimizer it is a third of that."
-        )
 
 
 def _suffix(path: Path) -> str:
@@ -109,7 +119,8 @@ def _suffix(path: Path) -> str:
     )
 
 
-def _archive_config(path: Path) -> Any:
+def _read_archive(path: Path, preprocess_input: str) -> tuple[Any, Steps]:
+    """The configuration that the file has from now on, and what has to be put in later."""
     with zipfile.ZipFile(path) as archive:
         # Keras does not look at the checksums, and would take damaged weights.
         if damaged := archive.testzip():
@@ -122,25 +133,39 @@ def _archive_config(path: Path) -> Any:
                 f"Of Keras 2 only .h5 is read, this is a .keras file of Keras {version}. Load it "
                 "there and save it: model.save('own.h5')."
             )
-        return json.loads(archive.read("config.json"))
+        config = json.loads(archive.read("config.json"))
+        steps = take_out(config, preprocess_input, is_keras_2=False)
+        if steps:
+            changed = path.with_name("changed.keras")
+            with zipfile.ZipFile(changed, "w") as target:
+                target.writestr("config.json", json.dumps(config))
+                for name in {*archive.namelist()} - {"config.json"}:
+                    with archive.open(name) as source, target.open(name, "w") as copy:
+                        shutil.copyfileobj(source, copy)
+            changed.replace(path)
+    return config, steps
 
 
-def _hdf5_config(path: Path) -> Any:
+def _read_hdf5(path: Path, preprocess_input: str) -> tuple[Any, Steps]:
     with h5py.File(path, "r+") as file:
         if "model_config" not in file.attrs:
             raise NetworkError(
                 "The file holds weights without a network. Save both: model.save(path)."
             )
         config = json.loads(file.attrs["model_config"])
-        if not str(file.attrs.get("keras_version", "")).startswith("3"):
+        is_keras_2 = not str(file.attrs.get("keras_version", "")).startswith("3")
+        steps = take_out(config, preprocess_input, is_keras_2=is_keras_2)
+        if is_keras_2:
             modernise(config)
             if different := differences(config):
                 raise NetworkError(
                     f"The network has {', '.join(sorted(different))}, of which Keras 3 makes "
                     "something else. Build the network without, and save it."
                 )
-            file.attrs["model_config"] = json.dumps(config)
-    return config
+        else:
+            name_operations(config)
+        file.attrs["model_config"] = json.dumps(config)
+    return config, steps
 
 
 def _finalise(network: Any) -> None:
@@ -171,6 +196,11 @@ def _refuse_foreign(config: Any) -> None:
     for each in _dictionaries(config):
         name, module = each.get("class_name"), str(each.get("module") or "")
         is_operation = module.startswith(_OPERATIONS) and name not in _CODE
+        if names_preprocess_input(each):
+            raise NetworkError(
+                "The network has a Lambda with a preprocess_input, and the file does not say of "
+                "which networks. Give it, such as: --preprocess-input resnet50."
+            )
         if name == "function" and not module.startswith(_FUNCTIONS):
             foreign.add(str(each.get("config")))
         elif name in FUNCTION_LAYERS:

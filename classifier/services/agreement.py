@@ -69,6 +69,18 @@ def batch_agreement(batch: Batch) -> BatchAgreement:
     answers_of_models = _matrix(models, list(by_image), codes)
     names, titles = list(said), list(models)
     pairs = combinations(range(len(names)), 2)
+    images = list(by_image.values())
+    to_settle = [
+        Disagreement(
+            first := images[place][0],
+            {
+                name: answers[first.image_id]
+                for name, answers in said.items()
+                if first.image_id in answers
+            },
+        )
+        for place in (disagreements(readers) if readers.size else [])
+    ]
     return BatchAgreement(
         images=len(by_image),
         answered={name: len(answers.keys() & by_image.keys()) for name, answers in said.items()},
@@ -81,7 +93,7 @@ def batch_agreement(batch: Batch) -> BatchAgreement:
             for title, other in zip(titles, answers_of_models, strict=True)
         ],
         alpha=krippendorff_alpha(readers if said else np.full((1, len(by_image)), MISSING)),
-        to_settle=_to_settle(list(by_image.values()), said, readers),
+        to_settle=to_settle,
     )
 
 
@@ -107,21 +119,3 @@ def _matrix(
         for answers in said.values()
     ]
     return np.array(rows, np.int64).reshape(len(said), len(images))
-
-
-def _to_settle(
-    images: list[list[Prediction]], said: dict[str, dict[uuid.UUID, str]], readers: Answers
-) -> list[Disagreement]:
-    if not readers.size:
-        return []
-    return [
-        Disagreement(
-            first := images[place][0],
-            {
-                name: answers[first.image_id]
-                for name, answers in said.items()
-                if first.image_id in answers
-            },
-        )
-        for place in disagreements(readers)
-    ]

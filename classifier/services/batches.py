@@ -85,7 +85,12 @@ def add_files(*, owner: User, batch: Batch, files: Iterable[SentFile]) -> list[A
     with files_unless_stored() as images:
         read = [_read(owner, file, images) for key, file in sent.items() if key not in known]
         with transaction.atomic():
-            _check_open(batch)
+            # Inside of a transaction, until whose end nobody closes the batch or adds to it.
+            locked = Batch.objects.kept().select_for_update(no_key=True).filter(pk=batch.pk).first()
+            if locked is None:
+                raise BatchRefused("This batch was deleted meanwhile.")
+            if not locked.is_open:
+                raise BatchRefused("This batch is closed. Open a new one for more images.")
             # Another request may have brought some of them since.
             known = _known_files(batch, sent)
             new = {added.key: added for added in read if added.key not in known}
@@ -113,15 +118,6 @@ def _read(owner: User, file: SentFile, images: list[ImageUpload]) -> AddedFile:
     return AddedFile(file.filename, file.key, image)
 
 
-def _check_open(batch: Batch) -> None:
-    """Inside of a transaction, until whose end nobody closes the batch or adds to it."""
-    locked = Batch.objects.kept().select_for_update(no_key=True).filter(pk=batch.pk).first()
-    if locked is None:
-        raise BatchRefused("This batch was deleted meanwhile.")
-    if not locked.is_open:
-        raise BatchRefused("This batch is closed. Open a new one for more images.")
-
-
 def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
     if not files:
         return
@@ -132,8 +128,8 @@ def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
         )
     images = [added.image for added in files if added.image]
     models, size = list(batch.trained_models.all()), sum(image.stored_bytes for image in images)
-    quotas.check_again(owner, predictions=len(images) * len(models), byte_size=size)
-    quotas.check_room(quotas.room(owner) - size)
+    room = quotas.check_again(owner, predictions=len(images) * len(models), byte_size=size)
+    quotas.check_room(room - size)
     ImageUpload.objects.bulk_create(images)
     quotas.count_bytes(owner, size)
     BatchFile.objects.bulk_create(
@@ -189,20 +185,11 @@ def sign(*, person: User, batch: Batch) -> SignOff:
     check_owns(person, batch)
     locked = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     kept = locked.predictions.kept()
-    _check_signable(locked, unfinished=kept.unfinished().count(), flagged=kept.flagged().count())
-    counts = Counter(kept.filter(status=Status.SUCCESS).values_list("gallery_group", flat=True))
-    locked.signed_by, locked.signed_at = person, timezone.now()
-    locked.save(update_fields=["signed_by", "signed_at"])
-    audit.record(audit.Action.SIGNED_OFF, person=person, subject=batch, counts=dict(counts))
-    return SignOff.objects.create(
-        batch=locked, action=SignOff.Action.SIGNED, person=person, counts=counts
-    )
-
-
-def _check_signable(batch: Batch, *, unfinished: int, flagged: int) -> None:
-    if batch.is_signed:
+    unfinished = kept.unfinished().count()
+    flagged = kept.flagged().count()
+    if locked.is_signed:
         raise BatchRefused("This batch is signed already.")
-    if batch.is_open:
+    if locked.is_open:
         raise BatchRefused("Images are still being added to this batch. Close it first.")
     if unfinished:
         raise BatchRefused(f"{unfinished} results are still to come. Wait for them, or cancel.")
@@ -211,6 +198,13 @@ def _check_signable(batch: Batch, *, unfinished: int, flagged: int) -> None:
             f"{flagged} images are undecided or unlike the training data, and nobody has said "
             "what they are. Review them first."
         )
+    counts = Counter(kept.filter(status=Status.SUCCESS).values_list("gallery_group", flat=True))
+    locked.signed_by, locked.signed_at = person, timezone.now()
+    locked.save(update_fields=["signed_by", "signed_at"])
+    audit.record(audit.Action.SIGNED_OFF, person=person, subject=batch, counts=dict(counts))
+    return SignOff.objects.create(
+        batch=locked, action=SignOff.Action.SIGNED, person=person, counts=counts
+    )
 
 
 @transaction.atomic
@@ -243,6 +237,10 @@ def identical_results(
     The newest ones, in the order in which they were sent: who sends a file again and again has
     thousands.
     """
+    same = ImageUpload.objects.filter(owner=owner, sha256__in={image.sha256 for image in images})
+    if not same.exclude(pk__in=[image.pk for image in images]).exists():
+        # Most files come once, and this is found in an index.
+        return {}
     known = (
         Prediction.objects.owned_by(owner)
         .filter(

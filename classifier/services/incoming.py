@@ -29,15 +29,13 @@ def read_upload(file: Upload, frame: int | None = None) -> UploadedPicture:
 
 
 def sent_images(uploads: Sequence[Upload]) -> list[SentFile]:
-    """Images as they came, not yet read."""
-    return [_sent_image(file) for file in uploads]
-
-
-def _sent_image(file: Upload) -> SentFile:
-    """One of several, whose name may have the folders before it that a browser or client sends."""
-    path = path_name(sent_name(file))
-    read = partial(_read, cast(BinaryIO, file), path, file.size or 0, in_folder=True)
-    return SentFile(path, read)
+    """Images as they came, not yet read, under the paths that browser or client give them."""
+    images = []
+    for file in uploads:
+        path = path_name(sent_name(file))
+        read = partial(_read, cast(BinaryIO, file), path, file.size or 0, in_folder=True)
+        images.append(SentFile(path, read))
+    return images
 
 
 def archived_images(upload: Upload) -> tuple[list[SentFile], int]:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier import quotas
-from classifier.datasets import datasets
+from classifier.datasets import Dataset, datasets
 from classifier.datasets.class_names import proposed_class
 from classifier.models import (
     UNDECIDED,
@@ -23,6 +23,7 @@ from classifier.models import (
     Project,
     Role,
     Status,
+    TrainedModel,
     may,
 )
 from classifier.models.vocabulary import WORDS_BESIDE_CLASSES
@@ -59,6 +60,14 @@ class GivenName:
     proposed: str
 
 
+def kinds_for(person: User) -> dict[str, Dataset]:
+    """The kinds of image that a person may know of, those of their own models among them."""
+    own = set(TrainedModel.objects.choosable_by(person).values_list("dataset", flat=True))
+    return {
+        slug: dataset for slug, dataset in datasets().items() if not dataset.is_own or slug in own
+    }
+
+
 @transaction.atomic
 def open_set(
     *,
@@ -70,7 +79,7 @@ def open_set(
 ) -> LabelledSet:
     """A set to which images are added until its classes are confirmed. Raises NotAllowed."""
     check_reads_in(owner, project)
-    if dataset not in datasets():
+    if dataset not in kinds_for(owner):
         raise SetRefused(f"There is no kind of image “{dataset}”.")
     return LabelledSet.objects.create(
         owner=owner, name=name.strip() or "Labelled images", dataset=dataset, crop=crop,
@@ -136,8 +145,8 @@ def _store(
             "was kept; bring the rest as another set."
         )
     size = sum(image.stored_bytes for image in taken.values())
-    quotas.check_again(owner, predictions=0, byte_size=size)
-    quotas.check_room(quotas.room(owner) - size)
+    room = quotas.check_again(owner, predictions=0, byte_size=size)
+    quotas.check_room(room - size)
     ImageUpload.objects.bulk_create(taken.values())
     quotas.count_bytes(owner, size)
     LabelledImage.objects.bulk_create(

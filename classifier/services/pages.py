@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
@@ -58,7 +59,7 @@ class Page(Generic[Row]):
 
 
 def page(
-    rows: QuerySet[Row],
+    rows: QuerySet[Row] | Sequence[QuerySet[Row]],
     order: Order,
     *,
     size: int,
@@ -68,13 +69,22 @@ def page(
     """The page behind the cursor `after`, or in front of `before`; the first one without.
 
     What has no confidence (yet) is on no page that is ordered by it. Raises NoSuchPage.
+
+    Args:
+        rows: or several queries without a row in common, each of which has an index of its own.
     """
-    if order.field == "confidence":
-        rows = rows.filter(confidence__isnull=False)
     backwards = bool(before)
-    if cursor := before or after:
-        rows = rows.filter(order.behind(*_read(cursor), backwards=backwards))
-    found = list(order.apply(rows, backwards=backwards)[: size + 1])
+    found: list[Row] = []
+    for each in [rows] if isinstance(rows, QuerySet) else rows:
+        if order.field == "confidence":
+            each = each.filter(confidence__isnull=False)
+        if cursor := before or after:
+            each = each.filter(order.behind(*_read(cursor), backwards=backwards))
+        found += order.apply(each, backwards=backwards)[: size + 1]
+    found.sort(
+        key=lambda row: (getattr(row, order.field), row.pk),
+        reverse=order.is_descending != backwards,
+    )
     is_more, shown = len(found) > size, found[:size]
     if backwards:
         shown.reverse()
@@ -87,7 +97,12 @@ def page(
 
 
 def first_unless(
-    rows: QuerySet[Row], order: Order, *, size: int, after: str = "", before: str = ""
+    rows: QuerySet[Row] | Sequence[QuerySet[Row]],
+    order: Order,
+    *,
+    size: int,
+    after: str = "",
+    before: str = "",
 ) -> Page[Row]:
     """The page that an address asks for; the first one where it asks for none that there is."""
     try:

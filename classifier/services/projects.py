@@ -25,6 +25,17 @@ def rename_project(*, person: User, project: Project, name: str) -> None:
 
 
 @transaction.atomic
+def set_retention(
+    *, person: User, project: Project, originals_days: int | None, results_days: int | None
+) -> None:
+    """None as the installation, 0 for ever. Raises NotAllowed."""
+    check_owns_project(person, project)
+    days = {"keep_originals_days": originals_days, "keep_results_days": results_days}
+    Project.objects.filter(pk=project.pk).update(**days)
+    audit.record(audit.Action.LIMITS_CHANGED, person=person, subject=project, **days)
+
+
+@transaction.atomic
 def set_member(*, person: User, project: Project, username: str, role: Role) -> Membership:
     """Let somebody read or look on in a project. Raises NotAllowed and NoSuchPerson."""
     check_owns_project(person, project)

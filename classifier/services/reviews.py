@@ -155,7 +155,9 @@ def _withdraw(reader: User, action: Review.Action, step: uuid.UUID) -> Step:
         for each in Review.objects.filter(step=step, withdrawn_by__isnull=True)
     }
     rows = _locked(Prediction.objects.filter(pk__in=list(withdrawn)))
-    histories = _histories(rows)
+    histories: dict[uuid.UUID, _History] = defaultdict(_History)
+    for review in Review.objects.open().filter(prediction__in=rows).order_by("pk"):
+        histories[review.prediction_id].add(review)
     reviews, left = [], []
     for row in rows:
         history, current = histories[row.pk], withdrawn[row.pk]
@@ -202,13 +204,6 @@ class _History:
         if row.action == Review.Action.UNDO:
             return self.origins[row.pk]
         return self.standing[-2] if len(self.standing) > 1 else None
-
-
-def _histories(predictions: Sequence[Prediction]) -> dict[uuid.UUID, _History]:
-    histories: dict[uuid.UUID, _History] = defaultdict(_History)
-    for each in Review.objects.open().filter(prediction__in=predictions).order_by("pk"):
-        histories[each.prediction_id].add(each)
-    return histories
 
 
 def _locked(predictions: PredictionQuerySet) -> list[Prediction]:

@@ -65,11 +65,13 @@ def submit_predictions(
     Raises StorageFailed, idempotency.AlreadyDone when the same request was stored meanwhile, and
     quotas.QuotaExceeded or quotas.BeyondLimit.
     """
-    quotas.check_submission(owner, predictions=len(trained_models), byte_size=picture.byte_size)
+    room = quotas.check_submission(
+        owner, predictions=len(trained_models), byte_size=picture.byte_size
+    )
     with files_unless_stored() as images:
         images.append(build_image(owner, picture, is_synthetic=is_synthetic))
         with transaction.atomic():
-            quotas.check_room(quotas.room(owner) - images[0].stored_bytes)
+            quotas.check_room(room - images[0].stored_bytes)
             images[0].save()
             quotas.count_bytes(owner, images[0].stored_bytes)
             predictions = queue(

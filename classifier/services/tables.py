@@ -46,7 +46,10 @@ def read_table(content: bytes) -> list[TableRow]:
     separator = max(",;\t", key=lines[0].count)
     reader = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=separator)
     columns = {(name or "").strip().casefold(): name for name in reader.fieldnames or ()}
-    path, label, group = (_column(columns, names) for names in (PATHS, LABELS, GROUPS))
+    path, label, group = (
+        next((columns[name] for name in names if name in columns), None)
+        for names in (PATHS, LABELS, GROUPS)
+    )
     if path is None or (label is None and group is None):
         found = ", ".join(f"“{name}”" for name in columns) or "none"
         raise TableRefused(
@@ -79,7 +82,3 @@ def _text(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
     raise TableRefused("The table is no text. Save it as CSV.")
-
-
-def _column(columns: dict[str, str], names: tuple[str, ...]) -> str | None:
-    return next((columns[name] for name in names if name in columns), None)

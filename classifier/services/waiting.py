@@ -23,15 +23,11 @@ def wait_until_finished(predictions: PredictionQuerySet, *, seconds: float) -> N
     if not seconds or not _waiting.acquire(blocking=False):
         return
     try:
-        _wait(predictions, seconds)
+        began = time.monotonic()
+        while predictions.unfinished().exists():
+            waited = time.monotonic() - began
+            if waited > seconds:
+                return
+            time.sleep(FIRST_LOOK_SECONDS + SHARE_OF_WAITED * waited)
     finally:
         _waiting.release()
-
-
-def _wait(predictions: PredictionQuerySet, seconds: float) -> None:
-    began = time.monotonic()
-    while predictions.unfinished().exists():
-        waited = time.monotonic() - began
-        if waited > seconds:
-            return
-        time.sleep(FIRST_LOOK_SECONDS + SHARE_OF_WAITED * waited)

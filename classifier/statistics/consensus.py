@@ -54,7 +54,12 @@ def consensus(models: Sequence[ModelAnswers]) -> Consensus:
     Raises ValueError for no models, for models of other classes, other numbers of images, and for
     a log loss that is no positive number or 0.
     """
-    _check(models)
+    if len({each.classes for each in models}) != 1:
+        raise ValueError("a consensus needs models, all of the same classes in the same order")
+    if len({each.probabilities.shape for each in models}) != 1:
+        raise ValueError("a consensus needs the probabilities of all models for the same images")
+    if not all(0 <= each.log_loss < np.inf for each in models):
+        raise ValueError("a consensus needs a log loss, finite and not negative, of each model")
     inverse = 1 / np.maximum([each.log_loss for each in models], _LEAST_LOSS)
     weights = inverse / inverse.sum()
     stacked = np.stack([each.probabilities for each in models])
@@ -62,12 +67,3 @@ def consensus(models: Sequence[ModelAnswers]) -> Consensus:
     divergence = entr(pooled).sum(axis=-1) - weights @ entr(stacked).sum(axis=-1)
     disagreement = np.maximum(divergence, 0) / np.log(2)
     return Consensus(weights, pooled, disagreement, np.argsort(-disagreement, kind="stable"))
-
-
-def _check(models: Sequence[ModelAnswers]) -> None:
-    if len({each.classes for each in models}) != 1:
-        raise ValueError("a consensus needs models, all of the same classes in the same order")
-    if len({each.probabilities.shape for each in models}) != 1:
-        raise ValueError("a consensus needs the probabilities of all models for the same images")
-    if not all(0 <= each.log_loss < np.inf for each in models):
-        raise ValueError("a consensus needs a log loss, finite and not negative, of each model")

@@ -107,7 +107,10 @@ def differential_count(
     Raises ValueError for arrays of other shapes and labels of no type, and UncorrectableError.
     """
     chosen = tuple(labels) if denominator is None else tuple(denominator)
-    _check(labels, reviewed, predicted, {*chosen, *per_hundred})
+    if {reviewed.shape, predicted.shape} != {(len(labels),)}:
+        raise ValueError(f"there must be one count for each of the {len(labels)} types")
+    if unknown := sorted({*chosen, *per_hundred} - set(labels)):
+        raise ValueError(f"there is no type {', '.join(map(repr, unknown))}")
     numbers, moments = reviewed.astype(np.float64), np.diag(reviewed.astype(np.float64))
     if predicted.any():
         rates, images = _confusion_rates(confusion, len(labels))
@@ -131,15 +134,6 @@ def differential_count(
         ),
         others=tuple(CellCount(label, float(numbers[index[label]])) for label in others),
     )
-
-
-def _check(
-    labels: Sequence[str], reviewed: Counts, predicted: Counts, counted: Collection[str]
-) -> None:
-    if {reviewed.shape, predicted.shape} != {(len(labels),)}:
-        raise ValueError(f"there must be one count for each of the {len(labels)} types")
-    if unknown := sorted(set(counted) - set(labels)):
-        raise ValueError(f"there is no type {', '.join(map(repr, unknown))}")
 
 
 def _confusion_rates(confusion: Counts | None, types: int) -> tuple[Floats, Floats]:

@@ -226,11 +226,7 @@ def draw(paint: Callable[[Canvas], None], seed: int) -> Image.Image:
     shade = 1 + 0.005 * smooth_noise(random, (HEIGHT, WIDTH), (120, 120))
     slide = Canvas(random, np.asarray(shade[..., None] * np.array(SMEAR), np.float32))
     paint(slide)
-    return _photograph(slide)
-
-
-def _photograph(slide: Canvas) -> Image.Image:
-    """Out of focus by a little, sharpened by the camera, with its noise."""
+    # Out of focus by a little, sharpened by the camera, with its noise.
     painted = Image.fromarray(np.clip(slide.colours, 0, 255).astype(np.uint8))
     focused = painted.filter(ImageFilter.GaussianBlur(1.1))
     sharpened = np.asarray(focused.filter(ImageFilter.UnsharpMask(2, 60, 0)), np.float32)

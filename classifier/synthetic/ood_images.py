@@ -207,8 +207,11 @@ def screenshot(random: Random) -> Image.Image:
         left, upper = (random.uniform(0, 0.4) * side for side in size)
         right, lower = (random.uniform(0.7, 1) * side for side in size)
         _window(random, pen, (left, upper, right, lower), ground, ink)
-    if random.random() < 0.5:
-        _task_bar(random, pen, size, ground)
+    has_task_bar = random.random() < 0.5
+    if has_task_bar:
+        pen.rectangle((0, size[1] - 20, *size), fill=ground)
+        for x in range(6, size[0] - 60, 24):
+            pen.rounded_rectangle((x, size[1] - 17, x + 14, size[1] - 3), 3, fill=_colour(random))
     return picture
 
 
@@ -264,14 +267,6 @@ def _tiles(random: Random, pen: ImageDraw.ImageDraw, box: Box, ink: Colour, acce
             fill = _choice(random, (accent, _colour(random, 80)))
             pen.rounded_rectangle((x, y, x + step, y + 0.7 * step), 4, fill=fill)
             pen.text((x, y + 0.75 * step), _words(random, 1), ink, _font(9))
-
-
-def _task_bar(
-    random: Random, pen: ImageDraw.ImageDraw, size: tuple[int, int], ground: Colour
-) -> None:
-    pen.rectangle((0, size[1] - 20, *size), fill=ground)
-    for x in range(6, size[0] - 60, 24):
-        pen.rounded_rectangle((x, size[1] - 17, x + 14, size[1] - 3), 3, fill=_colour(random))
 
 
 def photograph(random: Random) -> Image.Image:

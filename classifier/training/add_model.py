@@ -43,11 +43,14 @@ class Preparation:
 
     The network gets (pixels × rescale − mean) / std, in the order and the units of Keras's
     ImageDataGenerator (`standardize`); `mean` and `std` have one value, or one per channel.
+    `preprocess_input` names the module of keras.applications whose function is in the network, for
+    a file that does not say it.
     """
 
     rescale: float = 1.0
     mean: Sequence[float] = (0.0,)
     std: Sequence[float] = (1.0,)
+    preprocess_input: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ def add_model(
     `takes_poor`; DataError where the file cannot be read; and BundleError where the description is
     not one that a bundle can have.
     """
-    network = load_network(path)
+    network = load_network(path, preprocess_input=preparation.preprocess_input)
     size, channels = _input(network)
     network = _scaled(network, preparation, size, channels)
     network = with_probabilities(network, outputs, dataset, probe(network, size, channels))

@@ -31,7 +31,6 @@ from classifier.bundles.writing import (
 from classifier.cards.files import write_card
 from classifier.datasets import Dataset
 from classifier.evaluation import metrics
-from classifier.evaluation.scores import Scores
 from classifier.networks.half_precision import halve_precision
 from classifier.statistics.intervals import wilson_interval
 from classifier.training.fit_limits import FittedLimits
@@ -88,36 +87,29 @@ def export_bundle(
 def _training(recipe: Recipe, trained: TrainedNetwork, data: TrainingData) -> Training:
     settings = recipe.model_dump(mode="json", exclude=NOT_OF_THE_TRAINING)
     minutes = sum(record.seconds for record in trained.history) / 60
+    scores = trained.validation
+    matrix = metrics.confusion_matrix(scores.labels, scores.probabilities)
+    n = len(scores.labels)
+    backend = importlib.import_module(keras.backend.backend())
     return Training(
         **settings,
         selected_epoch=trained.selected_epoch,
         minutes=round(minutes, 1),
         data=data,
-        validation=_validation(trained.validation),
-        software=_software(),
+        validation=ValidationMetrics(
+            n=n,
+            accuracy=metrics.accuracy(matrix),
+            balanced_accuracy=metrics.balanced_accuracy(matrix),
+            auc=metrics.auc(scores.labels, scores.probabilities),
+            intervals=AccuracyInterval(accuracy=wilson_interval(int(np.trace(matrix)), n)),
+        ),
+        software={
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            backend.__name__: backend.__version__,
+            "numpy": np.__version__,
+        },
     )
-
-
-def _validation(scores: Scores) -> ValidationMetrics:
-    matrix = metrics.confusion_matrix(scores.labels, scores.probabilities)
-    n = len(scores.labels)
-    return ValidationMetrics(
-        n=n,
-        accuracy=metrics.accuracy(matrix),
-        balanced_accuracy=metrics.balanced_accuracy(matrix),
-        auc=metrics.auc(scores.labels, scores.probabilities),
-        intervals=AccuracyInterval(accuracy=wilson_interval(int(np.trace(matrix)), n)),
-    )
-
-
-def _software() -> dict[str, str]:
-    backend = importlib.import_module(keras.backend.backend())
-    return {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        backend.__name__: backend.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def write_bundle(

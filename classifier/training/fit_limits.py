@@ -91,7 +91,10 @@ def calibrate_and_fit(
     """
     layers = feature_layers(network) if layers is None else list(layers)
     both = with_features(network, layers)
-    references = training.images[_some(len(training.labels), settings.references)]
+    # Evenly spread, or all where no number of them is wanted.
+    count = len(training.labels)
+    rows = np.linspace(0, count - 1, min(settings.references, count) or count).astype(np.int64)
+    references = training.images[rows]
     _, known = outputs(both, references, which="training images", listener=listener)
     probabilities, features = outputs(
         both, validation.images, which="validation images", listener=listener
@@ -119,7 +122,12 @@ def calibrate_and_fit(
         limits = graded(limits, features.astype(np.float64), shifted, scores, settings)
     description = {
         "temperature": temperature,
-        "held_out": _held_out_calibration(uncalibrated, scores),
+        "held_out": HeldOutCalibration(
+            ece=expected_calibration_error(scores.labels, scores.probabilities),
+            ece_before=expected_calibration_error(uncalibrated.labels, uncalibrated.probabilities),
+            log_loss=log_loss(scores.labels, scores.probabilities),
+            log_loss_before=log_loss(uncalibrated.labels, uncalibrated.probabilities),
+        ),
         "method": METHOD,
         "layers": tuple(layers),
         "coverage": settings.coverage,
@@ -128,15 +136,6 @@ def calibrate_and_fit(
         "n": FittedOn(reference=len(known), distances=len(features), scores=len(scores.labels)),
     }
     return FittedLimits(limits, scores, description)
-
-
-def _held_out_calibration(before: Scores, after: Scores) -> HeldOutCalibration:
-    return HeldOutCalibration(
-        ece=expected_calibration_error(after.labels, after.probabilities),
-        ece_before=expected_calibration_error(before.labels, before.probabilities),
-        log_loss=log_loss(after.labels, after.probabilities),
-        log_loss_before=log_loss(before.labels, before.probabilities),
-    )
 
 
 def fit_limits(
@@ -153,7 +152,11 @@ def fit_limits(
     `groups` says how many of the features come from each layer: the layers count alike, however
     wide they are. With `by_class` each class has its own threshold, and so its own coverage.
     """
-    centre, scale = training.mean(axis=0), _scale(training, groups)
+    parts = np.split(training.var(axis=0), np.cumsum(groups)[:-1])
+    scale = np.concatenate(
+        [np.sqrt((part + VARIANCE_FLOOR * part.mean()) * len(part)) for part in parts]
+    )
+    centre = training.mean(axis=0)
     scaled = (training - centre) / scale
     # The eigenvectors (D, K) of the covariance with the K largest eigenvalues.
     # As exact as the file keeps them, so that the limit is that of the file.
@@ -210,18 +213,6 @@ def graded(
         outer_limit=np.array(outer_limit, np.float32),
         thresholds=thresholds.astype(np.float32),
         widened=np.minimum(widened, thresholds).astype(np.float32),
-    )
-
-
-def _some(count: int, wanted: int) -> NDArray[np.int64]:
-    """Evenly spread indices, or all of them where none are wanted in particular."""
-    return np.linspace(0, count - 1, min(wanted, count) or count).astype(np.int64)
-
-
-def _scale(features: Floats, groups: Sequence[int]) -> Floats:
-    parts = np.split(features.var(axis=0), np.cumsum(groups)[:-1])
-    return np.concatenate(
-        [np.sqrt((part + VARIANCE_FLOOR * part.mean()) * len(part)) for part in parts]
     )
 
 

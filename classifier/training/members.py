@@ -28,19 +28,16 @@ def joined_networks(
         alike=recipe.members,
         shares=recipe.member_shares(),
     )
+    histories = [member.history for member in members]
+    means = [_mean(records) for records in zip(*histories[: recipe.members], strict=True)]
+    others = sum(record.seconds for history in histories[recipe.members :] for record in history)
+    last = means[-1].model_copy(update={"seconds": round(means[-1].seconds + others, 1)})
     return TrainedNetwork(
         network,
         members[0].selected_epoch,
-        _history([member.history for member in members], recipe.members),
+        [*means[:-1], last],
         Scores(predict(network, validation.images), validation.labels),
     )
-
-
-def _history(histories: Sequence[list[EpochRecord]], alike: int) -> list[EpochRecord]:
-    means = [_mean(records) for records in zip(*histories[:alike], strict=True)]
-    others = sum(record.seconds for history in histories[alike:] for record in history)
-    last = means[-1].model_copy(update={"seconds": round(means[-1].seconds + others, 1)})
-    return [*means[:-1], last]
 
 
 def _mean(records: Sequence[EpochRecord]) -> EpochRecord:

@@ -43,7 +43,13 @@ def with_probabilities(
     if not is_single:
         _check_width(network, dataset)
     labels = _labels_of_pair(given, dataset) if is_single else _labels(given, dataset)
-    _check_values(values)
+    if not np.isfinite(values).all():
+        raise NetworkError("The network gives values that are no numbers: its weights are damaged.")
+    if (values == values[0]).all():
+        raise NetworkError(
+            "The network gives the same for every image. If it was trained on other values than "
+            "these, say which: see --rescale."
+        )
     _check_kind(network, values, given.kind)
     outputs = network.outputs[0]
     if given.kind == "logits":
@@ -70,16 +76,6 @@ def _check_width(network: Any, dataset: Dataset) -> None:
         f"The network gives {gives}, {dataset.title} has {len(dataset.labels)} classes: "
         f"{'; '.join(dataset.labels)}. It has to give one value for each."
     )
-
-
-def _check_values(values: NDArray[np.float32]) -> None:
-    if not np.isfinite(values).all():
-        raise NetworkError("The network gives values that are no numbers: its weights are damaged.")
-    if (values == values[0]).all():
-        raise NetworkError(
-            "The network gives the same for every image. If it was trained on other values than "
-            "these, say which: see --rescale."
-        )
 
 
 def _check_kind(network: Any, values: NDArray[np.float32], said: Kind) -> None:

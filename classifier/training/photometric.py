@@ -84,20 +84,16 @@ def recorded(images: Pixels, share: float, generator: np.random.Generator) -> Pi
     """Blur, sharpen, compress, coarsen a `share` of the images, or add noise to them."""
     result = images.copy()
     for index in np.flatnonzero(generator.uniform(size=len(images)) < share):
-        result[index] = _recording(generator)(images[index])
+        # One of the five, at a random strength.
+        recordings: list[Corruption] = [
+            partial(blur, float(generator.uniform(0, BLUR))),
+            partial(jpeg, int(generator.integers(*QUALITY))),
+            partial(thumbnail, int(generator.integers(*SIDES))),
+            partial(sharpened, float(generator.uniform(0, SHARPENING))),
+            partial(noisy, float(generator.uniform(0, NOISE)), generator),
+        ]
+        result[index] = recordings[generator.integers(len(recordings))](images[index])
     return result
-
-
-def _recording(generator: np.random.Generator) -> Corruption:
-    """One of the five, at a random strength."""
-    recordings: list[Corruption] = [
-        partial(blur, float(generator.uniform(0, BLUR))),
-        partial(jpeg, int(generator.integers(*QUALITY))),
-        partial(thumbnail, int(generator.integers(*SIDES))),
-        partial(sharpened, float(generator.uniform(0, SHARPENING))),
-        partial(noisy, float(generator.uniform(0, NOISE)), generator),
-    ]
-    return recordings[generator.integers(len(recordings))]
 
 
 def sharpened(strength: float, pixels: Pixels) -> Pixels:

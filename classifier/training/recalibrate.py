@@ -45,7 +45,15 @@ def recalibrate_bundle(
     if LOGITS_LAYER not in {layer.name for layer in network.layers}:
         raise BundleError(bundle.slug, [f'Its network has no layer named "{LOGITS_LAYER}".'])
     held_out = _uncalibrated(bundle, network)
-    settings = _with_what_else_was_settled(bundle, settings)
+    # What the recipe had settled holds where nothing else is wanted now.
+    recorded = bundle.metadata.training.uncertainty or {}
+    settings = settings.model_copy(
+        update={
+            name: recorded[name]
+            for name in ("shifted", "references")
+            if name in recorded and not getattr(settings, name)
+        }
+    )
     shift = _shift(bundle, validation, data_root) if settings.shifted else None
     with images_progress(bundle.slug) as listener:
         fitted = calibrate_and_fit(
@@ -65,16 +73,6 @@ def recalibrate_bundle(
         read_history(bundle.path),
         fitted,
     )
-
-
-def _with_what_else_was_settled(bundle: Bundle, settings: LimitSettings) -> LimitSettings:
-    """The settings, with those that the recipe had where nothing else is wanted now."""
-    recorded = bundle.metadata.training.uncertainty or {}
-    names = ("shifted", "references")
-    kept: dict[str, Any] = {
-        name: recorded[name] for name in names if name in recorded and not getattr(settings, name)
-    }
-    return settings.model_copy(update=kept)
 
 
 def _shift(bundle: Bundle, validation: Split, data_root: Path) -> Split:

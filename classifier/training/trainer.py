@@ -85,7 +85,12 @@ def train(
     where there is no checkpoint it starts. Raises ResumeError.
     """
     path = directory / CHECKPOINT_FILE
-    checkpoint = _resumable(path, recipe) if resume else None
+    checkpoint = load_checkpoint(path) if resume and path.exists() else None
+    if checkpoint and checkpoint.recipe != recorded(recipe):
+        raise ResumeError(
+            f"The interrupted training of {recipe.slug} followed another recipe; "
+            "without --resume it starts anew."
+        )
     run = TrainingRun(recipe, classes, training, validation, frames, start)
     if checkpoint is not None:
         run.restore(checkpoint)
@@ -94,18 +99,6 @@ def train(
         save_checkpoint(path, run.state())
         listener(Progress(epoch, run.batches_per_epoch, run.batches_per_epoch, record))
     return run.selected_network()
-
-
-def _resumable(path: Path, recipe: Recipe) -> Checkpoint | None:
-    if not path.exists():
-        return None
-    checkpoint = load_checkpoint(path)
-    if checkpoint.recipe != recorded(recipe):
-        raise ResumeError(
-            f"The interrupted training of {recipe.slug} followed another recipe; "
-            "without --resume it starts anew."
-        )
-    return checkpoint
 
 
 def recorded(recipe: Recipe) -> dict[str, Any]:
@@ -198,7 +191,10 @@ class TrainingRun:
         return record
 
     def _fit(self, epoch: int, listener: Listener) -> dict[str, float]:
-        order, images = self._prepared(epoch).result()
+        # The next epoch's images are made while the network learns from the present ones.
+        order, images = (
+            self.prepared.pop(epoch, None) or self.pool.submit(self._prepare, epoch)
+        ).result()
         if epoch < self.recipe.epochs:
             self.prepared = {epoch + 1: self.pool.submit(self._prepare, epoch + 1)}
         callbacks = [_BatchListener(epoch, self.batches_per_epoch, listener)]
@@ -214,10 +210,6 @@ class TrainingRun:
             callbacks=callbacks + ([self.average] if self.average else []),
         )
         return {name: float(values[-1]) for name, values in history.history.items()}
-
-    def _prepared(self, epoch: int) -> Future[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """The next epoch's images are made while the network learns from the present ones."""
-        return self.prepared.pop(epoch, None) or self.pool.submit(self._prepare, epoch)
 
     def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Rows of the training images in the order of an epoch, and the images, changed."""

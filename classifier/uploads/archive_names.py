@@ -35,16 +35,7 @@ def _said(info: zipfile.ZipInfo) -> str:
     """The name where the archive says how it is encoded, else empty."""
     if info.flag_bits & UTF8_FLAG or info.orig_filename.isascii():
         return info.orig_filename
-    return _unicode_path(info)
-
-
-def _raw(info: zipfile.ZipInfo) -> bytes:
-    """What zipfile has read as IBM's encoding, in which each byte is a character."""
-    return info.orig_filename.encode("cp437", "replace")
-
-
-def _unicode_path(info: zipfile.ZipInfo) -> str:
-    """The name in Info-ZIP's field, unless the entry was renamed since it was written."""
+    # The name in Info-ZIP's field, unless the entry was renamed since it was written.
     extra = info.extra
     while len(extra) >= 4:
         kind, size = int.from_bytes(extra[:2], "little"), int.from_bytes(extra[2:4], "little")
@@ -52,6 +43,11 @@ def _unicode_path(info: zipfile.ZipInfo) -> str:
         if kind == UNICODE_PATH and field[1:5] == zlib.crc32(_raw(info)).to_bytes(4, "little"):
             return field[5:].decode("utf-8", "replace")
     return ""
+
+
+def _raw(info: zipfile.ZipInfo) -> bytes:
+    """What zipfile has read as IBM's encoding, in which each byte is a character."""
+    return info.orig_filename.encode("cp437", "replace")
 
 
 def _encoding(names: bytes) -> str:

@@ -112,7 +112,15 @@ class Archive:
 
     def open(self, entry: Entry, *, max_bytes: int) -> BinaryIO:
         """One entry, unpacked in memory up to its limit. Raises UploadRejected."""
-        _refuse_unfit(entry.info, max_bytes)
+        info = entry.info
+        if info.file_size > max_bytes:
+            raise UploadRejected("too_many_bytes", limit=max_bytes // 10**6)
+        if info.file_size > MAXIMUM_RATIO * max(1, info.compress_size):
+            raise UploadRejected("expands", limit=MAXIMUM_RATIO)
+        if info.flag_bits & ENCRYPTED_FLAG:
+            raise UploadRejected("encrypted")
+        if info.compress_type not in METHODS:
+            raise UploadRejected("compression")
         with _hostile_bytes("damaged"), self.zip.open(entry.info) as file:
             data = file.read(max_bytes + 1)
         if data.startswith(SIGNATURE):
@@ -150,14 +158,3 @@ def _is_litter(name: str) -> bool:
     *folders, file = re.split(r"[/\\]", name)
     is_hidden = not file or file.startswith(".")
     return is_hidden or file.lower() in LITTER or MAC_FOLDER in folders
-
-
-def _refuse_unfit(info: zipfile.ZipInfo, max_bytes: int) -> None:
-    if info.file_size > max_bytes:
-        raise UploadRejected("too_many_bytes", limit=max_bytes // 10**6)
-    if info.file_size > MAXIMUM_RATIO * max(1, info.compress_size):
-        raise UploadRejected("expands", limit=MAXIMUM_RATIO)
-    if info.flag_bits & ENCRYPTED_FLAG:
-        raise UploadRejected("encrypted")
-    if info.compress_type not in METHODS:
-        raise UploadRejected("compression")

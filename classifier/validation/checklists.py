@@ -25,13 +25,15 @@ class ChecklistRow:
 def claim_rows(report: ValidationReport, metadata: Metadata) -> list[ChecklistRow]:
     """The items of CLAIM that bear on the validation of a finished model."""
     own, figures = report.labelled_set, report.figures
+    size = metadata.input.size
+    colours = "grey" if metadata.input.channels == 1 else "RGB"
     known = [
         ("3", "Background, intended use", metadata.intended_use),
         ("4", "Aims and hypotheses", ""),
         ("5", "Prospective or retrospective", ""),
         ("7", "Data sources", f"The labelled set “{own.name}”. Where its images come from:"),
         ("8", "Inclusion and exclusion criteria", ""),
-        ("9", "Preprocessing", _preprocessing(metadata)),
+        ("9", "Preprocessing", f"Cropped and resized to {size} pixels a side, {colours}."),
         ("11", "De-identification", "Metadata in the files is dropped when images come in."),
         ("12", "Missing data", f"{own.unreadable} files could not be read and were left out."),
         ("13", "Image acquisition protocol", ""),
@@ -42,7 +44,9 @@ def claim_rows(report: ValidationReport, metadata: Metadata) -> list[ChecklistRo
         ("22", "Model", _model(report, metadata)),
         ("25", "Training", _trained_on(metadata)),
         ("28", "Metrics", "Accuracy, balanced accuracy, per class, AUC, calibration, sets."),
-        ("29", "Uncertainty", _uncertainty()),
+        ("29", "Uncertainty", "95 % intervals: Wilson's for the effective number of independent "
+         "clusters (groups joined with near-duplicates), and a bootstrap of whole clusters for "
+         "AUC."),
         ("33", "Testing on external data", f"This report: {figures.n:,} images, version "
          f"{report.model.version} of the model unchanged."),
         ("34", "Registration", ""),
@@ -102,11 +106,6 @@ def _words(estimate: Estimate) -> str:
     return f"{shown.percent} ({shown.percent_interval})"
 
 
-def _preprocessing(metadata: Metadata) -> str:
-    colours = "grey" if metadata.input.channels == 1 else "RGB"
-    return f"Cropped and resized to {metadata.input.size} pixels a side, {colours}."
-
-
 def _model(report: ValidationReport, metadata: Metadata) -> str:
     return (
         f"{metadata.title}, version {metadata.version}, {metadata.architecture.replace('_', ' ')}, "
@@ -130,13 +129,6 @@ def _sample_size(report: ValidationReport) -> str:
         for need in report.figures.enough[0].needs
     ]
     return f"For the accuracy, {', '.join(needs)}."
-
-
-def _uncertainty() -> str:
-    return (
-        "95 % intervals: Wilson's for the effective number of independent clusters (groups joined "
-        "with near-duplicates), and a bootstrap of whole clusters for AUC."
-    )
 
 
 def _included(report: ValidationReport) -> str:

@@ -64,7 +64,8 @@ def more_images(estimate: Estimate, half_width: float) -> int:
     low, high = estimate.n, MOST
     while low < high:
         middle = (low + high) // 2
-        if _wilson_half_width(share, middle * told) <= half_width:
+        lower, upper = wilson(np.array([share]), np.array([middle * told]))
+        if upper[0] - lower[0] <= 2 * half_width:
             high = middle
         else:
             low = middle + 1
@@ -74,11 +75,6 @@ def more_images(estimate: Estimate, half_width: float) -> int:
 def _planned(share: float, told: float) -> float:
     """The middle of Wilson's interval, which is never a certainty."""
     return (share * told + Z**2 / 2) / (told + Z**2)
-
-
-def _wilson_half_width(share: float, trials: float) -> float:
-    low, high = wilson(np.array([share]), np.array([trials]))
-    return float(high[0] - low[0]) / 2
 
 
 def _class_need(figures: ClassFigures, half_width: float) -> Need:

@@ -11,7 +11,7 @@ from typing import Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.bundles.schema import LimitsDescription, RocCurve
+from classifier.bundles.schema import LimitsDescription
 from classifier.evaluation import metrics
 from classifier.evaluation.curves import confidence_bins, reliability, resampled_auc, roc
 from classifier.evaluation.scores import Flags, Floats, Labels
@@ -163,7 +163,7 @@ def figures(
         sets=_sets(known, true, limits) if limits and known.sets is not None else None,
         risk_coverage=_risk_coverage(known, right),
         operating=_operating(known, classes, true, home_thresholds or {}),
-        roc=_roc(known, classes, positive),
+        roc=roc(known.labels, known.probabilities, classes, positive),
         own_classes=_own_classes(answered.part(answered.labels < 0)),
         enough=enough(accuracy, balanced, per_class),
     )
@@ -334,10 +334,6 @@ def _operating_rows(known: Answered, true: Flags, index: int) -> tuple[Operating
         )
         for place, threshold in enumerate(THRESHOLDS)
     )
-
-
-def _roc(known: Answered, classes: Sequence[str], positive: str | None) -> tuple[RocCurve, ...]:
-    return roc(known.labels, known.probabilities, classes, positive)
 
 
 def _own_classes(others: Answered) -> tuple[OwnClass, ...]:

@@ -16,9 +16,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
 from classifier import audit
+from classifier.models import Invitation
 
 NAME_LIKE_ADDRESS: Final = "A username cannot contain @, or it could pass for an email address."
 DEVICE_SECONDS: Final = 365 * 24 * 3600
+# In the session, from the link to the account.
+INVITATION: Final = "invitation"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -33,7 +36,7 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return bool(settings.SIGNUP_OPEN)
+        return bool(settings.SIGNUP_OPEN) or invitation_of(request) is not None
 
     def is_safe_url(self, url: str) -> bool:
         try:
@@ -112,6 +115,12 @@ class AccountAdapter(DefaultAccountAdapter):
             host = urlsplit(settings.SITE_URL).netloc
             context["current_site"] = SimpleNamespace(name=host, domain=host)
         super().send_mail(template_prefix, email, context)
+
+
+def invitation_of(request: HttpRequest) -> Invitation | None:
+    """The one whose link this browser opened, while it may be used."""
+    secret = request.session.get(INVITATION, "")
+    return Invitation.objects.holding(secret) if secret else None
 
 
 def login_of(credentials: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from http.cookies import CookieError, SimpleCookie
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.urls import Resolver404, resolve
 
 from classifier.models import ApiToken
@@ -25,9 +25,16 @@ def largest_body(path: str) -> int:
         "web:preview": image,
         "web:batch_new": batch,
         "web:batch_upload": batch,
+        "web:labelled_set_new": batch,
+        "web:labelled_set_add": batch,
+        "web:labelled_set_table": image,
+        "web:model_import": batch,
         "api:prediction-list": image,
         "api:batch-list": batch,
         "api:batch-images": batch,
+        "api:labelled-set-images": batch,
+        "api:labelled-set-table": image,
+        "api:model-imports": batch,
     }
     return int(takes_more.get(name, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 
@@ -47,16 +54,12 @@ def most_bytes(path: str, headers: Mapping[str, str]) -> int:
 def is_known(headers: Mapping[str, str]) -> bool:
     """Whether a request comes with a token or a session that holds. The view looks again."""
     try:
-        return _has_token(headers) or _has_session(headers)
+        scheme, _, secret = headers.get("AUTHORIZATION", "").partition(" ")
+        if scheme.lower() == "token" and ApiToken.objects.holding(secret.strip()) is not None:
+            return True
+        return _has_session(headers)
     except DatabaseError:
         return False
-    finally:
-        close_old_connections()
-
-
-def _has_token(headers: Mapping[str, str]) -> bool:
-    scheme, _, secret = headers.get("AUTHORIZATION", "").partition(" ")
-    return scheme.lower() == "token" and ApiToken.objects.holding(secret.strip()) is not None
 
 
 def _has_session(headers: Mapping[str, str]) -> bool:

@@ -252,10 +252,15 @@ def _history_chart(slug: str, series: Series, y: Axis, selected: int | None) -> 
     if selected and selected <= x.range[1]:
         at = f"{x.at(selected):g}"
         upright = [Line("selected", f"{at},{TOP} {at},{BOTTOM}")]
+    ends = [
+        f"{name.lower()} {points[0][1]:.3f} at first and {points[-1][1]:.3f} at the end"
+        for name, points in series.items()
+    ]
+    chosen = f" The weights are those of epoch {selected}, the upright line." if selected else ""
     return Chart(
         slug=f"history-{slug}",
         title=f"{y.label} in training",
-        description=_history_description(y.label, series, selected),
+        description=f"{y.label}: {'; '.join(ends)}.{chosen}",
         x=x,
         y=y,
         lines=[*upright, *legend],
@@ -272,15 +277,6 @@ def steps(low: float, high: float) -> list[float]:
     step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= width)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(step * each, 10) for each in range(first, max(last, first + 1) + 1)]
-
-
-def _history_description(title: str, series: Series, selected: int | None) -> str:
-    ends = [
-        f"{name.lower()} {points[0][1]:.3f} at first and {points[-1][1]:.3f} at the end"
-        for name, points in series.items()
-    ]
-    chosen = f" The weights are those of epoch {selected}, the upright line." if selected else ""
-    return f"{title}: {'; '.join(ends)}.{chosen}"
 
 
 def _history_rows(series: Series, selected: int | None) -> list[list[str]]:

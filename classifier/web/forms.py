@@ -80,7 +80,11 @@ class ClassifyForm(forms.Form):
     def clean_sample(self) -> str:
         slug: str = self.cleaned_data["sample"]
         if slug and not self._has_file:
-            self.source = self._sample(slug)
+            try:
+                png = samples.draw(slug)
+            except KeyError as error:
+                raise ValidationError(SAMPLE_GONE, code="sample_gone") from error
+            self.source = self._read(io.BytesIO(png), f"{slug}.png", len(png))
             self.is_synthetic = True
         return slug
 
@@ -126,7 +130,18 @@ class ClassifyForm(forms.Form):
         None when that cannot be done, and then the form is not valid any more.
         """
         try:
-            return self._queue()
+            chosen = {
+                "trained_models": [self.cleaned_data["model"]],
+                "crop": self.cleaned_data["crop"],
+            }
+            if isinstance(self.source, ImageUpload):
+                return services.queue_predictions(owner=self.user, image=self.source, **chosen)[0]
+            return services.submit_predictions(
+                owner=self.user,
+                picture=cast(uploads.UploadedPicture, self.source),
+                is_synthetic=self.is_synthetic,
+                **chosen,
+            )[0]
         except ImageUpload.DoesNotExist:
             self.source = None
             self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))
@@ -143,17 +158,6 @@ class ClassifyForm(forms.Form):
         """Say at the form that a limit is reached."""
         self.status = 429
         self.add_error(None, ValidationError(f"{limit_reached} {KEPT_NOTHING}", code="limit"))
-
-    def _queue(self) -> Prediction:
-        chosen = {"trained_models": [self.cleaned_data["model"]], "crop": self.cleaned_data["crop"]}
-        if isinstance(self.source, ImageUpload):
-            return services.queue_predictions(owner=self.user, image=self.source, **chosen)[0]
-        return services.submit_predictions(
-            owner=self.user,
-            picture=cast(uploads.UploadedPicture, self.source),
-            is_synthetic=self.is_synthetic,
-            **chosen,
-        )[0]
 
     def preview(self) -> Preview | None:
         """What was chosen, as far as it is valid."""
@@ -189,10 +193,3 @@ class ClassifyForm(forms.Form):
         except uploads.UploadRejected as rejected:
             self.status = rejected.status
             raise ValidationError(rejected.message, code=rejected.code) from rejected
-
-    def _sample(self, slug: str) -> uploads.UploadedPicture:
-        try:
-            png = samples.draw(slug)
-        except KeyError as error:
-            raise ValidationError(SAMPLE_GONE, code="sample_gone") from error
-        return self._read(io.BytesIO(png), f"{slug}.png", len(png))

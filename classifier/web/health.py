@@ -37,7 +37,12 @@ def check() -> dict[str, str]:
     # Whoever comes before there is any answer waits for it.
     if time.monotonic() - made_at > KEPT_SECONDS and _asking.acquire(blocking=not checks):
         try:
-            checks = _ask()
+            broker = _broker()
+            checks = {
+                "database": _database(),
+                "broker": broker,
+                "worker": _worker() if broker == OK else "cannot be asked without the broker",
+            }
             _last = (time.monotonic(), checks)
         finally:
             _asking.release()
@@ -48,15 +53,6 @@ def forget() -> None:
     """Have the parts asked again by the next check."""
     global _last
     _last = (0.0, {})
-
-
-def _ask() -> dict[str, str]:
-    broker = _broker()
-    return {
-        "database": _database(),
-        "broker": broker,
-        "worker": _worker() if broker == OK else "cannot be asked without the broker",
-    }
 
 
 def queue_trouble() -> str:

@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
-from classifier.datasets import datasets
 from classifier.models import CROP_CHOICES, LabelledSet, Project
 from classifier.preprocessing import Crop
 from classifier.services import incoming, labelled_sets
@@ -38,7 +37,7 @@ class NewSetForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        kinds = [(slug, known.image_kind) for slug, known in datasets().items()]
+        kinds = [(slug, known.image_kind) for slug, known in labelled_sets.kinds_for(user).items()]
         cast("forms.ChoiceField", self.fields["dataset"]).choices = kinds
         project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         project.queryset = projects_to_fill(user)

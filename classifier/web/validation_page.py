@@ -127,7 +127,10 @@ def page_of(validation: Validation, query: QueryDict) -> ValidationPage:
         confusion=_confusion(figures.labels, figures.confusion_matrix),
         charts=[_reliability(report), _risk_coverage(report)],
         operating=_operating(report, query),
-        enough=[(each, _half_width(each)) for each in figures.enough],
+        enough=[
+            (each, "–" if each.now is None else f"± {100 * each.now:.1f} points")
+            for each in figures.enough
+        ],
     )
 
 
@@ -350,7 +353,3 @@ def _operating_chart(curve: OperatingCurve, chosen: OperatingRow) -> Chart:
 def _value(row: OperatingRow, name: str) -> float | None:
     found: Any = getattr(row, name)
     return None if found.value is None else float(found.value)
-
-
-def _half_width(found: Enough) -> str:
-    return "–" if found.now is None else f"± {100 * found.now:.1f} points"

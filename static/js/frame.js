@@ -37,14 +37,15 @@ document.addEventListener("keydown", (event) => {
 // What is sent twice would be stored twice, or refused although it was stored.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || event.defaultPrevented) return;
-  if ("sent" in form.dataset) event.preventDefault();
-  form.dataset.sent = "";
+  // Attributes, not properties: a field may bear the name of one and hides it.
+  if (form.getAttribute("method") !== "post" || event.defaultPrevented) return;
+  if (form.hasAttribute("data-sent")) event.preventDefault();
+  form.setAttribute("data-sent", "");
 });
 
 // A page that the browser brings back as it was left may send its forms again.
 window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const form of document.querySelectorAll("form[data-sent]")) form.removeAttribute("data-sent");
 });
 
 // A request of a session that has ended is answered by the sign-in page: go there for good.

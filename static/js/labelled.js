@@ -6,8 +6,9 @@ import { Later, Site } from "./bring/site.js";
 import { Uploader } from "./bring/uploader.js";
 
 const form = document.getElementById("bring");
-const { maxFiles, maxBytes, sets, pages } = form.dataset;
 const find = (selector) => form.querySelector(selector);
+// Not of the form: its field "dataset" hides the property of that name.
+const { maxFiles, maxBytes, sets, pages } = find("[data-drop]").dataset;
 const site = new Site(sets, form);
 const list = new FileList(form, pages);
 const items = [];

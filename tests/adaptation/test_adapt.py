@@ -22,6 +22,7 @@ from classifier.datasets import datasets
 from classifier.inference import loader
 from classifier.models import TrainedModel
 from classifier.networks.checks import network_problems
+from classifier.services.labelled_sets import kinds_for
 from tests.training import synthetic
 
 NAME = Name(slug="here", title="Our laboratory")
@@ -36,7 +37,7 @@ def laboratory(count: int = 60) -> OwnImages:
     """Images as from another microscope: what is bright at home is dark here."""
     part = synthetic.split(count, 7)
     return OwnImages(
-        name="Our slides", pixels=255 - part.images, labels=part.labels, groups=np.arange(count)
+        name="Our slides", views=(255 - part.images,), labels=part.labels, groups=np.arange(count)
     )
 
 
@@ -113,7 +114,7 @@ def test_of_two_at_once_one_is_written_and_the_other_says_so(
 
 
 def write_folders(images: OwnImages, folder: Path, names: list[str]) -> None:
-    for number, (pixels, label) in enumerate(zip(images.pixels, images.labels, strict=True)):
+    for number, (pixels, label) in enumerate(zip(images.views[0], images.labels, strict=True)):
         path = folder / names[label] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         # Enlarged, since no upload may be so small; shrinking gives the pixels back.
@@ -159,6 +160,48 @@ def test_the_command_makes_a_model_that_answers_without_a_restart(
         call_command("adapt_model", shipped.slug, folder, owner="nobody")
     with pytest.raises(CommandError, match="Give another --name"):
         call_command("adapt_model", shipped.slug, folder, "--same=harmless=normal, benign")
+
+
+@pytest.mark.django_db
+def test_the_command_makes_a_model_for_classes_of_ones_own(
+    shipped: Bundle, tmp_path: Path, settings: Settings, user: User, other_user: User
+) -> None:
+    settings.MODELS_DIR = shipped.path.parent
+    call_command("load_bundles")
+    folder = tmp_path / "North Wing"
+    write_folders(laboratory(), folder, ["upper", "lower"])
+    (folder / "rare").mkdir()
+    some = next((folder / "upper").glob("*.png"))
+    (folder / "rare" / "1.png").write_bytes(some.read_bytes())
+    call_command(
+        "adapt_model", shipped.slug, folder, "--own-classes", name="ours", owner=user.username
+    )
+    model = TrainedModel.objects.get(slug="ours")
+    assert model.described.classes == ("lower", "upper")
+    assert model.dataset_info.is_own
+    assert model.measured is not None
+    assert model.measured.adaptation is not None
+    assert model.measured.adaptation.own_classes
+    assert "always naming the commonest class" in model.measured.adaptation.gain.reason
+    assert network_problems(load_bundle(settings.ADAPTED_MODELS_DIR / "ours")) == []
+    other = synthetic.split(40, 8)
+    # In the order of their names, which is not that of the folders' images.
+    said = [row.probabilities.argmax() for row in loader.load(model).answer(255 - other.images)]
+    assert (said == 1 - other.labels).mean() > 0.8
+    assert model in TrainedModel.objects.choosable_by(user)
+    assert model not in TrainedModel.objects.choosable_by(other_user)
+    assert model.dataset in kinds_for(user)
+    assert model.dataset not in kinds_for(other_user)
+
+
+def test_classes_of_ones_own_need_ten_images_each(
+    shipped: Bundle, tmp_path: Path, settings: Settings
+) -> None:
+    settings.MODELS_DIR = shipped.path.parent
+    write_folders(laboratory(12), tmp_path / "few", ["upper", "lower"])
+    with pytest.raises(CommandError, match="takes 10 images or more of at least 2"):
+        call_command("adapt_model", shipped.slug, tmp_path / "few", "--own-classes")
+    assert not list(settings.OWN_DATASETS_DIR.glob("*"))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from classifier.adaptation.examples import Examples, NotEnough, check_enough
-from classifier.adaptation.fitting import Promise, cross_fit, fewest_scores, fit, folds
+from classifier.adaptation.examples import Examples, NotEnough, check_enough, fewest_scores
+from classifier.adaptation.fitting import Procedure, Promise, cross_fit, fit, folds
 from classifier.adaptation.head import Head, HeadFit, HeadSettings, head_of, set_head
 from classifier.adaptation.verdict import gain, paired_interval
 from classifier.evaluation.scores import Labels
@@ -80,13 +80,13 @@ def test_so_many_images_it_takes_to_promise_a_level(level: float, images: int) -
 
 
 def test_of_too_few_images_sets_promise_nothing_and_name_every_class() -> None:
-    fitted = fit(drawn(15, 0), SHIPPED, HOME, Promise(), by_class=False)
-    assert fitted.answers(drawn(30, 1)).sets.all()
+    fitted = fit([drawn(15, 0)], Procedure(SHIPPED, HOME, Promise(), by_class=False))
+    assert fitted.answers([drawn(30, 1)]).sets.all()
 
 
 def test_thresholds_of_their_own_take_enough_images_of_each_class() -> None:
-    assert not fit(drawn(54, 0), SHIPPED, HOME, Promise(), by_class=True).by_class
-    assert fit(drawn(57, 0), SHIPPED, HOME, Promise(), by_class=True).by_class
+    assert not fit([drawn(54, 0)], Procedure(SHIPPED, HOME, Promise(), by_class=True)).by_class
+    assert fit([drawn(57, 0)], Procedure(SHIPPED, HOME, Promise(), by_class=True)).by_class
 
 
 def test_sets_and_limits_keep_their_promise_for_other_images() -> None:
@@ -94,7 +94,8 @@ def test_sets_and_limits_keep_their_promise_for_other_images() -> None:
     others = drawn(600, 99)
     covered, accepted = [], []
     for seed in range(12):
-        answers = fit(drawn(60, seed), SHIPPED, HOME, Promise(), by_class=False).answers(others)
+        procedure = Procedure(SHIPPED, HOME, Promise(), by_class=False)
+        answers = fit([drawn(60, seed)], procedure).answers([others])
         covered.append(answers.sets[np.arange(600), others.labels].mean())
         accepted.append(answers.accepted.mean())
     assert abs(np.mean(covered) - 0.95) < 0.02
@@ -105,17 +106,16 @@ def test_images_unlike_all_of_the_laboratory_are_refused() -> None:
     strange = drawn(30, 1)
     strange.features[:] += 40
     assert (
-        not fit(drawn(60, 0), SHIPPED, HOME, Promise(), by_class=False)
-        .answers(strange)
+        not fit([drawn(60, 0)], Procedure(SHIPPED, HOME, Promise(), by_class=False))
+        .answers([strange])
         .accepted.any()
     )
 
 
 def cross_fitted(examples: Examples) -> tuple[float, bool, str]:
     """Accuracy after, whether it is proposed, and why."""
-    answers = cross_fit(
-        examples, SHIPPED, HOME, Promise(), by_class=False, listener=lambda done, total: None
-    )
+    procedure = Procedure(SHIPPED, HOME, Promise(), by_class=False)
+    answers = cross_fit([examples], procedure, lambda done, total: None)
     found = gain(examples, answers)
     assert found.after.share is not None
     return found.after.share, found.proposed, found.reason
@@ -137,8 +137,8 @@ def test_what_helps_is_proposed_with_what_it_is_worth() -> None:
     assert "points (95 % interval" in reason
     # What was said of these images holds of others.
     others = drawn(600, 5, distance=3)
-    fitted = fit(examples, SHIPPED, HOME, Promise(), by_class=False)
-    assert abs(fitted.answers(others).right(others.labels).mean() - accuracy) < 0.07
+    fitted = fit([examples], Procedure(SHIPPED, HOME, Promise(), by_class=False))
+    assert abs(fitted.answers([others]).right(others.labels).mean() - accuracy) < 0.07
 
 
 def test_labels_that_mean_nothing_are_found_out() -> None:
@@ -188,3 +188,12 @@ def test_too_few_images_are_refused_in_plain_words(
     with pytest.raises(NotEnough, match=found):
         check_enough(np.array(labels), np.array(groups), ["basophil", "eosinophil"])
     check_enough(np.arange(10) % 2, np.arange(10), ["basophil", "eosinophil"])
+
+
+def test_of_several_views_the_one_is_taken_in_which_classes_are_told_apart() -> None:
+    blurred, sharp = drawn(60, 0, distance=0.3), drawn(60, 0, distance=4)
+    procedure = Procedure(SHIPPED, HOME, Promise(), by_class=False)
+    assert fit([blurred, sharp], procedure).view == 1
+    assert fit([sharp, blurred], procedure).view == 0
+    answers = cross_fit([blurred, sharp], procedure, lambda done, total: None)
+    assert answers.right(sharp.labels).mean() > 0.9

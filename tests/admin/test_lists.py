@@ -5,6 +5,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -29,6 +30,14 @@ def test_lists_open_and_search(admin_pages: Client, model: type) -> None:
     address = reverse(f"admin:classifier_{model._meta.model_name}_changelist")
     assert admin_pages.get(address).status_code == 200
     assert admin_pages.get(address, {"q": prediction.image.owner.username}).status_code == 200
+
+
+@pytest.mark.parametrize("model", [*OWN_MODELS, User], ids=lambda model: model.__name__)
+def test_a_nul_in_a_filter_is_refused(admin_pages: Client, model: type[Model]) -> None:
+    meta = model._meta
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    for name in ("q", "predicted_label", "status__exact", "username", "pk__in"):
+        assert admin_pages.get(address, {name: "a\0"}).status_code == 400
 
 
 def test_a_result_can_be_looked_at_but_not_changed(admin_pages: Client) -> None:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from classifier import tasks
 from classifier.catalogue import load_bundles
 from classifier.models import Prediction, Status, TrainedModel
 from classifier.services.desk import operations
@@ -97,6 +98,17 @@ def test_loading_bundles_says_what_changed(admin_pages: Client) -> None:
     assert "Nothing changed" in again
 
 
+def test_a_model_is_loaded_before_it_is_asked_for(
+    admin_pages: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = TrainedModelFactory.create()
+    rung: list[str] = []
+    monkeypatch.setattr(tasks.load_model, "delay", rung.append)
+    page = admin_pages.post(ADDRESS, {"action": "load", "model": model.slug}, follow=True)
+    assert "A worker loads" in page.content.decode()
+    assert set(rung) == {model.slug}
+
+
 def test_who_may_only_look_can_do_nothing(client: Client, user: User) -> None:
     user.is_staff = True
     user.save()
@@ -105,7 +117,7 @@ def test_who_may_only_look_can_do_nothing(client: Client, user: User) -> None:
     client.force_login(user)
     model = TrainedModelFactory.create()
     assert "Switch off" not in client.get(ADDRESS).content.decode()
-    for action in ("disable", "default", "sync", "requeue_failed", "requeue_stuck"):
+    for action in ("disable", "default", "load", "sync", "requeue_failed", "requeue_stuck"):
         answer = client.post(ADDRESS, {"action": action, "model": model.slug})
         assert answer.status_code == 403
     assert client.post(reverse("admin:operations"), {"action": "explode"}).status_code == 404

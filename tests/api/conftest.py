@@ -1,7 +1,11 @@
 """A program with a token, and a model that it may ask."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from rest_framework.test import APIClient
 
 from classifier import tasks
@@ -13,6 +17,17 @@ from tests.factories import TrainedModelFactory
 def no_broker(rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests run without one."""
     monkeypatch.setattr(tasks.run_validations, "delay", lambda: None)
+    monkeypatch.setattr(tasks.run_adaptations, "delay", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def kept_connection() -> Iterator[None]:
+    """Drawn requests call the application itself, which would close the test's own connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 def client_of(user: User) -> APIClient:

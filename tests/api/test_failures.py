@@ -137,6 +137,45 @@ def test_reading_goes_on_while_the_database_takes_no_writes(user: User) -> None:
     assert user.api_tokens.get().last_used_at is not None
 
 
+OUT_OF_DISK = "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+
+
+def fill_disk(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    """The database itself refuses to write, as it does on a full or read-only disk."""
+    if not sql.startswith(("INSERT", "UPDATE", "DELETE")):
+        return execute(sql, params, many, context)
+    if connection.vendor == "postgresql":
+        return execute(OUT_OF_DISK, None, False, context)
+    context["cursor"].cursor.connection.execute("PRAGMA query_only = ON")
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        context["cursor"].cursor.connection.execute("PRAGMA query_only = OFF")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("page", "content_type"),
+    [
+        ("/api/v1/predictions/{}/", "application/problem+json"),
+        ("/predictions/{}/delete/", "text/html"),
+    ],
+)
+def test_a_full_disk_is_no_fault_of_who_deletes(
+    signed_in: APIClient, user: User, page: str, content_type: str
+) -> None:
+    prediction = PredictionFactory.create(succeeded=True, image__owner=user)
+    signed_in.raise_request_exception = False
+    ask = signed_in.delete if page.startswith("/api/") else signed_in.post
+    with connection.execute_wrapper(fill_disk):
+        answer = ask(page.format(prediction.pk))
+    assert answer.status_code == 507
+    assert answer["Content-Type"].startswith(content_type)
+    assert b"nothing was changed" in answer.content.lower()
+    prediction.refresh_from_db()
+    assert prediction.deleted_at is None
+
+
 def cut_connection(
     execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
 ) -> Any:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from classifier.models import (
+    Adaptation,
     Assignment,
     Batch,
     LabelledImage,
@@ -23,6 +24,7 @@ from classifier.models import (
 )
 from tests.api.conftest import client_of
 from tests.factories import (
+    AdaptationFactory,
     BatchFactory,
     ExplanationFactory,
     LabelledImageFactory,
@@ -97,6 +99,13 @@ EXPECTED = {
     "POST /api/v1/labelled-sets/{id}/confirm/": REVIEWED,
     "GET /api/v1/labelled-sets/{id}/doubts/": SEEN,
     "POST /api/v1/labelled-sets/{id}/labels/{number}/": REVIEWED,
+    "GET /api/v1/adaptations/": EVERYONE,
+    # One image is too little to adapt to, which only who may do it is told.
+    "POST /api/v1/adaptations/": (401, 409, 409, 403, 404, 409),
+    "GET /api/v1/adaptations/{id}/": SEEN,
+    "DELETE /api/v1/adaptations/{id}/": REMOVED,
+    "POST /api/v1/adaptations/{id}/again/": OWNED,
+    "POST /api/v1/adaptations/{id}/use/": OWNED,
     "GET /api/v1/validations/": EVERYONE,
     "POST /api/v1/validations/": (401, 202, 202, 403, 404, 202),
     "GET /api/v1/validations/{id}/": SEEN,
@@ -137,6 +146,7 @@ class World:
     view: SavedView
     labelled: LabelledImage
     validation: Validation
+    adaptation: Adaptation
 
     def address(self, path: str) -> str:
         keys = {
@@ -149,6 +159,7 @@ class World:
             "projects": self.project.pk,
             "labelled-sets": self.labelled.labelled_set_id,
             "validations": self.validation.pk,
+            "adaptations": self.adaptation.pk,
         }
         path = path.replace("{number}", str(self.labelled.pk))
         path = path.replace("{id}", str(keys.get(path.split("/")[3]))).replace(
@@ -177,6 +188,10 @@ class World:
             "POST /api/v1/views/": {"name": "Mine", "query": "review=corrected"},
             "POST /api/v1/labelled-sets/": {"name": "Mine", "dataset": "bloodmnist"},
             "POST /api/v1/labelled-sets/{id}/labels/{number}/": {"label": "monocyte"},
+            "POST /api/v1/adaptations/": {
+                "labelled_set": str(self.labelled.labelled_set_id),
+                "model": "blood",
+            },
             "POST /api/v1/validations/": {
                 "labelled_set": str(self.labelled.labelled_set_id),
                 "model": ["blood"],
@@ -224,6 +239,10 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
         assignment=Assignment.objects.create(batch=given, reader=reader),
         view=SavedView.objects.create(owner=user, name="Kept"),
         labelled=labelled,
+        adaptation=AdaptationFactory.create(
+            labelled_set=labelled.labelled_set, trained_model=trained_model, status="FAILURE",
+            error_message="The disk is full.", finished_at=timezone.now(),
+        ),
         validation=ValidationFactory.create(
             labelled_set=labelled.labelled_set, trained_model=trained_model, report={},
             model_version=1, status="SUCCESS", finished_at=timezone.now(),

@@ -18,10 +18,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from classifier.models import ApiToken, Assignment, Batch, SavedView, TrainedModel
+from classifier.models import ApiToken, Assignment, Batch, ModelImport, SavedView, TrainedModel
 from tests.api.test_conformance import STRICT, with_address
 from tests.api.test_schema import served_schema
 from tests.factories import (
+    AdaptationFactory,
     BatchFactory,
     LabelledImageFactory,
     PredictionFactory,
@@ -90,6 +91,8 @@ def make_plausible(case: schemathesis.Case, user: User, trained_model: TrainedMo
 def plausible_form(path: str, trained_model: TrainedModel) -> dict[str, Any]:
     if path.endswith("/table/"):
         return {"table": b"path,class\ncell.png,monocyte\n"}
+    if path.endswith("/model-imports/"):
+        return {"file": b"no model"}
     several = "batches" in path or "labelled-sets" in path
     sent = {"images": [png()]} if several else {"image": png()}
     named = {} if path.endswith("/images/") else {"model": [trained_model.slug]}
@@ -107,6 +110,10 @@ def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
     keys = {
         "labelled-sets": labelled.labelled_set_id,
         "validations": ValidationFactory.create(labelled_set=labelled.labelled_set).pk,
+        "adaptations": AdaptationFactory.create(
+            labelled_set=labelled.labelled_set, trained_model=trained_model
+        ).pk,
+        "model-imports": ModelImport.objects.create(owner=user, filename="model.zip").pk,
         "predictions": prediction.pk,
         "batches": batch.pk,
         "images": prediction.image_id,

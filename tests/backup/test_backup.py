@@ -194,11 +194,13 @@ import json, sys, threading
 from pathlib import Path
 import django
 django.setup()
+from django.core.management import call_command
 from django.db import connection
 from classifier import backup
 from classifier.models import Prediction
 from tests.factories import PredictionFactory, UserFactory
 
+call_command("migrate", verbosity=0)
 owner = UserFactory.create()
 model = PredictionFactory.create(image__owner=owner, succeeded=True).trained_model
 made = {"image__owner": owner, "trained_model": model, "succeeded": True}
@@ -227,11 +229,21 @@ print(json.dumps({"during": during}))
 """
 
 
-def test_a_backup_is_of_one_moment_while_people_upload_and_delete(tmp_path: Path) -> None:
-    path = tmp_path / "busy.zip"
+@pytest.fixture
+def empty_database(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The address of one of the same kind as the tests run on."""
+    if connection.vendor == "postgresql":
+        return str(request.getfixturevalue("postgres").create_database("busy"))
     database = tmp_path / "database.sqlite3"
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(database)])
+    return f"sqlite:///{database}"
+
+
+def test_a_backup_is_of_one_moment_while_people_upload_and_delete(
+    tmp_path: Path, empty_database: str
+) -> None:
+    path = tmp_path / "busy.zip"
     answer = subprocess.run(
         [sys.executable, "-c", BUSY, path],
         cwd=installation.BASE_DIR,
@@ -239,7 +251,7 @@ def test_a_backup_is_of_one_moment_while_people_upload_and_delete(tmp_path: Path
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "medclassifier.settings",
             "VAR_DIR": str(tmp_path / "var"),
-            "DATABASE_URL": f"sqlite:///{database}",
+            "DATABASE_URL": empty_database,
         },
         capture_output=True,
         text=True,

@@ -169,13 +169,13 @@ def test_a_late_result_does_not_overwrite_another_claim(
     trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prediction = PredictionFactory.create(trained_model=trained_model)
-    read = runner.stored_input
+    load = loader.load
 
-    def overtaken(claimed: Prediction) -> object:
+    def overtaken(wanted: TrainedModel) -> loader.LoadedModel:
         Prediction.objects.update(claim="another worker")
-        return read(claimed)
+        return load(wanted)
 
-    monkeypatch.setattr(runner, "stored_input", overtaken)
+    monkeypatch.setattr(loader, "load", overtaken)
     runner.run_waiting(claim="slow worker")
     prediction.refresh_from_db()
     assert (prediction.status, prediction.claim) == (Status.STARTED, "another worker")
@@ -185,14 +185,13 @@ def test_a_prediction_deleted_while_it_runs_stays_deleted(
     trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     PredictionFactory.create(trained_model=trained_model)
-    read = runner.stored_input
+    load = loader.load
 
-    def deleted(claimed: Prediction) -> object:
-        pixels = read(claimed)
+    def deleted(wanted: TrainedModel) -> loader.LoadedModel:
         Prediction.objects.all().delete()
-        return pixels
+        return load(wanted)
 
-    monkeypatch.setattr(runner, "stored_input", deleted)
+    monkeypatch.setattr(loader, "load", deleted)
     runner.run_waiting(claim="task")
     assert not Prediction.objects.exists()
 
@@ -317,10 +316,23 @@ def test_a_network_unlike_its_description_fails_alone(
     assert (prediction.status, prediction.error_message) == (Status.FAILURE, runner.UNAVAILABLE)
 
 
-def test_results_that_the_database_does_not_take_are_no_failures(
-    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_that_does_not_see_the_images_leaves_them_to_others(
+    trained_model: TrainedModel, settings: Settings, tmp_path: Path
 ) -> None:
     prediction = PredictionFactory.create(trained_model=trained_model)
+    shared, settings.MEDIA_ROOT = settings.MEDIA_ROOT, tmp_path / "not mounted"
+    assert runner.run_waiting(claim="blind") == 0
+    prediction.refresh_from_db()
+    assert (prediction.status, prediction.attempts) == (Status.PENDING, 0)
+    settings.MEDIA_ROOT = shared
+    assert runner.run_waiting(claim="seeing") == 1
+
+
+def test_results_that_the_database_does_not_take_are_no_failures(
+    trained_model: TrainedModel, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PREDICTION_BATCH_SIZE = 1
+    PredictionFactory.create_batch(2, trained_model=trained_model)
 
     def cut(*args: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
@@ -329,8 +341,8 @@ def test_results_that_the_database_does_not_take_are_no_failures(
         patched.setattr(PredictionQuerySet, "write_claimed", cut)
         with pytest.raises(OperationalError):
             runner.run_waiting(claim="first")
-    prediction.refresh_from_db()
-    assert prediction.status == Status.STARTED
-    runner.run_waiting(claim="first")
-    prediction.refresh_from_db()
-    assert prediction.status == Status.SUCCESS
+    # It was no fault of theirs, and costs no attempt: neither what ran nor what was to follow.
+    states = Prediction.objects.values_list("status", "attempts")
+    assert set(states) == {(Status.PENDING, 0)}
+    runner.run_waiting(claim="second")
+    assert set(states.all()) == {(Status.SUCCESS, 1)}

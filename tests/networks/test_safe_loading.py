@@ -63,6 +63,63 @@ def test_arithmetic_between_layers_is_taken(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded(images()), network(images()), atol=1e-6)
 
 
+def colours() -> Any:
+    return np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 3)).astype(np.float32)
+
+
+def ended(features: Any) -> Any:
+    """A small network, with weights that tell channels apart, behind some features."""
+    convolution = layers.Conv2D(4, 3, kernel_initializer="glorot_uniform")
+    pooled = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(convolution(features)))
+    return layers.Dense(2, activation="softmax")(pooled)
+
+
+FAMILIES = ["resnet50", "mobilenet_v2", "densenet", "efficientnet"]
+
+
+@pytest.mark.parametrize("name", ["own.keras", "own.h5"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_images_may_be_prepared_as_keras_does(tmp_path: Path, family: str, name: str) -> None:
+    pixels = keras.Input((8, 8, 3))
+    prepared = getattr(keras.applications, family).preprocess_input(pixels)
+    network = keras.Model(pixels, ended(prepared))
+    loaded = load_network(saved(network, tmp_path / name))
+    np.testing.assert_allclose(loaded(colours()), network(colours()), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["own.keras", "own.h5"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_lambda_may_name_what_keras_has(tmp_path: Path, family: str, name: str) -> None:
+    pixels = keras.Input((8, 8, 3))
+    prepare = layers.Lambda(getattr(keras.applications, family).preprocess_input)
+    inner = keras.Model(pixels, layers.ReLU()(pixels))
+    network = keras.Model(pixels, ended(inner(prepare(pixels))))
+    path = saved(network, tmp_path / name)
+    assert "does not say of which networks" in refusal(path)
+    loaded = load_network(path, preprocess_input=family)
+    np.testing.assert_allclose(loaded(colours()), network(colours()), atol=1e-6)
+    again = load_network(saved(loaded, tmp_path / "again.keras"))
+    np.testing.assert_allclose(again(colours()), network(colours()), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["own.keras", "own.h5"])
+def test_the_first_of_a_sequence_may_prepare_the_images(tmp_path: Path, name: str) -> None:
+    prepare = layers.Lambda(keras.applications.resnet50.preprocess_input)
+    pixels = keras.Input((8, 8, 3))
+    rest = keras.Model(pixels, ended(pixels))
+    network = keras.Sequential([keras.Input((8, 8, 3)), prepare, rest])
+    path = saved(network, tmp_path / name)
+    loaded = load_network(path, preprocess_input="resnet50")
+    np.testing.assert_allclose(loaded(colours()), network(colours()), atol=1e-6)
+    assert loaded.input_shape == (None, 8, 8, 3)
+
+
+def test_only_what_keras_has_can_be_named(tmp_path: Path) -> None:
+    path = saved(small_network(), tmp_path / "own.keras")
+    with pytest.raises(NetworkError, match=r"no keras\.applications\.os\."):
+        load_network(path, preprocess_input="os")
+
+
 @pytest.mark.parametrize("name", ["own.keras", "own.h5"])
 def test_a_lambda_is_refused_and_not_run(tmp_path: Path, name: str) -> None:
     marker = str(tmp_path / "was run")
@@ -234,6 +291,13 @@ def test_a_network_may_end_with_another(tmp_path: Path) -> None:
     )
 
 
+REVERSED = [
+    *2 * [{"start": None, "stop": None, "step": None}],
+    {"start": None, "stop": None, "step": -1},
+    {"class_name": "__ellipsis__"},
+]
+
+
 @pytest.mark.parametrize(
     ("function", "keywords", "expected"),
     [
@@ -242,6 +306,7 @@ def test_a_network_may_end_with_another(tmp_path: Path) -> None:
         ("nn.bias_add", {"bias": [-100.0], "data_format": "NHWC"}, lambda x: x - 100),
         ("__operators__.add", {"y": 3.0, "name": None}, lambda x: x + 3),
         ("nn.relu6", {"name": None}, lambda x: np.clip(x, 0, 6)),
+        ("__operators__.getitem", {"slice_spec": REVERSED}, lambda x: x[:, :, ::-1]),
     ],
 )
 def test_arithmetic_of_keras_2_is_taken(
@@ -262,12 +327,43 @@ def test_a_function_that_keras_3_has_not_is_named(tmp_path: Path) -> None:
     assert "needs TFOpLambda (image.resize)" in refusal(path)
 
 
+def hard_sigmoid_of_keras_2(values: Any) -> Any:
+    return keras.ops.clip(0.2 * values + 0.5, 0, 1)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_hard_sigmoid_is_that_of_keras_2(tmp_path: Path, inside: bool) -> None:
+    def network(hard: Any) -> keras.Model:
+        keras.utils.set_random_seed(1)
+        pixels = keras.Input((8, 8, 1))
+        scaled = layers.Rescaling(1 / 100)(pixels)
+        first = layers.Conv2D(4, 3, activation=hard, name="first")(scaled)
+        second = layers.Activation(hard, name="second")(layers.Flatten()(first))
+        made = keras.Model(pixels, layers.Dense(2)(second))
+        return keras.Model(pixels, made(pixels)) if inside else made
+
+    path = written_by_keras_2(network("hard_sigmoid"), tmp_path / "own.h5")
+    expected = network(hard_sigmoid_of_keras_2)(images())
+    np.testing.assert_allclose(load_network(path)(images()), expected, atol=1e-5)
+
+
 def test_what_keras_3_computes_otherwise_is_refused(tmp_path: Path) -> None:
     pixels = keras.Input((8, 8, 1))
-    hard = layers.Activation("hard_sigmoid")(layers.Flatten()(pixels))
-    network = keras.Model(pixels, layers.Dense(2)(hard))
+    rows = layers.Reshape((8, 8))(pixels)
+    network = keras.Model(pixels, layers.LSTM(2, recurrent_activation="hard_sigmoid")(rows))
     path = written_by_keras_2(network, tmp_path / "own.h5")
     assert "has Keras 2's hard_sigmoid, of which Keras 3 makes something else" in refusal(path)
+
+
+def test_a_function_of_keras_is_told_by_its_module_and_not_run(tmp_path: Path) -> None:
+    network = nested_network()
+    after = keras.Model(network.layers[2].input, network.layers[3](network.layers[2].output))
+    code = {"function": ["4wEAAAA=", None, None], "module": "keras.applications.mobilenet_v2"}
+    path = written_by_keras_2(network, tmp_path / "own.h5", scaled={"config": code, "keywords": {}})
+    renamed(path, "TFOpLambda", "Lambda")
+    np.testing.assert_allclose(
+        load_network(path)(images()), after(images() / 127.5 - 1), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_a_lambda_of_keras_2_is_refused_and_not_run(tmp_path: Path) -> None:

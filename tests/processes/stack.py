@@ -60,10 +60,10 @@ class Stack:
         command = [sys.executable, "manage.py", "setup"]
         subprocess.run(command, cwd=settings.BASE_DIR, env=self.environment, check=True)
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, wait: bool = True) -> None:
         for name in names:
             self.running[name] = self._spawn(name)
-        for name in names:
+        for name in names if wait else ():
             self._wait_for(name)
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:

@@ -187,8 +187,8 @@ def test_the_list_goes_from_page_to_page(
     assert "batch-25" in first
     assert "batch-00" not in first
     after = first.split('href="?after=')[1].split('"')[0].replace("&amp;", "&")
-    # Session, person, batches, their models, progress, reviews.
-    with django_assert_num_queries(6):
+    # Session, person, own batches and those of projects, their models, progress, reviews.
+    with django_assert_num_queries(7):
         second = page.get(f"{LIST}?after={after}").content.decode()
     assert "batch-00" in second
     assert "batch-25" not in second

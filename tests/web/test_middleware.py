@@ -1,14 +1,21 @@
 """Requests that are refused before any page or view sees them."""
 
+import re
+import uuid
+from pathlib import Path
+
 import pytest
+import yaml
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
 from classifier.models import ApiToken
 from classifier.web.bodies import largest_body, most_bytes
 
+SCHEMA = Path(__file__).parents[2] / "classifier" / "api" / "schema.yaml"
 # Codecs that give bytes, fail on stray bytes, give halves of surrogate pairs, or are none.
 CHARSETS = [
     *("hex", "bz2", "rot13", "idna", "undefined", "nonsense"),
@@ -55,6 +62,26 @@ def test_what_takes_images_takes_larger_bodies(settings: Settings) -> None:
         for path in ("/classify/", "/classify/preview/", "/api/v1/predictions/", "/api/v1/batches/")
     }
     assert list(sizes.values()) == [20_000_000] * 3 + [90_000_000]
+
+
+def test_every_address_of_the_api_that_takes_files_takes_larger_bodies(settings: Settings) -> None:
+    paths = yaml.load(SCHEMA.read_text(), yaml.CSafeLoader)["paths"]
+    taking = [
+        re.sub(r"{\w+}", str(uuid.uuid4()), path)
+        for path, operations in paths.items()
+        for operation in operations.values()
+        if set(operation.get("requestBody", {}).get("content", {})) == {"multipart/form-data"}
+    ]
+    assert len(taking) >= 5
+    usual = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert [path for path in taking if largest_body(path) <= usual] == []
+
+
+@pytest.mark.parametrize("name", ["new", "add", "table"])
+def test_a_labelled_set_takes_larger_bodies(name: str, settings: Settings) -> None:
+    keys = {} if name == "new" else {"pk": uuid.uuid4()}
+    path = reverse(f"web:labelled_set_{name}", kwargs=keys)
+    assert largest_body(path) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def test_only_whom_we_know_may_send_much(user: User, page: Client, settings: Settings) -> None:

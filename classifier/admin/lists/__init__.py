@@ -1,5 +1,13 @@
 """The lists of what is stored; importing them registers them."""
 
-from classifier.admin.lists import audit, batches, people, predictions, records, trained_models
+from classifier.admin.lists import (
+    access,
+    audit,
+    batches,
+    people,
+    predictions,
+    records,
+    trained_models,
+)
 
-__all__ = ["audit", "batches", "people", "predictions", "records", "trained_models"]
+__all__ = ["access", "audit", "batches", "people", "predictions", "records", "trained_models"]

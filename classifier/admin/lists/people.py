@@ -1,7 +1,9 @@
 """People: what they use, what they may use, and the end of an account."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
@@ -16,7 +18,7 @@ from classifier.admin.base import DeskAdmin
 from classifier.admin.deleting import CountedDeletion
 from classifier.admin.filters import ActiveFilter
 from classifier.models import ImageUpload, PersonLimits, Prediction
-from classifier.services import desk
+from classifier.services import desk, own_models, second_factors
 
 admin.site.unregister(User)
 
@@ -38,7 +40,7 @@ class PersonAdmin(CountedDeletion, DeskAdmin, UserAdmin):
     sortable_by = ("username", "last_login", "date_joined")
     search_help_text = "Name or e-mail address"
     inlines = (LimitsInline,)
-    actions = ("deactivate", "activate")
+    actions = ("deactivate", "activate", "remove_second_factors")
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
 
@@ -81,6 +83,29 @@ class PersonAdmin(CountedDeletion, DeskAdmin, UserAdmin):
     def activate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         number = queryset.update(is_active=True)
         self.message_user(request, f"{number} people can sign in again.", messages.SUCCESS)
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Any] | Iterable[Any], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Names the models that go with them, too."""
+        lines, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        models = [model for person in objs for model in own_models.of_account(person)]
+        named = [f"the model “{model}”, adapted or imported here" for model in models]
+        return lines + named, counts, lacking, protected
+
+    @admin.action(
+        description="Remove second factors: lost app or key, signs out", permissions=["change"]
+    )
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for person in queryset:
+            second_factors.remove_all(person)
+            context = {"user": person}
+            if person.email:
+                get_adapter().send_mail(
+                    "account/email/second_factor_removed", person.email, context
+                )
+        words = f"{len(queryset)} people sign in with the password alone until they set up another."
+        self.message_user(request, words, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         desk.delete_person(obj)

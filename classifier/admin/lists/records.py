@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from classifier.admin.base import ReadOnlyAdmin
 from classifier.models import (
+    Adaptation,
     ApiToken,
     Assignment,
     BatchFile,
@@ -12,6 +13,7 @@ from classifier.models import (
     LabelledImage,
     LabelledSet,
     Membership,
+    ModelImport,
     ModelVersion,
     Project,
     Review,
@@ -139,3 +141,21 @@ class ValidationAnswerAdmin(ReadOnlyAdmin):
     list_display = ("labelled_image", "validation", "predicted_label", "in_distribution")
     list_select_related = ("labelled_image", "validation")
     search_fields = ("labelled_image__path", "predicted_label")
+
+
+@admin.register(Adaptation)
+class AdaptationAdmin(ReadOnlyAdmin):
+    list_display = ("title", "trained_model", "labelled_set", "owner", "status", "created_at")
+    list_select_related = ("trained_model", "labelled_set", "owner")
+    list_filter = ("status", "trained_model")
+    search_fields = ("title", "owner__username")
+    # Thousands, each a choice of all images that there are.
+    exclude = ("images",)
+
+
+@admin.register(ModelImport)
+class ModelImportAdmin(ReadOnlyAdmin):
+    list_display = ("filename", "owner", "trained_model", "status", "created_at")
+    list_select_related = ("owner", "trained_model")
+    list_filter = ("status",)
+    search_fields = ("filename", "owner__username")

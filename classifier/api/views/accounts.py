@@ -1,6 +1,6 @@
 """Who one is, and the tokens for programs."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.cache import patch_cache_control
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,12 @@ from classifier.api import requests, serializers
 from classifier.api.permissions import MadeByAPerson
 from classifier.api.views.base import ApiView, current_user
 from classifier.models import ApiToken
+from classifier.services import second_factors
+
+NEEDS_SECOND_FACTOR: Final = (
+    "The password alone gets no token for an account that has, or needs, a second factor. "
+    "Sign in on the pages, and make one under “API tokens”."
+)
 
 
 class SecretView(ApiView):
@@ -39,7 +46,10 @@ def issue(user: User, data: dict[str, Any]) -> tuple[ApiToken, str]:
 
 
 class TokenView(SecretView):
-    """Exchange a username and a password for a token."""
+    """Exchange a username and a password for a token.
+
+    403 for an account with a second factor: its tokens are made on the pages.
+    """
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -55,6 +65,8 @@ class TokenView(SecretView):
         )
         sent.is_valid(raise_exception=True)
         data = sent.validated_data
+        if second_factors.has_one(data["user"]) or second_factors.needs_one(data["user"]):
+            raise PermissionDenied(NEEDS_SECOND_FACTOR)
         _, secret = issue(data["user"], data)
         return Response({"token": secret})
 

@@ -60,7 +60,8 @@ class SetsView(SetView):
     )
     def post(self, request: Request) -> Response:
         """Open a set for images that you send afterwards, or make one of a batch's reviews."""
-        fields, person = valid(shapes.LabelledSetRequestSerializer, request.data), self.request.user
+        person = current_user(request)
+        fields = valid(shapes.LabelledSetRequestSerializer, request.data, person)
         if fields.get("batch"):
             batches = Batch.objects.visible_to(person)
             batch = get_object_or_404(batches, pk=fields["batch"])

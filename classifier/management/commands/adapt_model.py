@@ -1,5 +1,6 @@
 """`manage.py adapt_model`: fit a model to a laboratory's own labelled images."""
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from classifier import catalogue
 from classifier.bundles.registry import load_bundle
 from classifier.bundles.schema import Evaluation
 from classifier.cards.numbers import Metric, round_percent
+from classifier.datasets.own import own_dataset, own_dataset_path, write_own_dataset
 from classifier.management.commands.train_model import SLUG
 from classifier.management.model_command import ModelCommand
 from classifier.models import TrainedModel
@@ -45,6 +47,11 @@ class Command(ModelCommand):
             help="which class a folder holds that has another name; repeatable",
         )
         parser.add_argument(
+            "--own-classes",
+            action="store_true",
+            help="a new model for the folders' own classes, of 10 images or more each",
+        )
+        parser.add_argument(
             "--crop", choices=list(Crop), default=Crop.AUTO, help="how much of an image is seen"
         )
         parser.add_argument(
@@ -53,6 +60,7 @@ class Command(ModelCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.adaptation.adapt import Name, adapt_bundle
+        from classifier.adaptation.examples import FEWEST_OF_AN_OWN_CLASS
         from classifier.adaptation.fitting import Promise
         from classifier.adaptation.folders import read_class_folders
         from classifier.training.progress import images_progress
@@ -61,6 +69,7 @@ class Command(ModelCommand):
             raise CommandError("The coverage lies between 0.5 and 1, for example 0.95.")
         owner = self._owner(options["owner"])
         folder: Path = options["folder"]
+        own_slug = f"own-{uuid.uuid4().hex[:12]}"
         slug = options["name"] or f"{options['slug']}-{_words(folder.resolve().name)}"
         if not SLUG.fullmatch(slug):
             raise CommandError(
@@ -70,16 +79,21 @@ class Command(ModelCommand):
         if catalogue.bundle_path(slug).exists():
             raise CommandError(f"There is a bundle named {slug} already. Give another --name.")
         bundle = load_bundle(catalogue.bundle_path(options["slug"]))
-        images = read_class_folders(
+        images, classes = read_class_folders(
             folder,
             bundle,
             same=dict(_pair(each) for each in options["same"]),
             crop=Crop(options["crop"]),
             max_bytes=settings.MAX_UPLOAD_BYTES,
             max_pixels=settings.MAX_UPLOAD_PIXELS,
+            own_fewest=FEWEST_OF_AN_OWN_CLASS if options["own_classes"] else 0,
         )
         title = options["title"] or f"{bundle.metadata.title}, {images.name}"
+        own = None
         try:
+            if options["own_classes"]:
+                own = own_dataset(own_slug, images.name, classes, bundle.dataset)
+                write_own_dataset(own)
             with images_progress(slug) as listener:
                 adapted = adapt_bundle(
                     bundle,
@@ -88,10 +102,14 @@ class Command(ModelCommand):
                     settings.ADAPTED_MODELS_DIR,
                     promise=Promise(coverage=options["coverage"]),
                     data_root=settings.MEDMNIST_ROOT,
+                    own=own,
                     listener=listener,
                 )
-        except OSError as error:
-            raise CommandError(f"Nothing was written: {error}") from error
+        except BaseException as error:
+            own_dataset_path(own_slug).unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise CommandError(f"Nothing was written: {error}") from error
+            raise
         self._say(adapted.evaluation)
         self.stdout.write(self.style.SUCCESS(f"Wrote {adapted.path}."))
         self.stdout.write("Research use only, not for diagnosis.")

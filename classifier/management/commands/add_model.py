@@ -12,7 +12,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.text import slugify
 
-from classifier.bundles.schema import Evaluation
 from classifier.datasets import datasets
 from classifier.datasets.medmnist import DataError
 from classifier.errors import PlainError
@@ -41,6 +40,12 @@ class Command(ModelCommand):
         parser.add_argument("--rescale", type=_factor, default=1.0, help="for example 1/255")
         parser.add_argument("--mean", type=_number, nargs="+", default=[0.0], help="1 or 3 values")
         parser.add_argument("--std", type=_positive, nargs="+", default=[1.0], help="likewise")
+        parser.add_argument(
+            "--preprocess-input",
+            default="",
+            metavar="NETWORKS",
+            help="whose preprocess_input a Lambda in the network is, for example resnet50",
+        )
         parser.add_argument(
             "--classes", nargs="+", default=[], help="all labels in the order of the outputs"
         )
@@ -78,7 +83,10 @@ class Command(ModelCommand):
                     slug=slug, title=options["title"], architecture=options["architecture"]
                 ),
                 adding.Preparation(
-                    rescale=options["rescale"], mean=options["mean"], std=options["std"]
+                    **{
+                        name: options[name]
+                        for name in ("rescale", "mean", "std", "preprocess_input")
+                    }
                 ),
                 Outputs(kind=kind, positive=options["positive"], classes=options["classes"]),
                 settings.MEDMNIST_ROOT,
@@ -90,33 +98,28 @@ class Command(ModelCommand):
             raise CommandError(f"Nothing was added: {error}") from error
         self.stdout.write(self.style.SUCCESS(f"Wrote {bundle.path}, version {bundle.version}."))
         if bundle.evaluation:
-            self._say(bundle.evaluation)
-            self._register()
+            evaluation = bundle.evaluation
+            low, high = evaluation.intervals.accuracy
+            commonest = max(row.support for row in evaluation.per_class) / evaluation.n
+            self.stdout.write(
+                f"Accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f}-{high:.4f}) on "
+                f"{evaluation.n:,} test images; always naming the commonest class gives "
+                f"{commonest:.4f}."
+            )
+            self.stdout.write(
+                "If that is less than you know of it, its outputs are in another order, see "
+                "--classes, or it was trained on other values, see --rescale."
+            )
+            try:
+                call_command("load_bundles", stdout=self.stdout, stderr=self.stderr)
+            except DatabaseError:
+                self.stdout.write("There is no database yet; make run sets it up with this model.")
         else:
             self.stdout.write(
                 f"Not evaluated, since {settings.MEDMNIST_ROOT} does not have the test images. The "
                 "application leaves a model out until it has figures:\n"
                 f"Next: manage.py evaluate_model {bundle.slug}, then manage.py load_bundles"
             )
-
-    def _say(self, evaluation: Evaluation) -> None:
-        low, high = evaluation.intervals.accuracy
-        commonest = max(row.support for row in evaluation.per_class) / evaluation.n
-        self.stdout.write(
-            f"Accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f}-{high:.4f}) on "
-            f"{evaluation.n:,} test images; always naming the commonest class gives "
-            f"{commonest:.4f}."
-        )
-        self.stdout.write(
-            "If that is less than you know of it, its outputs are in another order, see --classes, "
-            "or it was trained on other values, see --rescale."
-        )
-
-    def _register(self) -> None:
-        try:
-            call_command("load_bundles", stdout=self.stdout, stderr=self.stderr)
-        except DatabaseError:
-            self.stdout.write("There is no database yet; make run sets it up with this model.")
 
 
 def _free_slug(options: dict[str, Any]) -> str:

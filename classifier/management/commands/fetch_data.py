@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.datasets import datasets
+from classifier.datasets import shipped_datasets
 from classifier.management.model_command import ModelCommand
 
 
@@ -13,7 +13,7 @@ class Command(ModelCommand):
     help = "Download MedMNIST's data files into MEDMNIST_ROOT, unless they are there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        known = list(datasets())
+        known = list(shipped_datasets())
         parser.add_argument(
             "datasets", nargs="*", metavar="DATASET", help=f"of {', '.join(known)}; all by default"
         )
@@ -24,7 +24,7 @@ class Command(ModelCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.training.pipeline import obtain
 
-        known = datasets()
+        known = shipped_datasets()
         for slug in options["datasets"] or known:
             if slug not in known:
                 raise CommandError(f"There is no dataset {slug!r}. Known: {', '.join(known)}.")

@@ -9,10 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
-from classifier import catalogue
 from classifier.bundles.files import checksum
-from classifier.bundles.packing import unpack
-from classifier.bundles.registry import Bundle, load_bundle
 from classifier.management.model_command import ModelCommand
 
 
@@ -42,18 +39,9 @@ class Command(ModelCommand):
             self.stdout.write("There is no database yet; make run sets it up with this model.")
 
     def _take(self, path: Path) -> Path:
-        """Unpack and verify beside the other bundles, and then move to them."""
+        from classifier.networks.taking import take_package
+
         models_dir: Path = settings.ADAPTED_MODELS_DIR
         models_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=models_dir, prefix=".importing-") as folder:
-            bundle = load_bundle(unpack(path, Path(folder)))
-            self._check(bundle)
-            return bundle.path.rename(models_dir / bundle.slug)
-
-    def _check(self, bundle: Bundle) -> None:
-        from classifier.networks.checks import network_problems
-
-        if catalogue.bundle_path(bundle.slug).exists():
-            raise CommandError(f"There is a model named {bundle.slug} already. Nothing was taken.")
-        if problems := network_problems(bundle):
-            raise CommandError(f"Nothing was taken: {' '.join(problems)}")
+            return take_package(path, Path(folder), models_dir, settings.MODELS_DIR).path

@@ -44,7 +44,10 @@ class Command(ModelCommand):
 
         if not SLUG.fullmatch(options["slug"]):
             raise CommandError("A name has small letters, digits and single hyphens only.")
-        overrides = _overrides(options)
+        names = ("dataset", "architecture", "title", "size", "seed", "epochs")
+        given = {name: options[name] for name in names if options[name] is not None}
+        weights = {"network": {"weights": options["weights"]}} if options["weights"] else {}
+        overrides = given | weights
         if options["weights"]:
             _try_weights(options["slug"], overrides)
         bundle = pipeline.train_bundle(
@@ -80,10 +83,3 @@ def _try_weights(slug: str, overrides: dict[str, Any]) -> None:
             f"images of {channels} channel(s) and {recipe.size} pixels. Where it takes only RGB, "
             f"or there is no network to download them, leave out --weights. Keras says: {error}"
         ) from error
-
-
-def _overrides(options: dict[str, Any]) -> dict[str, Any]:
-    names = ("dataset", "architecture", "title", "size", "seed", "epochs")
-    given = {name: options[name] for name in names if options[name] is not None}
-    weights = {"network": {"weights": options["weights"]}} if options["weights"] else {}
-    return given | weights

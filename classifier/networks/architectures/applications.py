@@ -85,7 +85,10 @@ def vgg16(
         input_tensor=_prepared(inputs, spec, weights), include_top=False, weights=weights
     )
     if weights is None:
-        _initialise_for_relu(base)
+        initialise = keras.initializers.HeNormal()
+        for layer in base.layers:
+            if isinstance(layer, layers.Conv2D):
+                layer.kernel.assign(initialise(layer.kernel.shape))
     return pooled_classification(spec, base.output, classes, dropout)
 
 
@@ -101,10 +104,3 @@ def _prepared(inputs: Tensor, spec: ImageSpec, weights: str | None) -> Tensor:
 
 def _normalisations(network: keras.Model) -> list[layers.BatchNormalization]:
     return [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
-
-
-def _initialise_for_relu(network: keras.Model) -> None:
-    initialise = keras.initializers.HeNormal()
-    for layer in network.layers:
-        if isinstance(layer, layers.Conv2D):
-            layer.kernel.assign(initialise(layer.kernel.shape))

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import CASCADE, Model, QuerySet
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
-from classifier.models import Batch, ImageUpload, Prediction, PredictionQuerySet
+from classifier.models import Batch, ImageUpload, LabelledSet, Prediction, PredictionQuerySet
+from classifier.services import own_models
 
 DELETED_AT_ONCE: Final = 500
 
@@ -42,11 +43,17 @@ def _cascades(relation: Any) -> bool:
 
 
 def delete_person(person: User) -> None:
-    """Delete an account with all its data and files; what it said of others' images stays."""
+    """Delete an account with all its data and files; what it said of others' images stays.
+
+    Models that it alone could choose go as well; those that others have stay.
+    """
     User.objects.filter(pk=person.pk).update(is_active=False)
     delete_predictions(Prediction.objects.filter(owner=person))
     _delete_images(ImageUpload.objects.filter(owner=person))
     Batch.objects.filter(owner=person).delete()
+    LabelledSet.objects.filter(owner=person).delete()
+    for model in own_models.of_account(person):
+        own_models.remove(model)
     person.delete()
 
 

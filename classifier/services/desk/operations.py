@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Count, Min, Q
 
+from classifier import tasks
 from classifier.models import Prediction, Status, TrainedModel
 from medclassifier.celery import app
 
@@ -86,6 +87,11 @@ def queue() -> list[Waiting]:
     models = TrainedModel.objects.in_bulk(found)
     waiting = [Waiting(models[key], *numbers) for key, numbers in found.items()]
     return sorted(waiting, key=lambda each: each.oldest)
+
+
+def load(model: TrainedModel) -> bool:
+    """Have a worker load a model before it is asked for; False where no broker answers."""
+    return tasks.ring_to_load(model.slug)
 
 
 @transaction.atomic

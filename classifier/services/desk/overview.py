@@ -137,7 +137,8 @@ def overview(period: Period) -> Overview:
     ended = sum(step.counts[Status.SUCCESS] + step.counts[Status.FAILURE] for step in steps)
     waiting = kept.unfinished().aggregate(n=Count("pk"), oldest=Min("created_at"))
     failed = sent.filter(status=Status.FAILURE).order_by("-created_at", "-pk")
-    disk = shutil.disk_usage(_existing(Path(settings.MEDIA_ROOT)))
+    folder = Path(settings.MEDIA_ROOT)
+    disk = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists()))
     return Overview(
         period=period,
         steps=steps,
@@ -226,7 +227,3 @@ def _latency(seconds: Collection[tuple[float, float]]) -> Latency:
         for column in np.array(list(seconds)).T
     )
     return Latency(waiting, running, len(seconds))
-
-
-def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.exists())

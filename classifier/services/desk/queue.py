@@ -47,14 +47,10 @@ def requeue(predictions: PredictionQuerySet) -> int:
             started_at=None,
             finished_at=None,
         )
-    _ring(rows)
-    return len(rows)
-
-
-def _ring(rows: list[Prediction]) -> None:
     numbers = Counter(row.trained_model_id for row in rows)
-    for key, model in TrainedModel.objects.in_bulk(numbers).items():
-        ring_on_commit(model, times=-(-numbers[key] // settings.PREDICTION_BATCH_SIZE))
+    for model in TrainedModel.objects.filter(pk__in=numbers):
+        ring_on_commit(model, times=-(-numbers[model.pk] // settings.PREDICTION_BATCH_SIZE))
+    return len(rows)
 
 
 @transaction.atomic

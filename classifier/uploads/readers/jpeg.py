@@ -142,10 +142,7 @@ def header_of(data: bytes) -> Header | None:
             numbers = data[body + 2 : body + 7]
             if len(numbers) < 5:
                 return None
-            frame = (marker, numbers[0], *_pair(numbers[1:]))
+            height, width = int.from_bytes(numbers[1:3]), int.from_bytes(numbers[3:])
+            frame = (marker, numbers[0], height, width)
         position = body + int.from_bytes(data[body : body + 2])
     return frame and Header(*frame, is_plain)
-
-
-def _pair(four: bytes) -> tuple[int, int]:
-    return int.from_bytes(four[:2]), int.from_bytes(four[2:])

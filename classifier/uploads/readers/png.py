@@ -33,14 +33,11 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
     Image.open(io.BytesIO(data), formats=["PNG"]).verify()
     decoded = raster.read(data, format="PNG", max_pixels=max_pixels)
     # Pillow takes the high bytes of 16-bit colours.
-    if bits == WIDE and _brightest(decoded.pixels) < DARKEST * 256:
-        raise UploadRejected("values_too_dark", bits=WIDE)
+    if bits == WIDE:
+        counts = enumerate(decoded.pixels.histogram())
+        if max(index % 256 for index, count in counts if count) < DARKEST * 256:
+            raise UploadRejected("values_too_dark", bits=WIDE)
     return decoded
-
-
-def _brightest(pixels: Image.Image) -> int:
-    histogram = pixels.histogram()
-    return max(index % 256 for index, count in enumerate(histogram) if count)
 
 
 def _header(data: bytes) -> tuple[int, int, int]:

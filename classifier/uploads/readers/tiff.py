@@ -48,7 +48,10 @@ def read(data: bytes, *, max_pixels: int) -> Decoded:
         page = pages[0]
         if page.photometric in SENSOR_VALUES or DNG_VERSION in page.tags:
             raise UploadRejected("raw_sensor")
-        if _is_for_libtiff(page):
+        # YCbCr without JPEG, and JPEG as before 1995, are not read by tifffile.
+        if page.compression == COMPRESSION.OJPEG or (
+            page.photometric == PHOTOMETRIC.YCBCR and page.compression not in JPEGS
+        ):
             return raster.read(data, format="TIFF", max_pixels=max_pixels)
         bits = _bits(tiff, page)
         planes = [_pixels(page, bits) for page in pages]
@@ -132,13 +135,6 @@ def _check_structure(page: TiffPage, data: bytes, max_pixels: int) -> None:
                 raise UploadRejected("damaged")
 
 
-def _is_for_libtiff(page: TiffPage) -> bool:
-    """YCbCr without JPEG, and JPEG as before 1995, are not read by tifffile."""
-    if page.compression == COMPRESSION.OJPEG:
-        return True
-    return page.photometric == PHOTOMETRIC.YCBCR and page.compression not in JPEGS
-
-
 def _bits(tiff: TiffFile, page: TiffPage) -> int:
     """Over how many bits the values range, as the file says it."""
     bits = int(page.bitspersample)
@@ -156,7 +152,9 @@ def _bits(tiff: TiffFile, page: TiffPage) -> int:
 
 def _pixels(page: TiffPage, bits: int) -> Image.Image:
     """One page as an image "L", "RGB" or "CMYK"."""
-    values = _values(page)
+    # Values (height, width, samples), whether they lie side by side or in planes.
+    planes = page.asarray(squeeze=False, maxworkers=1)[:, 0]
+    values = planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
     colours = _colours(page)
     if page.photometric == PHOTOMETRIC.PALETTE:
         return as_image(_palette(page)[values[..., 0]])
@@ -175,12 +173,6 @@ def _pixels(page: TiffPage, bits: int) -> Image.Image:
     if alpha is not None:
         return _composited(shades, alpha, is_premultiplied=extra == EXTRASAMPLE.ASSOCALPHA)
     return as_image(shades[..., 0] if colours == 1 else shades)
-
-
-def _values(page: TiffPage) -> Values:
-    """Values (height, width, samples), whether they lie side by side or in planes."""
-    planes = page.asarray(squeeze=False, maxworkers=1)[:, 0]
-    return planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
 
 
 def _colours(page: TiffPage) -> int:

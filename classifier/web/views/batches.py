@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import audit, quotas, services
 from classifier.models import CROP_CHOICES, Batch, Prediction, TrainedModel
-from classifier.services import pages
+from classifier.services import own_models, pages
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.batch_forms import BatchDetailsForm, NewBatchForm, add_to
 from classifier.web.batch_report import build_report
@@ -39,9 +39,9 @@ REFUSALS: Final = (
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
     """One's own batches and those of one's projects."""
-    found = Batch.objects.of(request.user).with_relations().select_related("owner", "project")
+    rows = Batch.objects.with_relations().select_related("owner", "project")
     page = pages.first_unless(
-        found,
+        [rows.owned_by(request.user), rows.shared_with(request.user)],
         pages.NEWEST,
         size=PAGE_SIZE,
         after=request.GET.get("after", ""),
@@ -75,24 +75,20 @@ def upload(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Going on with an upload that was interrupted, from where it was."""
     batch = _visible(request, pk)
     if request.method == "POST":
-        return _add(request, batch)
+        try:
+            added = add_to(batch, request)
+        except REFUSALS as refusal:
+            messages.error(request, str(refusal))
+        else:
+            taken = sum(each.image is not None for each in added)
+            messages.success(request, f"{taken} of {len(added)} images are there now.")
+            refused = [each for each in added if each.image is None]
+            _tell_of_refused(request, [{"filename": e.path, "reason": e.reason} for e in refused])
+        return redirect("web:batch_upload", batch.pk)
     if not batch.is_open or batch.owner_id != request.user.pk:
         return redirect("web:batch", batch.pk)
     context = {"batch": batch, "there": batch.files.count(), **_limits()}
     return render(request, "web/bring.html", context)
-
-
-def _add(request: HttpRequest, batch: Batch) -> HttpResponse:
-    try:
-        added = add_to(batch, request)
-    except REFUSALS as refusal:
-        messages.error(request, str(refusal))
-    else:
-        taken = sum(each.image is not None for each in added)
-        messages.success(request, f"{taken} of {len(added)} images are there now.")
-        refused = [each for each in added if each.image is None]
-        _tell_of_refused(request, [{"filename": e.path, "reason": e.reason} for e in refused])
-    return redirect("web:batch_upload", batch.pk)
 
 
 @never_cache
@@ -122,6 +118,9 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             "batch": batch,
             "number": batch.predictions.kept().count(),
             "days": settings.TRASH_DAYS,
+            "made": own_models.made_from(
+                cast(User, request.user), batch.predictions.order_by().values("image")
+            ),
         }
         return render(request, "web/batch_delete.html", context)
     try:

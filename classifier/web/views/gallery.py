@@ -143,7 +143,12 @@ def _page(request: HttpRequest, scope: Scope) -> HttpResponse:
     now = timezone.now() - search.OVERLAP
     groups = search.groups(scope.found)
     counts = {group.name: group.count for group in groups.groups}
-    first = gallery.first_of_each_group(scope.found, FIRST) if counts else []
+    # Of a batch one query reads less than many; a search may find all that a person has.
+    first = (
+        gallery.first_of_each_group(scope.found, FIRST)
+        if scope.batch
+        else gallery.first_of_groups(scope.found, counts, FIRST)
+    )
     context = {
         "scope": scope,
         "batch": scope.batch,

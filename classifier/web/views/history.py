@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Final, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -26,7 +26,7 @@ from classifier.models import (
     Status,
     TrainedModel,
 )
-from classifier.services import pages, search
+from classifier.services import own_models, pages, search
 from classifier.web.presenters import outcome
 
 PAGE_SIZE: Final = 25
@@ -107,9 +107,17 @@ def listing(request: HttpRequest) -> HttpResponse:
     asked = read_search(user, request.GET)
     models = list(TrainedModel.objects.visible_to(user).in_display_order())
     counts = search.facets(asked.found)
+    page = pages.first_unless(
+        asked.found.listed(),
+        pages.ORDERS.get(request.GET.get("sort", ""), pages.NEWEST),
+        size=PAGE_SIZE,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    rows = [(row, outcome(row)) for row in page.rows]
     context = {
         "search": asked,
-        "page": _page(request, asked.found),
+        "page": {"rows": rows, "previous": page.previous, "next": page.next},
         "count": counts.counted,
         "filters": _filters(models, counts),
         "orders": ORDER_NAMES,
@@ -119,18 +127,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         "projects": Project.objects.of(user),
     }
     return render(request, "web/history.html", context)
-
-
-def _page(request: HttpRequest, found: PredictionQuerySet) -> dict[str, Any]:
-    page = pages.first_unless(
-        found.listed(),
-        pages.ORDERS.get(request.GET.get("sort", ""), pages.NEWEST),
-        size=PAGE_SIZE,
-        after=request.GET.get("after", ""),
-        before=request.GET.get("before", ""),
-    )
-    rows = [(row, outcome(row)) for row in page.rows]
-    return {"rows": rows, "previous": page.previous, "next": page.next}
 
 
 def _filters(
@@ -226,6 +222,9 @@ def _delete(request: HttpRequest, chosen: PredictionQuerySet, back: str) -> Http
             "sent": [(name, text) for name, texts in request.POST.lists() for text in texts],
             "days": settings.TRASH_DAYS,
             "back": back,
+            "made": own_models.made_from(
+                cast(User, request.user), chosen.order_by().values("image")
+            ),
         }
         return render(request, "web/delete_selected.html", context)
     try:

@@ -20,13 +20,12 @@ from classifier.datasets import datasets
 from classifier.models import (
     CROP_CHOICES,
     Batch,
-    LabelledImage,
     LabelledSet,
     Role,
     TrainedModel,
     may,
 )
-from classifier.services import labelled_sets, validations
+from classifier.services import adaptations, labelled_sets, own_models, validations
 from classifier.services.tables import TableRefused, read_table
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.labelled_forms import NewSetForm, add_to_set
@@ -108,8 +107,22 @@ def labelled_set(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "running": rows.filter(finished_at=None).exists(),
         "doubtful": found.images.doubtful().count(),
         "size": sum(labels.values()),
+        "outlook": adaptations.outlook(found),
+        "most_images": adaptations.MOST_IMAGES,
+        **_own_classes(found),
+        "adaptations": [
+            (each, each.figures.gain if each.figures else None)
+            for each in found.adaptations.order_by("-created_at")
+        ],
     }
     return render(request, "web/labelled_set.html", context)
+
+
+def _own_classes(found: LabelledSet) -> dict[str, Any]:
+    try:
+        return {"own_classes": adaptations.own_classes_of(found), "own_obstacle": ""}
+    except labelled_sets.SetRefused as refusal:
+        return {"own_classes": (), "own_obstacle": str(refusal)}
 
 
 def _naming(request: HttpRequest, found: LabelledSet) -> HttpResponse:
@@ -247,24 +260,20 @@ def doubts(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect(reverse("web:labelled_set_doubts", args=[pk]))
     waiting = found.images.doubtful().in_order().select_related("image")
     settled = found.images.exclude(settled_at=None)
+    # Some images of the class that a doubtful one has, and of the one that it may be.
+    shown = waiting.first()
+    sure = found.images.filter(suspected_label="").in_order()
+    labels = (shown.label, shown.suspected_label) if shown else ()
+    examples = [(label, list(sure.filter(label=label)[:6])) for label in labels]
     context = {
         **_frame(request, found),
-        "shown": waiting.first(),
+        "shown": shown,
         "left": waiting.count(),
         "settled": settled.count(),
         "others": sorted({*datasets()[found.dataset].labels, *found.images.class_counts()}),
-        "examples": _examples(found, waiting.first()),
+        "examples": examples,
     }
     return render(request, "web/labelled_set_doubts.html", context)
-
-
-def _examples(found: LabelledSet, shown: LabelledImage | None) -> list[tuple[str, Any]]:
-    """Some images of the class that a doubtful one has, and of the one that it may be."""
-    if shown is None:
-        return []
-    sure = found.images.filter(suspected_label="").in_order()
-    labels = (shown.label, shown.suspected_label)
-    return [(label, list(sure.filter(label=label)[:6])) for label in labels]
 
 
 @never_cache
@@ -272,7 +281,11 @@ def _examples(found: LabelledSet, shown: LabelledImage | None) -> list[tuple[str
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
     if request.method != "POST":
-        context = {**_frame(request, found), "size": found.images.count()}
+        context = {
+            **_frame(request, found),
+            "size": found.images.count(),
+            "made": own_models.made_from(cast(User, request.user), found.images.values("image")),
+        }
         return render(request, "web/labelled_set_delete.html", context)
     person = cast(User, request.user)
     is_gone = _done(

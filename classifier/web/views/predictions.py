@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import services
-from classifier.models import Prediction, Status, may
-from classifier.services import permissions
+from classifier.models import ImageUpload, Prediction, Status, may
+from classifier.services import own_models, permissions
 from classifier.web import health
 from classifier.web.explanations import panels
 from classifier.web.model_cards import view_of
@@ -83,7 +83,13 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             return redirect(found)
         messages.success(request, f"The result for {found.image} was deleted.")
         return redirect("web:history")
-    context = {"prediction": found, "outcome": outcome(found), "days": settings.TRASH_DAYS}
+    image = ImageUpload.objects.filter(pk=found.image_id)
+    context = {
+        "prediction": found,
+        "outcome": outcome(found),
+        "days": settings.TRASH_DAYS,
+        "made": own_models.made_from(cast(User, request.user), image),
+    }
     return render(request, "web/delete.html", context)
 
 

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from classifier import retention
 from classifier.models import Batch, Membership, Project, Role
 from classifier.services import permissions, projects
 
@@ -64,6 +65,37 @@ def project(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except permissions.NotAllowed as refusal:
         messages.error(request, str(refusal))
     return redirect("web:project", found.pk)
+
+
+class RetentionForm(forms.ModelForm):
+    class Meta:
+        model = Project
+        fields = ("keep_originals_days", "keep_results_days")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def project_retention(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How long the project keeps what is in it; what would go is said before anything does."""
+    found, person = _visible(request, pk), cast(User, request.user)
+    try:
+        permissions.check_owns_project(person, found)
+    except permissions.NotAllowed as refusal:
+        messages.error(request, str(refusal))
+        return redirect("web:project", found.pk)
+    form = RetentionForm(request.POST or None, instance=found)
+    context: dict[str, Any] = {"project": found, "form": form}
+    if request.method == "POST" and form.is_valid():
+        days = {
+            "originals_days": form.cleaned_data["keep_originals_days"],
+            "results_days": form.cleaned_data["keep_results_days"],
+        }
+        if "preview" not in request.POST:
+            projects.set_retention(person=person, project=found, **days)
+            messages.success(request, "This is how long the project keeps things from now on.")
+            return redirect("web:project", found.pk)
+        context["due"] = retention.preview_of(found, **days)
+    return render(request, "web/project_retention.html", context, status=_status(form))
 
 
 @require_POST

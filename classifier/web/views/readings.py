@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import services
-from classifier.models import Assignment, Prediction
+from classifier.models import Assignment
 from classifier.services import readings as blind
 from classifier.web.gallery_page import labels_of
 
@@ -34,7 +34,9 @@ def reading(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     assignment = get_object_or_404(mine.select_related("batch"), pk=pk)
     if request.method == "POST":
         return _answer(request, assignment)
-    images = _images(assignment)
+    # One result of each image, however many models answered.
+    rows = blind.to_read(assignment).with_relations().defer("probabilities").in_order()
+    images = list({row.image_id: row for row in reversed(rows)}.values())[::-1]
     answers = blind.answers(assignment, images)
     done = [each for each in images if each.pk in answers]
     waiting = [each for each in images if each.pk not in answers]
@@ -51,12 +53,6 @@ def reading(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "last": max(done, key=lambda each: answers[each.pk].pk, default=None),
     }
     return render(request, "web/reading.html", context)
-
-
-def _images(assignment: Assignment) -> list[Prediction]:
-    """One result of each image, however many models answered."""
-    rows = blind.to_read(assignment).with_relations().defer("probabilities").in_order()
-    return list({row.image_id: row for row in reversed(rows)}.values())[::-1]
 
 
 def _answer(request: HttpRequest, assignment: Assignment) -> HttpResponse:

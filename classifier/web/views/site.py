@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from classifier.datasets import datasets
+from classifier.datasets import shipped_datasets
 from classifier.metrics import exposition
 from classifier.web import health
 
@@ -30,7 +30,7 @@ TILES = [
 @require_safe
 @login_not_required
 def landing(request: HttpRequest) -> HttpResponse:
-    context = {"datasets": datasets().values(), "tiles": TILES}
+    context = {"datasets": shipped_datasets().values(), "tiles": TILES}
     return render(request, "web/landing.html", context)
 
 
