@@ -201,6 +201,7 @@ class Training(Section):
     uncertainty: dict[str, Any] | None = None
     half_precision: bool = False
     mixed_precision: bool = False
+    starts_from: str = ""
     seed: May[int] = None
     differs_from_report: Many[str] = ()
     selected_epoch: May[Count] = None

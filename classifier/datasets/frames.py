@@ -19,16 +19,21 @@ from PIL import Image
 
 from classifier.datasets import Dataset
 from classifier.datasets.medmnist import DataError, SplitName
+from classifier.preprocessing import Box
 
 _NAME = re.compile(r"(train|val|test)/(\d+)_\d+\.\w+")
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Images (height, width, 3) uint8; `side` pixels of their middle are the dataset's image."""
+    """Images (height, width, 3) uint8; `side` pixels of their middle are the dataset's image.
+
+    `cells` are the boxes of the cells that they are about, where these were looked for.
+    """
 
     images: Sequence[NDArray[np.uint8]]
     side: float
+    cells: Sequence[Box | None] = ()
 
 
 def load_frames(dataset: Dataset, name: SplitName, data_root: Path) -> Frames:

@@ -66,8 +66,8 @@ class FittedLimits:
     def save(self, path: Path) -> None:
         """Write uncertainty.npz."""
         arrays = vars(self.limits) | vars(self.scores)
-        reference = self.limits.reference.astype(REFERENCE_TYPE)
-        np.savez_compressed(path, **{**arrays, "reference": reference})
+        large = {name: arrays[name].astype(REFERENCE_TYPE) for name in ("reference", "axes")}
+        np.savez_compressed(path, **{**arrays, **large})
 
 
 def calibrate_and_fit(
@@ -159,8 +159,9 @@ def fit_limits(
     centre = training.mean(axis=0)
     scaled = (training - centre) / scale
     # The eigenvectors (D, K) of the covariance with the K largest eigenvalues.
-    axes = np.linalg.eigh(scaled.T @ scaled).eigenvectors[:, ::-1][:, :AXES]
     # As exact as the file keeps them, so that the limit is that of the file.
+    axes = np.linalg.eigh(scaled.T @ scaled).eigenvectors[:, ::-1][:, :AXES]
+    axes = axes.astype(REFERENCE_TYPE).astype(np.float64)
     known = coordinates(training, centre, scale, axes).astype(REFERENCE_TYPE)
     reference = known.astype(np.float32)
     spreads = spread(reference)

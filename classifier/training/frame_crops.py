@@ -3,12 +3,15 @@
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.datasets.frames import Frames
+from classifier.finder import find_cell
+from classifier.preprocessing import Box, CellScale
 from classifier.training.recipe import FrameCrops
 
 Images = NDArray[np.uint8]
@@ -29,22 +32,42 @@ def cut_anew(
     def cut_some(chunk: slice, generator: np.random.Generator) -> None:
         some = result[chunk]
         for index in np.flatnonzero(generator.uniform(size=len(some)) < settings.share):
-            frame = frames.images[rows[chunk][index]]
-            some[index] = cut(frame, frames.side, some.shape[1], settings, generator)
+            row = rows[chunk][index]
+            found = settings.found and generator.uniform() < settings.found
+            cell = frames.cells[row] if found else None
+            some[index] = cut(
+                frames.images[row], frames.side, some.shape[1], settings, generator, cell
+            )
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(cut_some, chunks, generators))
     return result
 
 
+def found_cells(frames: Frames, scale: CellScale) -> list[Box | None]:
+    """The boxes of the cells that the frames are about, as they are found in uploads."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(partial(find_cell, scale=scale), frames.images))
+
+
 def cut(
-    frame: Images, side: float, size: int, settings: FrameCrops, generator: np.random.Generator
+    frame: Images,
+    side: float,
+    size: int,
+    settings: FrameCrops,
+    generator: np.random.Generator,
+    cell: Box | None = None,
 ) -> Images:
-    """(size, size, 3): about `side` pixels of the middle of a frame, as the settings vary it."""
-    octaves = math.log2(settings.scale)
-    reach = side * 2 ** (generator.triangular(-octaves, 0, octaves) if octaves else 0)
+    """(size, size, 3): about `side` pixels of the middle of a frame, as the settings vary it.
+
+    With `cell` it is about that box, whose scale varies half as much: it follows the cell's size.
+    """
     height, width = frame.shape[:2]
-    middle = np.array([width, height]) / 2
+    octaves = math.log2(settings.scale) / (2 if cell else 1)
+    left, upper, right, lower = cell or (0, 0, width, height)
+    middle = np.array([left + right, upper + lower]) / 2
+    reach = right - left if cell else side
+    reach *= 2 ** (generator.triangular(-octaves, 0, octaves) if octaves else 0)
     middle += reach * generator.uniform(-settings.shift, settings.shift, 2)
     if generator.uniform() >= settings.turned:
         return np.asarray(_resized(frame, middle, reach, size))

@@ -1,13 +1,14 @@
 """From a recipe's name to a bundle on disk, and from a bundle to its evaluation."""
 
 import inspect
+import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from classifier.bundles.registry import Bundle, BundleError
+from classifier.bundles.registry import Bundle, BundleError, load_bundle
 from classifier.bundles.schema import CrossValidation, Evaluation, TrainingData
 from classifier.bundles.writing import data_file, write_evaluation
 from classifier.cards.files import write_cards
@@ -20,6 +21,8 @@ from classifier.evaluation.evaluate import evaluate_bundle
 from classifier.evaluation.explanations import check_explanations
 from classifier.evaluation.scores import Floats, Scores
 from classifier.networks.architectures import ARCHITECTURES, ImageSpec
+from classifier.networks.contract import HETEROGENEOUS_PREFIX, MEMBER_PREFIX
+from classifier.networks.safe_loading import load_network
 from classifier.training.cross_validation import (
     FoldTrainer,
     cross_validate,
@@ -28,23 +31,28 @@ from classifier.training.cross_validation import (
 )
 from classifier.training.export import export_bundle
 from classifier.training.fit_limits import FittedLimits, calibrate_and_fit
+from classifier.training.frame_crops import found_cells
 from classifier.training.members import joined_networks
 from classifier.training.progress import download_progress, images_progress, training_progress
 from classifier.training.recipe import Recipe, RecipeError, dataset_of, resolve_recipe
 from classifier.training.shift import shifted
-from classifier.training.trainer import TrainedNetwork, train
+from classifier.training.trainer import TrainedNetwork, Weights, train
 
 FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The splits that a training may see, and where wanted the frames of their images."""
+    """What a training may see and have.
+
+    The splits, and where wanted the frames of their images and the weights to begin with.
+    """
 
     training: Split
     validation: Split
     frames: Frames | None = None
     validation_frames: Frames | None = None
+    start: Sequence[Weights] | None = None
 
 
 def train_bundle(
@@ -66,14 +74,12 @@ def train_bundle(
     _check(recipe)
     path = obtain(dataset, recipe.size, data_root)
     training, validation = (_split(recipe, dataset, path, name) for name in ("train", "val"))
-    seen = Seen(training, validation)
+    start = _start(recipe, models_dir) if recipe.starts_from else None
+    seen = Seen(training, validation, start=start)
     if recipe.needs_frames:
-        seen = Seen(
-            training,
-            validation,
-            load_frames(dataset, "train", data_root),
-            load_frames(dataset, "val", data_root),
-        )
+        frames = _frames(recipe, dataset, "train", data_root, checkpoint_dir)
+        validation_frames = _frames(recipe, dataset, "val", data_root, checkpoint_dir)
+        seen = Seen(training, validation, frames, validation_frames, start)
     trained = _train(recipe, seen, checkpoint_dir, resume)
     limits = _limits(recipe, dataset, trained, seen, checkpoint_dir / "folds", resume)
     data = TrainingData(
@@ -84,6 +90,35 @@ def train_bundle(
     bundle = export_bundle(models_dir, recipe, dataset, trained, data, limits)
     shutil.rmtree(checkpoint_dir)
     return bundle
+
+
+def _start(recipe: Recipe, models_dir: Path) -> list[Weights]:
+    """The weights of the first network of the model that a recipe starts from."""
+    bundle = load_bundle(models_dir / recipe.starts_from, require_evaluation=False)
+    if (bundle.metadata.architecture, bundle.metadata.training.network) != (
+        recipe.architecture,
+        recipe.network,
+    ):
+        raise RecipeError(f"{recipe.slug} starts from {bundle.slug}, which is another network.")
+    others = (MEMBER_PREFIX, HETEROGENEOUS_PREFIX)
+    layers = load_network(bundle.weights_path).layers
+    own = [layer for layer in layers if not layer.name.startswith(others)]
+    return [weights for layer in own for weights in layer.get_weights()]
+
+
+def _frames(
+    recipe: Recipe, dataset: Dataset, name: SplitName, data_root: Path, checkpoint_dir: Path
+) -> Frames:
+    """The frames of a split; a resumed run does not look for their cells again."""
+    frames = load_frames(dataset, name, data_root)
+    if not recipe.needs_cells or dataset.cells is None:
+        return frames
+    path = checkpoint_dir / f"cells_{name}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found_cells(frames, dataset.cells)), encoding="utf-8")
+    cells = json.loads(path.read_text(encoding="utf-8"))
+    return replace(frames, cells=[tuple(box) if box else None for box in cells])
 
 
 def _split(recipe: Recipe, dataset: Dataset, path: Path, name: SplitName) -> Split:
@@ -110,6 +145,7 @@ def _train(recipe: Recipe, seen: Seen, checkpoint_dir: Path, resume: bool) -> Tr
                 seen.validation,
                 checkpoint_dir / f"member_{number}",
                 frames=seen.frames,
+                start=seen.start,
                 resume=resume,
                 listener=listen,
             )

@@ -20,9 +20,12 @@ from classifier.training.recipe import Augmentation, LimitSettings
 from classifier.training.shift import shifted
 
 
-def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings) -> Bundle:
+def recalibrate_bundle(
+    bundle: Bundle, data_root: Path, settings: LimitSettings, *, half_precision: bool = False
+) -> Bundle:
     """Write the next version of a bundle, calibrated and with uncertainty.npz, without evaluation.
 
+    With `half_precision` its weights are stored as float16 from now on.
     What was fitted before is undone, and the scores that it was fitted on serve again: those of a
     cross-validation would take long to have anew. Raises DataError where the images of its training
     cannot be had, and BundleError where its network has no layer of logits to calibrate.
@@ -42,11 +45,15 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
     if LOGITS_LAYER not in {layer.name for layer in network.layers}:
         raise BundleError(bundle.slug, [f'Its network has no layer named "{LOGITS_LAYER}".'])
     held_out = _uncalibrated(bundle, network)
-    # The settings that the recipe had beside the two that are chosen anew.
+    # What the recipe had settled holds where nothing else is wanted now.
     recorded = bundle.metadata.training.uncertainty or {}
-    names = ("shifted", "references")
-    kept: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
-    settings = settings.model_copy(update=kept)
+    settings = settings.model_copy(
+        update={
+            name: recorded[name]
+            for name in ("shifted", "references")
+            if name in recorded and not getattr(settings, name)
+        }
+    )
     shift = _shift(bundle, validation, data_root) if settings.shifted else None
     with images_progress(bundle.slug) as listener:
         fitted = calibrate_and_fit(
@@ -62,7 +69,7 @@ def recalibrate_bundle(bundle: Bundle, data_root: Path, settings: LimitSettings)
     return write_bundle(
         bundle.path.parent,
         network,
-        _description(bundle, settings),
+        _description(bundle, settings, half_precision),
         read_history(bundle.path),
         fitted,
     )
@@ -86,14 +93,14 @@ def _uncalibrated(bundle: Bundle, network: keras.Model) -> Scores | None:
     return replace(scores, probabilities=at_temperature(scores.probabilities, undone))
 
 
-def _description(bundle: Bundle, settings: LimitSettings) -> dict[str, Any]:
+def _description(bundle: Bundle, settings: LimitSettings, half_precision: bool) -> dict[str, Any]:
     """What the metadata go on to say, where a recipe's settings are now these."""
     settled = {"version", "weights", "uncertainty"}
     kept = bundle.metadata.model_fields_set - settled
     description = {name: value for name, value in bundle.metadata if name in kept}
+    changed: dict[str, Any] = {"half_precision": True} if half_precision else {}
     if recorded := bundle.metadata.training.uncertainty:
-        changed = recorded | {"coverage": settings.coverage, "acceptance": settings.acceptance}
-        description["training"] = bundle.metadata.training.model_copy(
-            update={"uncertainty": changed}
-        )
+        now = settings.model_dump(include={"coverage", "acceptance", "shifted", "references"})
+        changed["uncertainty"] = recorded | now
+    description["training"] = bundle.metadata.training.model_copy(update=changed)
     return description

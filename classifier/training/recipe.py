@@ -104,13 +104,16 @@ class FrameCrops(Settings):
 
     Seen is up to `scale` times the image's side, or that much less, mostly about the side itself;
     the middle is off by up to `shift` of what is seen, to any side; a share `turned` is turned by
-    any angle. See `classifier.training.frame_crops`.
+    any angle. Of these images a share `found` is not cut from the middle but, with half the range
+    of scales, about the box in which the cell is found in uploads, which follows the cell's size.
+    See `classifier.training.frame_crops`.
     """
 
     share: Annotated[Number, Field(gt=0, le=1)]
     scale: Annotated[Number, Field(ge=1, le=4)] = 1.0
     shift: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
     turned: Fraction = 0.0
+    found: Fraction = 0.0
 
 
 class Augmentation(Settings):
@@ -179,6 +182,8 @@ class Recipe(Settings):
     `OF_ONE_MEMBER`. `half_precision` stores the weights as float16, in half the space;
     `mixed_precision` trains in bfloat16 with weights in float32, which processors with a unit for
     it do in half the time.
+    `starts_from` names a shipped model of the same architecture and size, whose first network's
+    weights the training begins with in place of random ones.
     `differs_from_report` says in sentences what a recipe of the original report did otherwise.
     """
 
@@ -216,6 +221,7 @@ class Recipe(Settings):
     uncertainty: LimitSettings | None = None
     half_precision: bool = False
     mixed_precision: bool = False
+    starts_from: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     differs_from_report: Many[str] = ()
     reported: Reported | None = None
@@ -260,6 +266,12 @@ class Recipe(Settings):
     def needs_frames(self) -> bool:
         """Whether training images are cut anew from their frames."""
         return bool(self.augmentation.frames or self.fine_tuning.frames)
+
+    @property
+    def needs_cells(self) -> bool:
+        """Whether some are cut about the cell that is found."""
+        every = (self.augmentation.frames, self.fine_tuning.frames)
+        return any(frames.found > 0 for frames in every if frames)
 
     @property
     def main_epochs(self) -> int:

@@ -1,7 +1,7 @@
 """Trains a network by a recipe, one epoch at a time, so that a killed run goes on where it was."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -48,6 +48,7 @@ class Progress:
 Listener = Callable[[Progress], None]
 # Learning rate by the number of steps taken.
 Schedule = Callable[[Any], Any]
+Weights = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ def train(
     directory: Path,
     *,
     frames: Frames | None = None,
+    start: Sequence[Weights] | None = None,
     resume: bool = False,
     listener: Listener = lambda progress: None,
 ) -> TrainedNetwork:
     """Train by the recipe, leaving a checkpoint in `directory` after every epoch.
 
-    `frames` are those of the training images, for a recipe that cuts from them.
+    `frames` are those of the training images, for a recipe that cuts from them; `start` are the
+    weights to begin with, in place of random ones.
     With `resume` the run goes on after the last finished epoch and ends as if never interrupted;
     where there is no checkpoint it starts. Raises ResumeError.
     """
@@ -88,7 +91,7 @@ def train(
             f"The interrupted training of {recipe.slug} followed another recipe; "
             "without --resume it starts anew."
         )
-    run = TrainingRun(recipe, classes, training, validation, frames)
+    run = TrainingRun(recipe, classes, training, validation, frames, start)
     if checkpoint is not None:
         run.restore(checkpoint)
     for epoch in range(len(run.checkpoint.history) + 1, recipe.epochs + 1):
@@ -113,6 +116,7 @@ class TrainingRun:
         training: Split,
         validation: Split,
         frames: Frames | None = None,
+        start: Sequence[Weights] | None = None,
     ) -> None:
         keras.utils.set_random_seed(recipe.seed)
         if keras.backend.backend() == "tensorflow":
@@ -127,6 +131,8 @@ class TrainingRun:
         self.classes = classes
         with dtype_policy("mixed_bfloat16" if recipe.mixed_precision else "float32"):
             self.network = _build_network(recipe, classes, training)
+        if start is not None:
+            self.network.set_weights(start)
         self.learner, self.average = self._learner(recipe), self._average(recipe)
         self.checkpoint = Checkpoint(recipe=recorded(recipe))
         self.pool = ThreadPoolExecutor(max_workers=1)

@@ -22,7 +22,7 @@ from classifier.evaluation.evaluate import evaluate_bundle
 from classifier.evaluation.scores import Scores
 from classifier.networks.checks import network_problems
 from classifier.networks.contract import fold_temperature
-from classifier.networks.limits import prediction_sets
+from classifier.networks.limits import Limits, prediction_sets
 from classifier.synthetic.ood_images import KINDS, ood_images
 from classifier.training import export
 from classifier.training.fit_limits import FittedLimits, calibrate_and_fit
@@ -165,9 +165,23 @@ def test_the_command_gives_a_bundle_its_next_version(
     settings.MODELS_DIR, settings.MEDMNIST_ROOT = tmp_path / "models", tmp_path / "data"
     synthetic.write_data_file(tmp_path / "data")
     export.export_bundle(settings.MODELS_DIR, synthetic.recipe(2), BREAST, trained, DATA)
-    call_command("fit_uncertainty", "breast-synthetic", "--coverage=0.9", "--acceptance=0.9")
-    bundle = load_bundle(settings.MODELS_DIR / "breast-synthetic", require_evaluation=False)
+    folder = settings.MODELS_DIR / "breast-synthetic"
+    before = (folder / "model.keras").stat().st_size
+    call_command(
+        "fit_uncertainty",
+        "breast-synthetic",
+        "--coverage=0.9",
+        "--acceptance=0.9",
+        "--shifted",
+        "--references=60",
+        "--half-precision",
+    )
+    bundle = load_bundle(folder, require_evaluation=False)
     assert bundle.version == 2
+    assert bundle.metadata.training.half_precision
+    assert bundle.weights_path.stat().st_size < before
+    assert bundle.limits_path is not None
+    assert len(Limits.read(bundle.limits_path).reference) == 60
     assert bundle.metadata.uncertainty is not None
     assert bundle.metadata.uncertainty.coverage == 0.9
     assert bundle.metadata.uncertainty.acceptance == 0.9
@@ -209,6 +223,7 @@ def test_fitting_again_undoes_what_was_fitted_before(
         (["unheard-of"], "metadata.json is missing"),
         (["x", "--coverage=1.5"], "coverage lies between 0.5 and 1"),
         (["x", "--acceptance=0"], "acceptance lies between 0.5 and 1"),
+        (["x", "--references=-1"], "references is 0 for all"),
     ],
 )
 def test_what_cannot_be_fitted_is_said_plainly(

@@ -1,5 +1,7 @@
 """Training images cut anew from the frames behind them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -67,6 +69,25 @@ def test_a_shift_stays_within_its_share(frames: Frames) -> None:
 
 def test_beyond_the_frame_it_is_mirrored(frames: Frames) -> None:
     assert cut(frames, scale=4.0, turned=1.0, shift=0.3).min() > 10
+
+
+def test_a_cell_that_is_found_is_cut_at_its_own_place_and_size(frames: Frames) -> None:
+    beside = replace(frames, cells=[(28, 26, 36, 34)] * COUNT)
+    assert np.all(cut(beside, found=1.0) == 250)
+    some = sides(cut(beside, found=0.5))
+    assert 0.35 < np.mean(some > 0.9) < 0.65
+    assert some[some < 0.9] == pytest.approx(0.5, abs=0.05)
+
+
+def test_without_a_cell_it_is_the_middle(frames: Frames) -> None:
+    none = replace(frames, cells=[None] * COUNT)
+    assert sides(cut(none, found=1.0)) == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_scale_of_a_cell_that_is_found_varies_less(frames: Frames) -> None:
+    around = replace(frames, cells=[(16, 14, 48, 46)] * COUNT)
+    found = sides(cut(around, found=1.0, scale=4.0))
+    assert 0.25 - 0.05 < found.min() < found.max() < 1.05
 
 
 def test_the_seed_decides(frames: Frames) -> None:
