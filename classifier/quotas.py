@@ -32,6 +32,10 @@ class BeyondLimit(Exception):
     """One request asks for more than a limit allows at all; waiting would not help."""
 
 
+class NoRoom(BeyondLimit):
+    """The person's images would take more than may be stored for them."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one person may use up."""
@@ -127,7 +131,8 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> None:
         raise BeyondLimit(
             f"This alone is more than your {limits.bytes_per_day // MEGABYTE} MB a day."
         )
-    check_room(limits.stored_bytes - _stored_bytes(user))
+    if byte_size:
+        check_room(limits.stored_bytes - _stored_bytes(user))
     waiting = _waiting_predictions(user)
     if waiting + predictions > limits.waiting_predictions:
         raise QuotaExceeded(
@@ -157,9 +162,9 @@ def room(user: User) -> int:
 
 
 def check_room(room: int) -> None:
-    """Raises BeyondLimit where it is negative."""
+    """Raises NoRoom where it is negative."""
     if room < 0:
-        raise BeyondLimit(
+        raise NoRoom(
             "Your images would take more than the space that you have here, so nothing was kept. "
             "Delete some that you no longer need."
         )

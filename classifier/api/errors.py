@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from classifier.idempotency import KeyReused
-from classifier.quotas import BeyondLimit, QuotaExceeded
+from classifier.quotas import BeyondLimit, NoRoom, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
@@ -96,10 +96,10 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
+    ((StorageFailed, NoRoom), DiskFull),
     ((BeyondLimit, ReviewRefused, NoSuchPerson, TableRefused), exceptions.ParseError),
     ((Locked, BatchRefused, ExplanationRefused, SetRefused), Conflict),
     ((NotAllowed,), exceptions.PermissionDenied),
-    ((StorageFailed,), DiskFull),
 )
 
 
