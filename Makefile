@@ -66,6 +66,7 @@ bench: $(VENV)/development browser
 	@$(PYTHON) -m benchmarks.batches
 	@$(PYTHON) -m benchmarks.api_requests
 	@$(PYTHON) -m benchmarks.review_speed
+	@$(PYTHON) -m benchmarks.fairness
 	@$(PYTHON) -m benchmarks.desk
 
 # Resolve requirements*.in into pinned requirements*.txt.
