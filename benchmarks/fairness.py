@@ -7,8 +7,6 @@ result can be read.
 """
 
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,20 +17,14 @@ import django
 
 django.setup()
 
-from django.conf import settings  # noqa: E402
-
 from benchmarks.figures import report  # noqa: E402
 from benchmarks.review_speed import cell  # noqa: E402
-from tests.processes.stack import PASSWORD, ApiClient, Stack, running_stack, wait_until  # noqa: E402
+from tests.processes.stack import ApiClient, Stack, running_stack, wait_until  # noqa: E402
 
 MODEL = "blood-compact"
 COLLEAGUE = "colleague"
 BATCHES, OF_A_BATCH, SINGLE = 5, 1_000, 15
 PROMISED_SECONDS = 2.0
-CREATED = (
-    "from django.contrib.auth.models import User;"
-    f"User.objects.create_user({COLLEAGUE!r}, password={PASSWORD!r})"
-)
 
 
 def main() -> None:
@@ -40,8 +32,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         running_stack(Path(folder), "broker", "web", "beat") as stack,
     ):
-        command = [sys.executable, "manage.py", "shell", "-c", CREATED]
-        subprocess.run(command, cwd=settings.BASE_DIR, env=stack.environment, check=True)
+        stack.add_account(COLLEAGUE)
         batches = send_many(ApiClient(stack.url))
         stack.start("worker")
         print_figures(stack, batches)

@@ -14,9 +14,9 @@ __all__ = ["complaints", "context"]
 MODEL = "blood-compact-28"
 
 
-def sign_in(page: Page, url: str) -> None:
+def sign_in(page: Page, url: str, username: str = USERNAME) -> None:
     page.goto(f"{url}/accounts/login/")
-    page.get_by_label("Username").fill(USERNAME)
+    page.get_by_label("Username").fill(username)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(f"{url}/classify/", timeout=PATIENCE)

@@ -60,6 +60,16 @@ class Stack:
         command = [sys.executable, "manage.py", "setup"]
         subprocess.run(command, cwd=settings.BASE_DIR, env=self.environment, check=True)
 
+    def add_account(self, username: str) -> None:
+        """A further person, with the same password; once more for one who is there does nothing."""
+        code = (
+            "from django.contrib.auth.models import User;"
+            f"known = User.objects.filter(username={username!r}).exists();"
+            f"known or User.objects.create_user({username!r}, password={PASSWORD!r})"
+        )
+        command = [sys.executable, "manage.py", "shell", "-c", code]
+        subprocess.run(command, cwd=settings.BASE_DIR, env=self.environment, check=True)
+
     def start(self, *names: str, wait: bool = True) -> None:
         for name in names:
             self.running[name] = self._spawn(name)
