@@ -125,6 +125,7 @@ class _Work:
         self.folder = catalogue.work_folder("adapting", adaptation.pk)
         if adaptation.labelled_set is None:
             raise PlainError("The labelled set was deleted before the model was adapted to it.")
+        self._crop = Crop(adaptation.labelled_set.crop)
         self.model = _adaptable(loaded)
         promise = Promise(coverage=adaptation.coverage)
         self.procedure: Procedure = self.model.procedure(promise, own=len(adaptation.classes))
@@ -168,28 +169,27 @@ class _Work:
 
     def look_at_some(self) -> None:
         """What the network makes of the next images of one's own, then of some from home."""
-        first, size = self.adaptation.done, settings.PREDICTION_BATCH_SIZE
-        home = self._home.labels if self._home else ()
-        own = self.adaptation.total - len(home)
+        first, size, home = self.adaptation.done, settings.PREDICTION_BATCH_SIZE, self._home
+        own = self.adaptation.total - (len(home.labels) if home else 0)
         if first < own:
             chunk = list(self._images[first : min(first + size, own)])
             self._look_at_own(chunk, f"own-{first:06}")
             self.adaptation.done += len(chunk) or own - first
-        else:
+        elif home:
             part = slice(first - own, first - own + size)
-            self._look(f"home-{first:06}", self._home.views[0][part], labels=home[part])  # type: ignore[union-attr]
-            self.adaptation.done += len(home[part])
+            labels = home.labels[part]
+            self._look(f"home-{first:06}", home.views[0][part], labels=labels)
+            self.adaptation.done += len(labels)
 
     def _look_at_own(self, chunk: Sequence[LabelledImage], name: str) -> None:
         """Leaves out what cannot be read."""
         from classifier.adaptation.views import views
 
-        crop = Crop(self.adaptation.labelled_set.crop)  # type: ignore[union-attr]
         seen = []
         for image in chunk:
             try:
                 with stored_picture(image.image) as picture:
-                    seen.append((image, views(self.bundle, picture, crop)))
+                    seen.append((image, views(self.bundle, picture, self._crop)))
             except (OSError, ValueError, SyntaxError):
                 logger.warning("The image of labelled image %s cannot be read", image.pk)
         if not seen:
