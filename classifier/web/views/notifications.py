@@ -68,9 +68,10 @@ def notifications(request: HttpRequest) -> HttpResponse:
     """The choice of mails, and one's webhooks; a POST stores the choice."""
     person = cast(User, request.user)
     choice = MailChoice.objects.filter(user=person).first() or MailChoice(user=person)
-    form = MailForm(request.POST or None, instance=choice, person=person)
-    if request.method == "POST":
-        form.is_valid()
+    # Of a form of switches, nothing sent is an answer too.
+    sent = request.POST if request.method == "POST" else None
+    form = MailForm(sent, instance=choice, person=person)
+    if form.is_valid():
         form.save()
         messages.success(request, "Your choice was kept.")
         return redirect("web:notifications")
