@@ -77,6 +77,7 @@ bench: $(VENV)/development browser
 	@$(PYTHON) -m benchmarks.batches
 	@$(PYTHON) -m benchmarks.api_requests
 	@$(PYTHON) -m benchmarks.review_speed
+	@$(PYTHON) -m benchmarks.fairness
 	@$(PYTHON) -m benchmarks.desk
 	@$(PYTHON) -m benchmarks.rows
 

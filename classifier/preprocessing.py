@@ -18,6 +18,11 @@ from PIL import Image
 
 Box = tuple[int, int, int, int]
 
+# Which of an image's pixels, by brightness, show its background.
+BACKGROUND_PERCENTILES = (80, 98)
+# No lamp is so far off; where a cell fills the image its own colour would be taken for that of one.
+LARGEST_GAIN = 1.5
+
 
 class Crop(StrEnum):
     """How much of the upload the network sees.
@@ -48,11 +53,14 @@ class CellScale:
         red_cells: least side of the box, in diameters of the image's own red cells. It keeps
             small things small: a platelet is not blown up to the size of a white cell.
         cut_sizes: sides of the squares in which a dataset is published, already cut.
+        background: the colour that is no cell in the dataset's images, red, green and blue: that
+            of the lamp, the glass and the camera's white balance. None where none is corrected.
     """
 
     margin: float
     red_cells: float
     cut_sizes: tuple[int, ...] = ()
+    background: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,42 @@ def boxed_view(image: Image.Image, box: Box, *, size: int, channels: int) -> npt
     converted = image.crop(box).convert("L" if channels == 1 else "RGB")
     resized = converted.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.uint8).reshape(size, size, channels)
+
+
+def cell_view(
+    image: Image.Image,
+    box: Box,
+    *,
+    size: int,
+    channels: int,
+    cells: CellScale | None,
+    source_frame: SourceFrame | None,
+) -> npt.NDArray[np.uint8]:
+    """The pixels of a cell's box, in the light of the dataset's own images where cells say so.
+
+    A whole frame of the dataset's own is in that light.
+    """
+    pixels = boxed_view(image, box, size=size, channels=channels)
+    if cells is None or cells.background is None:
+        return pixels
+    if source_frame and whole_frame_box(image.width, image.height, source_frame):
+        return pixels
+    return balanced(pixels, cells.background)
+
+
+def balanced(
+    pixels: npt.NDArray[np.uint8], background: tuple[int, int, int]
+) -> npt.NDArray[np.uint8]:
+    """Pixels (height, width, 3) in the light in which their background has this colour.
+
+    The background is taken for the median of the pixels that are brighter than four in five, the
+    very brightest left out; each channel is multiplied, as another lamp or camera would do it.
+    """
+    brightness = pixels.sum(axis=2, dtype=np.int32)
+    low, high = np.percentile(brightness, BACKGROUND_PERCENTILES)
+    found = np.median(pixels[(brightness >= low) & (brightness <= high)], axis=0)
+    gain = np.clip(np.divide(background, np.maximum(found, 1)), 1 / LARGEST_GAIN, LARGEST_GAIN)
+    return np.asarray(np.clip(np.rint(pixels * gain), 0, 255), dtype=np.uint8)
 
 
 def inner_box(box: Box, share: float) -> Box:

@@ -32,6 +32,10 @@ class BeyondLimit(Exception):
     """One request asks for more than a limit allows at all; waiting would not help."""
 
 
+class NoRoom(BeyondLimit):
+    """The person's images would take more than may be stored for them."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one person may use up."""
@@ -119,7 +123,8 @@ def check_submission(user: User, *, predictions: int, byte_size: int) -> int:
         )
     counted = Usage.objects.used(user, bytes=DAY)
     room = limits.stored_bytes - counted[Usage.Kind.STORED]
-    check_room(room)
+    if byte_size:
+        check_room(room)
     waiting = int(Prediction.objects.unfinished_of(user).count())
     if waiting + predictions > limits.waiting_predictions:
         raise QuotaExceeded(
@@ -150,9 +155,9 @@ def room(user: User) -> int:
 
 
 def check_room(room: int) -> None:
-    """Raises BeyondLimit where it is negative."""
+    """Raises NoRoom where it is negative."""
     if room < 0:
-        raise BeyondLimit(
+        raise NoRoom(
             "Your images would take more than the space that you have here, so nothing was kept. "
             "Delete some that you no longer need."
         )

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.preprocessing import (
+    LARGEST_GAIN,
+    CellScale,
     Crop,
     SourceFrame,
+    balanced,
+    cell_view,
     crop_box,
     describe_crop,
     inner_box,
@@ -151,3 +156,44 @@ def test_an_inner_box_is_the_middle_of_a_box() -> None:
     assert inner_box((10, 20, 110, 120), 0.8) == (20, 30, 100, 110)
     assert inner_box((10, 20, 110, 120), 1.0) == (10, 20, 110, 120)
     assert inner_box((0, 0, 1, 1), 0.1) == (0, 0, 1, 1)
+
+
+LIGHT = (254, 228, 202)
+CELLS = CellScale(margin=1.65, red_cells=2.5, background=LIGHT)
+
+
+def under(light: tuple[int, int, int], width: int, height: int) -> Image.Image:
+    """A cell that lets half of the light through, in the middle."""
+    picture = Image.new("RGB", (width, height), light)
+    shade = tuple(value // 2 for value in light)
+    middle = (width // 2 - 20, height // 2 - 20, width // 2 + 20, height // 2 + 20)
+    picture.paste(shade, middle)
+    return picture
+
+
+def seen(picture: Image.Image, cells: CellScale | None = CELLS) -> NDArray[np.uint8]:
+    middle = (picture.width - 80) // 2, (picture.height - 80) // 2
+    box = (*middle, middle[0] + 80, middle[1] + 80)
+    return cell_view(picture, box, size=40, channels=3, cells=cells, source_frame=BLOOD)
+
+
+def test_a_cell_is_seen_in_the_light_of_the_training_images() -> None:
+    home, yellow = (seen(under(light, 200, 180)) for light in (LIGHT, (255, 240, 160)))
+    assert np.abs(home.astype(int) - yellow).max() <= 2
+    assert tuple(yellow[2, 2]) == LIGHT
+
+
+def test_without_a_known_light_nothing_is_changed() -> None:
+    picture = under((255, 240, 160), 200, 180)
+    for cells in (None, CellScale(margin=1.65, red_cells=2.5)):
+        assert tuple(seen(picture, cells)[2, 2]) == (255, 240, 160)
+
+
+def test_a_whole_frame_of_the_training_laboratory_is_left_as_it_is() -> None:
+    assert tuple(seen(under((240, 235, 225), 360, 363))[2, 2]) == (240, 235, 225)
+
+
+def test_what_is_no_light_is_not_corrected_away() -> None:
+    dark = np.full((32, 32, 3), 20, np.uint8)
+    assert balanced(dark, LIGHT).max() == round(20 * LARGEST_GAIN)
+    assert not balanced(np.zeros_like(dark), LIGHT).any()

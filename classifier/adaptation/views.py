@@ -8,7 +8,7 @@ from PIL import Image
 
 from classifier.bundles.registry import Bundle
 from classifier.finder import cell_box
-from classifier.preprocessing import Crop, boxed_view, crop_box, inner_box
+from classifier.preprocessing import Crop, cell_view, inner_box, model_view
 
 # Of the square around a cell: nearer, there is less of what surrounds cells, which is what differs
 # most between laboratories.
@@ -24,14 +24,19 @@ def views(bundle: Bundle, image: Image.Image, crop: Crop) -> list[NDArray[np.uin
     """Pixels (size, size, channels) of an image, for each of the shares; alike without a cell."""
     cells, frame = bundle.dataset.cells, bundle.dataset.source_frame
     box = cell_box(image, cells, frame) if cells and crop is Crop.AUTO else None
-    whole = crop_box(image.width, image.height, crop=crop, source_frame=frame)
+    size, channels = bundle.input_size, bundle.channels
+    if box is None:
+        whole = model_view(image, size=size, channels=channels, crop=crop, source_frame=frame)
+        return [whole for _ in shares(bundle)]
     shown = bundle.metadata.input.cell_share
     return [
-        boxed_view(
+        cell_view(
             image,
-            inner_box(box, shown * share) if box else whole,
-            size=bundle.input_size,
-            channels=bundle.channels,
+            inner_box(box, shown * share),
+            size=size,
+            channels=channels,
+            cells=cells,
+            source_frame=frame,
         )
         for share in shares(bundle)
     ]

@@ -23,7 +23,7 @@ from rest_framework.views import exception_handler
 
 from classifier.adaptation.examples import NotEnough
 from classifier.idempotency import KeyReused
-from classifier.quotas import BeyondLimit, QuotaExceeded
+from classifier.quotas import BeyondLimit, NoRoom, QuotaExceeded
 from classifier.services import NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
@@ -106,6 +106,7 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 IN_ITS_OWN_WORDS: Final[
     tuple[tuple[tuple[type[Exception], ...], type[exceptions.APIException]], ...]
 ] = (
+    ((StorageFailed, ImportFailed, NoRoom), DiskFull),
     ((BeyondLimit, ReviewRefused, NoSuchPerson, TableRefused), exceptions.ParseError),
     (
         (
@@ -120,7 +121,6 @@ IN_ITS_OWN_WORDS: Final[
         Conflict,
     ),
     ((NotAllowed,), exceptions.PermissionDenied),
-    ((StorageFailed, ImportFailed), DiskFull),
 )
 
 

@@ -43,7 +43,7 @@ from classifier.evaluation.scores import Flags, Floats, Labels, Scores
 from classifier.finder import find_cell
 from classifier.networks.contract import with_features
 from classifier.networks.limits import Judgement, Limits
-from classifier.preprocessing import Crop, model_view
+from classifier.preprocessing import Crop, cell_view, model_view
 from classifier.synthetic.ood_images import KINDS, ood_images
 
 Images = NDArray[np.uint8]
@@ -240,9 +240,20 @@ def _views(bundle: Bundle, pictures: Iterable[Image.Image], crop: Crop = Crop.AU
 
 def _cells(bundle: Bundle, pictures: Iterable[Image.Image]) -> Images:
     """What the network sees of the cell that each picture is about; all, where none is found."""
-    found = ((picture, find_cell(np.asarray(picture.convert("RGB")))) for picture in pictures)
-    cut = (picture.crop(box) if box else picture for picture, box in found)
-    return _views(bundle, cut, Crop.NONE)
+    scale = bundle.dataset.cells
+
+    def seen(picture: Image.Image) -> Images:
+        box = find_cell(np.asarray(picture.convert("RGB")), scale) if scale else None
+        return cell_view(
+            picture,
+            box or (0, 0, *picture.size),
+            size=bundle.input_size,
+            channels=bundle.channels,
+            cells=scale if box else None,
+            source_frame=bundle.dataset.source_frame,
+        )
+
+    return np.stack([seen(picture) for picture in pictures])
 
 
 def _calibration(probabilities: Floats, labels: Labels, temperature: float) -> Calibration:

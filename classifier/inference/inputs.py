@@ -9,7 +9,7 @@ from PIL import Image
 from classifier.datasets import datasets
 from classifier.finder import cell_box
 from classifier.models import ImageUpload, Prediction, TrainedModel
-from classifier.preprocessing import Box, Crop, as_picture, boxed_view, crop_box, inner_box
+from classifier.preprocessing import Box, Crop, as_picture, cell_view, inner_box, model_view
 
 
 def found_box(trained_model: TrainedModel, image: Image.Image, crop: Crop) -> Box | None:
@@ -30,16 +30,21 @@ def model_input(
     """The pixels (size, size, channels), 0-255, that the network sees of an image.
 
     Without a box, left, upper, right and lower, the crop says what it sees; of a box it sees as
-    much as it was adapted to.
+    much as it was adapted to, in the light of its own laboratory.
     """
-    frame = datasets()[trained_model.dataset].source_frame
-    return boxed_view(
+    dataset = datasets()[trained_model.dataset]
+    size, channels = trained_model.input_size, trained_model.channels
+    if box is None:
+        return model_view(
+            image, size=size, channels=channels, crop=crop, source_frame=dataset.source_frame
+        )
+    return cell_view(
         image,
-        inner_box(box, trained_model.described.input.cell_share)
-        if box
-        else crop_box(image.width, image.height, crop=crop, source_frame=frame),
-        size=trained_model.input_size,
-        channels=trained_model.channels,
+        inner_box(box, trained_model.described.input.cell_share),
+        size=size,
+        channels=channels,
+        cells=dataset.cells,
+        source_frame=dataset.source_frame,
     )
 
 

@@ -29,6 +29,8 @@ _OPERATIONS: Final = {
     "nn.sigmoid": "nn.Sigmoid",
 }
 _SECOND_ARGUMENTS: Final = ("y", "bias", "value", "slice_spec")
+# In x[..., ::-1], which makes BGR of RGB.
+_REVERSED: Final = [{"class_name": "__ellipsis__"}, {"start": None, "stop": None, "step": -1}]
 # Stands for the name of a layer where the first argument is a number.
 _CONSTANT: Final = "_CONSTANT_VALUE"
 
@@ -52,7 +54,8 @@ def modernise(network: dict[str, Any]) -> None:
 def name_operations(network: dict[str, Any]) -> None:
     """Say where the operations between layers come from, which Keras 3 leaves out of HDF5 files.
 
-    Without it Keras cannot load what it wrote. In place.
+    Without it Keras cannot load what it wrote, nor x[..., 0], which becomes another operation. In
+    place.
     """
     for layer in network["config"]["layers"]:
         name, settings = layer["class_name"], layer["config"]
@@ -60,10 +63,26 @@ def name_operations(network: dict[str, Any]) -> None:
             name_operations(layer)
         # Only layers have this setting, also those that are called like an operation.
         elif "trainable" not in settings:
+            if name == "GetItem":
+                name = layer["class_name"] = _take_channels(layer)
             for module in (keras.src.ops.numpy, keras.src.ops.nn):
                 found = getattr(module, name, None)
                 if isinstance(found, type) and issubclass(found, keras.Operation):
                     layer |= {"module": module.__name__, "registered_name": name}
+
+
+def _take_channels(layer: dict[str, Any]) -> str:
+    """Make a GetItem one Take where it takes a channel each time; returns the name it then has."""
+    nodes = layer["inbound_nodes"]
+    for node in nodes:
+        match node["args"]:
+            case [_, [{"class_name": "__ellipsis__"}, int()]]:
+                continue
+        return "GetItem"
+    for node in nodes:
+        node["args"][1] = node["args"][1][1]
+    layer["config"]["axis"] = -1
+    return "Take"
 
 
 def differences(config: Any) -> set[str]:
@@ -167,6 +186,11 @@ def _replace_by_operation(layer: dict[str, Any]) -> None:
     operation = _OPERATIONS.get(layer["config"].get("function"))
     if operation is None:
         return
+    settings = {"name": layer["config"]["name"]}
+    if all(node[3].get("slice_spec") == _REVERSED for node in layer["inbound_nodes"]):
+        operation, settings["axis"] = "numpy.Flip", -1
+        for node in layer["inbound_nodes"]:
+            del node[3]["slice_spec"]
     nodes = []
     for name, call, first, keywords in layer["inbound_nodes"]:
         given = {key: keywords[key] for key in keywords if keywords[key] not in (None, "NHWC")}
@@ -179,7 +203,7 @@ def _replace_by_operation(layer: dict[str, Any]) -> None:
         "module": f"keras.src.ops.{module}",
         "class_name": class_name,
         "registered_name": class_name,
-        "config": {"name": layer["config"]["name"]},
+        "config": settings,
         "inbound_nodes": nodes,
     }
 
@@ -190,8 +214,6 @@ def _argument(value: Any) -> Any:
             # Keras looks at the history alone.
             tensor = {"shape": [], "dtype": "float32", "keras_history": value[:3]}
             return {"class_name": "__keras_tensor__", "config": tensor}
-        case {"class_name": "__ellipsis__"}:
-            return {"class_name": "__ellipsis__", "config": {}}
         case {"start": _, "stop": _, "step": _}:
             return {"class_name": "__slice__", "config": value}
         case [float() | int(), *_]:

@@ -73,8 +73,12 @@ def put_in(network: Any, steps: Steps) -> Any:
         outputs = layer(*args, **kwargs)
         return steps[layer.name](outputs) if layer.name in steps else outputs
 
+    is_sequence = isinstance(network, keras.Sequential)
+    ends = (
+        (network.inputs[0], network.outputs[0]) if is_sequence else (network.input, network.output)
+    )
     return keras.models.clone_model(
-        keras.Model(network.input, network.output, name=network.name),
+        keras.Model(*ends, name=network.name),
         clone_function=lambda each: put_in(each, steps) if isinstance(each, keras.Model) else each,
         call_function=call,
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from classifier.bundles.registry import Bundle, BundleError, load_bundle
 from classifier.bundles.schema import CrossValidation, Evaluation, TrainingData
 from classifier.bundles.writing import data_file, write_evaluation
@@ -23,6 +25,7 @@ from classifier.evaluation.scores import Floats, Scores
 from classifier.networks.architectures import ARCHITECTURES, ImageSpec
 from classifier.networks.contract import HETEROGENEOUS_PREFIX, MEMBER_PREFIX
 from classifier.networks.safe_loading import load_network
+from classifier.preprocessing import Box
 from classifier.training.cross_validation import (
     FoldTrainer,
     cross_validate,
@@ -117,8 +120,7 @@ def _frames(
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found_cells(frames, dataset.cells)), encoding="utf-8")
-    cells = json.loads(path.read_text(encoding="utf-8"))
-    return replace(frames, cells=[tuple(box) if box else None for box in cells])
+    return replace(frames, cells=TypeAdapter(list[Box | None]).validate_json(path.read_bytes()))
 
 
 def _split(recipe: Recipe, dataset: Dataset, path: Path, name: SplitName) -> Split:

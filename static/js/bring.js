@@ -1,16 +1,15 @@
 // Bringing many images: choosing them, opening a batch, sending them, and going on after a break.
 
-import { chosenFiles, droppedFiles, isWorthSending, keyOf } from "./bring/files.js";
+import { keyOf } from "./bring/files.js";
+import { BringForm } from "./bring/form.js";
 import { FileList, count, size } from "./bring/list.js";
-import { Ended, Later, Site } from "./bring/site.js";
+import { Ended, Site } from "./bring/site.js";
 import { Uploader } from "./bring/uploader.js";
 
 const form = document.getElementById("bring");
 const { maxFiles, maxBytes, batches, pages, predictions } = form.dataset;
 const find = (selector) => form.querySelector(selector);
-const [drop, said, trouble, submit, results, clear] = [
-  "[data-drop]", "#said", "#trouble", "#submit", "#results", "#clear",
-].map(find);
+const [submit, results, clear] = ["#submit", "#results", "#clear"].map(find);
 const submitWords = find("[data-submit-words]");
 const site = new Site(batches, form);
 const list = new FileList(form, predictions);
@@ -18,6 +17,7 @@ const items = [];
 let { batch } = form.dataset;
 let folder = "";
 let isSending = false;
+const page = new BringForm(form, Number(maxBytes), { isSending: () => isSending, add });
 
 // What this browser was to send, so that after a reload it can say what is missing.
 const memory = {
@@ -35,40 +35,14 @@ const memory = {
   forget: () => localStorage.removeItem(memory.name()),
 };
 
-function tell(words) {
-  said.textContent = words;
-}
-
-function complain(words) {
-  const error = document.createElement("p");
-  error.className = "error";
-  error.textContent = words;
-  find("#form-errors").replaceChildren(...(words ? [error] : []));
-}
-
-function showTrouble(words) {
-  trouble.hidden = !words;
-  if (trouble.textContent !== words) trouble.textContent = words;
-}
-
-function itemOf({ file, path }) {
-  const item = { file, path, size: file.size, isArchive: /\.zip$/i.test(path), state: "waiting" };
-  if (!item.isArchive && file.size > Number(maxBytes)) {
-    Object.assign(item, { state: "refused", reason: `It is larger than ${size(Number(maxBytes))}.` });
-  }
-  return item;
-}
-
 function add(found) {
-  const known = new Set(items.map((item) => item.path));
-  const worth = found.filter(isWorthSending).filter(({ path }) => !known.has(path));
-  worth.sort((one, other) => one.path.localeCompare(other.path, "en", { numeric: true }));
+  const worth = page.worth(found, items);
   const room = Number(maxFiles) - items.length;
-  items.push(...worth.slice(0, room).map(itemOf));
+  items.push(...worth.slice(0, room).map((each) => page.itemOf(each)));
   folder ||= worth.find(({ path }) => path.includes("/"))?.path.split("/")[0] ?? "";
   list.show(items);
   show();
-  complain(
+  page.complain(
     worth.length > room
       ? `A batch takes ${count(Number(maxFiles), "file")}, so ${count(worth.length - room, "file")} were left out. Bring them in another batch.`
       : "",
@@ -77,7 +51,7 @@ function add(found) {
 
 function show() {
   const bytes = items.reduce((sum, item) => sum + item.size, 0);
-  tell(items.length ? `${count(items.length, "file")}, ${size(bytes)}` : "");
+  page.tell(items.length ? `${count(items.length, "file")}, ${size(bytes)}` : "");
   clear.hidden = !items.length || isSending;
   for (const control of [submit, ...form.querySelectorAll("input[type=file]")]) {
     control.disabled = isSending;
@@ -94,21 +68,7 @@ async function opened() {
   fields.append("name", form.elements.name.value || folder);
   if (form.elements.project.value) fields.append("project", form.elements.project.value);
   fields.append("open", "true");
-  return (await patiently(() => site.open(fields))).id;
-}
-
-async function patiently(ask) {
-  for (;;) {
-    try {
-      const answer = await ask();
-      showTrouble("");
-      return answer;
-    } catch (error) {
-      if (!(error instanceof Later)) throw error;
-      showTrouble(`${error.message} Trying again.`);
-      await new Promise((resolve) => setTimeout(resolve, 1000 * (error.seconds || 3)));
-    }
-  }
+  return (await page.patiently(() => site.open(fields))).id;
 }
 
 /** Leave out what the server has already, by path and content, or else by path and size. */
@@ -127,8 +87,8 @@ async function passOver(known) {
 
 async function send() {
   if (batch) {
-    tell("Looking for what is here already.");
-    await passOver(await patiently(() => site.files(batch)));
+    page.tell("Looking for what is here already.");
+    await passOver(await page.patiently(() => site.files(batch)));
   } else {
     batch = await opened();
     // From here on a reload leads to where the upload goes on.
@@ -138,9 +98,9 @@ async function send() {
   results.href = `${pages}${batch}/`;
   results.hidden = false;
   find("#total").hidden = false;
-  const told = { changed: (item) => list.update(item), trouble: showTrouble };
+  const told = { changed: (item) => list.update(item), trouble: (words) => page.trouble(words) };
   await new Uploader(site, batch, items, told).run();
-  await patiently(() => site.close(batch));
+  await page.patiently(() => site.close(batch));
   memory.forget();
   finish();
 }
@@ -152,26 +112,26 @@ function finish() {
     window.location.assign(`${pages}${batch}/`);
     return;
   }
-  tell("Everything was sent. What was not taken is named below; the other results are coming in.");
+  page.tell("Everything was sent. What was not taken is named below; the other results are coming in.");
   results.textContent = "See the results";
   results.classList.add("button-primary");
-  submit.hidden = drop.hidden = true;
+  submit.hidden = page.drop.hidden = true;
   results.focus();
 }
 
 async function start() {
-  complain("");
-  if (!items.length) return complain("No files were chosen. Drop files, a folder or a zip, or choose them.");
+  page.complain("");
+  if (!items.length) return page.complain("No files were chosen. Drop files, a folder or a zip, or choose them.");
   if (!batch && !form.querySelector("[name=model]:checked")) {
-    return complain("No model was chosen. Choose one or several.");
+    return page.complain("No model was chosen. Choose one or several.");
   }
   isSending = true;
   show();
-  tell("Sending. You can look at the first results meanwhile; keep this page open.");
+  page.tell("Sending. You can look at the first results meanwhile; keep this page open.");
   try {
     await send();
   } catch (error) {
-    complain(error.message);
+    page.complain(error.message);
     if (!(error instanceof Ended)) console.error(error);
   } finally {
     isSending = false;
@@ -182,7 +142,7 @@ async function start() {
 async function nameMissing() {
   const expected = memory.read();
   if (!batch || !expected.length) return;
-  const known = await patiently(() => site.files(batch));
+  const known = await page.patiently(() => site.files(batch));
   const there = new Map(known.map((each) => [each.path, each.byte_size]));
   const refused = known.filter((each) => each.reason).length;
   const missing = expected.filter(([path, bytes]) => !/\.zip$/i.test(path) && there.get(path) !== bytes);
@@ -198,14 +158,6 @@ form.addEventListener("submit", (event) => {
   if (!isSending) start();
 });
 
-for (const input of form.querySelectorAll("input[type=file]")) {
-  input.addEventListener("change", () => {
-    add(chosenFiles(input));
-    // The same folder can then be chosen again.
-    input.value = "";
-  });
-}
-
 clear.addEventListener("click", () => {
   items.length = 0;
   folder = "";
@@ -219,28 +171,6 @@ form.addEventListener("change", ({ target }) => {
   for (const other of form.querySelectorAll("[name=model]:checked")) {
     if (!kind.contains(other)) other.checked = false;
   }
-});
-
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  drop.classList.add("is-over");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) drop.classList.remove("is-over");
-});
-document.addEventListener("drop", async (event) => {
-  event.preventDefault();
-  drop.classList.remove("is-over");
-  if (isSending) return;
-  tell("Reading the folder.");
-  add(await droppedFiles(event.dataTransfer));
-});
-document.addEventListener("paste", (event) => {
-  if (!isSending && event.clipboardData.files.length) add(chosenFiles(event.clipboardData));
-});
-
-window.addEventListener("beforeunload", (event) => {
-  if (isSending) event.preventDefault();
 });
 
 show();

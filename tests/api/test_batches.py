@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import zipfile
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -231,12 +232,25 @@ def test_files_that_were_not_taken_have_rows(api: APIClient, trained_model: Trai
     assert rows[2]["notice"] == rows[0]["notice"]
 
 
+def test_of_a_thousand_files_the_one_image_is_taken(
+    api: APIClient, trained_model: TrainedModel
+) -> None:
+    notes = [image(f"notes/{number}.txt", b"Stained on Monday.") for number in range(999)]
+    answer = send(api, images=[*notes[:500], image("cell.png"), *notes[500:]])
+    assert answer.status_code == 202
+    assert answer.json()["total"] == 1
+    assert len(answer.json()["rejected"]) == 999
+    table = api.get(f"{answer.json()['url']}results.csv").getvalue().decode("utf-8-sig")
+    statuses = Counter(row["status"] for row in csv.DictReader(io.StringIO(table)))
+    assert statuses == {"PENDING": 1, "REJECTED": 999}
+
+
 def test_a_batch_stops_where_the_room_of_a_person_ends(
     api: APIClient, trained_model: TrainedModel, settings: Settings
 ) -> None:
     settings.MAX_STORED_BYTES_PER_PERSON = 300
     answer = send(api, images=[image(f"{number}.png") for number in range(50)])
-    assert answer.status_code == 400
+    assert answer.status_code == 507
     assert "Delete some" in answer.json()["detail"]
     assert not Batch.objects.exists()
     assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]

@@ -291,11 +291,14 @@ def test_a_network_may_end_with_another(tmp_path: Path) -> None:
     )
 
 
-REVERSED = [
-    *2 * [{"start": None, "stop": None, "step": None}],
-    {"start": None, "stop": None, "step": -1},
-    {"class_name": "__ellipsis__"},
-]
+def test_channels_are_reversed_as_keras_2_did(tmp_path: Path) -> None:
+    pixels = keras.Input((8, 8, 3))
+    network = keras.Model(pixels, ended(layers.Rescaling(1, name="scaled")(pixels)))
+    spec = [{"class_name": "__ellipsis__"}, {"start": None, "stop": None, "step": -1}]
+    layer = {"config": {"function": "__operators__.getitem"}, "keywords": {"slice_spec": spec}}
+    path = written_by_keras_2(network, tmp_path / "own.h5", scaled=layer)
+    expected = network(colours()[..., ::-1])
+    np.testing.assert_allclose(load_network(path)(colours()), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +309,6 @@ REVERSED = [
         ("nn.bias_add", {"bias": [-100.0], "data_format": "NHWC"}, lambda x: x - 100),
         ("__operators__.add", {"y": 3.0, "name": None}, lambda x: x + 3),
         ("nn.relu6", {"name": None}, lambda x: np.clip(x, 0, 6)),
-        ("__operators__.getitem", {"slice_spec": REVERSED}, lambda x: x[:, :, ::-1]),
     ],
 )
 def test_arithmetic_of_keras_2_is_taken(
@@ -361,6 +363,12 @@ def test_a_function_of_keras_is_told_by_its_module_and_not_run(tmp_path: Path) -
     code = {"function": ["4wEAAAA=", None, None], "module": "keras.applications.mobilenet_v2"}
     path = written_by_keras_2(network, tmp_path / "own.h5", scaled={"config": code, "keywords": {}})
     renamed(path, "TFOpLambda", "Lambda")
+
+    def as_of_a_layer(config: dict[str, Any]) -> None:
+        [scaled] = [each for each in config["config"]["layers"] if each["name"] == "scaled"]
+        scaled["inbound_nodes"] = [scaled["inbound_nodes"]]
+
+    reconfigured(path, as_of_a_layer)
     np.testing.assert_allclose(
         load_network(path)(images()), after(images() / 127.5 - 1), rtol=1e-4, atol=1e-6
     )

@@ -132,10 +132,10 @@ def running_stack(var_dir: Path, *names: str, **environment: str) -> Iterator[St
 class ApiClient:
     """What a program does: sends an image, asks for its result."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, username: str = USERNAME) -> None:
         self.url = url
         self.session = requests.Session()
-        credentials = {"username": USERNAME, "password": PASSWORD}
+        credentials = {"username": username, "password": PASSWORD}
         answer = requests.post(f"{url}/api/v1/auth/token/", json=credentials, timeout=30)
         answer.raise_for_status()
         self.session.headers["Authorization"] = f"Token {answer.json()['token']}"

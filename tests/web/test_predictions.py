@@ -181,6 +181,18 @@ def test_only_what_lies_in_ones_own_trash_is_taken_back(
         assert page.post("/predictions/trash/", {"prediction": chosen}).status_code == 404
 
 
+def test_who_reads_in_a_project_runs_again_what_failed(
+    client: Client, other_user: User, image: ImageUpload
+) -> None:
+    project = ProjectFactory.create(owner=image.owner)
+    project.memberships.create(user=other_user, role="reader")
+    prediction = PredictionFactory.create(image=image, failed=True, project=project)
+    client.force_login(other_user)
+    assert client.post(f"{prediction.get_absolute_url()}retry/").status_code == 302
+    prediction.refresh_from_db()
+    assert prediction.status == Status.PENDING
+
+
 def test_who_looks_on_in_a_project_changes_nothing(
     client: Client, other_user: User, image: ImageUpload
 ) -> None:

@@ -68,7 +68,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     """The choice of mails, and one's webhooks; a POST stores the choice."""
     person = cast(User, request.user)
     choice = MailChoice.objects.filter(user=person).first() or MailChoice(user=person)
-    # Of a form of switches, nothing sent is an answer too.
+    # Nothing chosen is a choice too, and may be all that is sent.
     sent = request.POST if request.method == "POST" else None
     form = MailForm(sent, instance=choice, person=person)
     if form.is_valid():

@@ -60,12 +60,11 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    found = _changeable(request, pk, "change")
+    found = _visible(request, pk)
     try:
         permissions.check_reads(cast(User, request.user), [found])
     except services.NotAllowed as refusal:
-        messages.error(request, str(refusal))
-        return redirect(found)
+        raise PermissionDenied(str(refusal)) from refusal
     services.requeue(prediction=found)
     return redirect(found)
 
@@ -73,7 +72,10 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    found = _changeable(request, pk, "delete")
+    found = _visible(request, pk)
+    # One's own, or of someone else as the admin site would let one.
+    if found.image.owner_id != request.user.pk and not may(request.user, "delete", Prediction):
+        raise PermissionDenied
     if request.method == "POST":
         chosen = Prediction.objects.filter(pk=found.pk)
         try:
@@ -96,14 +98,6 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _visible(request: HttpRequest, pk: uuid.UUID) -> Prediction:
     predictions = Prediction.objects.visible_to(request.user).with_relations()
     return get_object_or_404(predictions, pk=pk)
-
-
-def _changeable(request: HttpRequest, pk: uuid.UUID, verb: str) -> Prediction:
-    """One's own, or of someone else as the admin site would let one."""
-    found = _visible(request, pk)
-    if found.image.owner_id != request.user.pk and not may(request.user, verb, Prediction):
-        raise PermissionDenied
-    return found
 
 
 def _context(prediction: Prediction) -> dict[str, Any]:

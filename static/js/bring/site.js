@@ -90,6 +90,8 @@ function meaning(request) {
   const detail = request.response?.detail ?? "";
   if (!status) return new Later("The server cannot be reached.");
   if (status === 401) return new Later("You are signed out. Sign in again in another tab.");
+  // There is no room, and there will be none by itself.
+  if (status === 507) return new Ended(detail);
   if (status === 429 || status >= 500) {
     const seconds = Number(request.getResponseHeader("Retry-After")) || 0;
     return new Later(detail || "The server cannot take more at the moment.", seconds);
