@@ -189,7 +189,9 @@ def test_rights_and_accounts(user: User) -> None:
 def test_a_model_that_is_switched_off(staff: User, client: Client) -> None:
     model = TrainedModelFactory.create()
     client.force_login(staff)
-    client.post(f"/admin/classifier/trainedmodel/{model.pk}/change/", {"title": "x"})
+    client.post(
+        f"/admin/classifier/trainedmodel/{model.pk}/change/", {"title": "x", "is_offered": "on"}
+    )
     _, changed = events(audit.Action.MODEL_CHANGED)
     assert changed.details["values"] == {"is_active": [True, False]}
     assert (changed.username, changed.channel) == (staff.username, "admin")

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.chromium import ARGUMENTS, find_chromium
+from tests.browser.test_main_job import PATIENCE
 from tests.factories import PASSWORD, UserFactory
 
 AUTHENTICATOR = {
@@ -34,6 +35,7 @@ def page(person: User) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         opened = browser.new_page()
+        opened.set_default_timeout(PATIENCE)
         devices = opened.context.new_cdp_session(opened)
         devices.send("WebAuthn.enable")
         devices.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
@@ -55,12 +57,11 @@ def test_a_passkey_is_a_second_factor_and_signs_in_alone(
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Set up the second factor").click()
     page.get_by_role("link", name="Add one: passkey").click()
-    if page.get_by_label("Password", exact=True).count():
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Confirm").click()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
     page.get_by_label("Passwordless").check()
     page.get_by_role("button", name="Add").click()
-    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible(timeout=PATIENCE)
 
     page.context.clear_cookies()
     page.goto(f"{site}/accounts/login/?next=/account/")
@@ -68,10 +69,10 @@ def test_a_passkey_is_a_second_factor_and_signs_in_alone(
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Account")).to_be_visible(timeout=PATIENCE)
 
     page.context.clear_cookies()
     page.goto(f"{site}/accounts/login/?next=/account/")
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Account")).to_be_visible(timeout=PATIENCE)
     assert refused == []
