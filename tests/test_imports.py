@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "tasks": {"inference", "audit", "retention"},
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles",
+        "preprocessing", "audit", "bundles", "finder",
     },
     "quotas": {"models"},
     "idempotency": {"models"},

@@ -2,14 +2,15 @@
 
 from classifier.models.access import may
 from classifier.models.audit import AuditEvent, AuditSeal
-from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
+from classifier.models.batches import ALL_CROPS, CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
+from classifier.models.expressions import ArrayLength
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
 from classifier.models.labelled_sets import LabelledImage, LabelledSet
 from classifier.models.limits import PersonLimits
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
-from classifier.models.predictions import ArrayLength, Prediction
+from classifier.models.predictions import Prediction
 from classifier.models.projects import Membership, Project
 from classifier.models.reviews import Review
 from classifier.models.saved_views import SavedView
@@ -31,6 +32,7 @@ from classifier.models.vocabulary import (
 )
 
 __all__ = [
+    "ALL_CROPS",
     "CANNOT_TELL",
     "CROP_CHOICES",
     "NONE_OF_THESE",
