@@ -22,6 +22,7 @@ from classifier.preprocessing import Box, CellScale, SourceFrame, whole_frame_bo
 Floats = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.intp]
 
 # Longer side of the copy in which one cell is looked for, and in which many are; pixels.
 SINGLE_SIDE, FIELD_SIDE = 180, 720
@@ -42,6 +43,10 @@ LOBE_GAP = 0.6
 REACH, OUTSIDE = 0.55, 0.7
 # Bounds of a cell's size as shares of its nucleus's longer extent.
 SIZE_BOUNDS = (0.95, 1.2)
+# In a field: how far apart lobes of one nucleus may lie, tried one after the other, and how wide it
+# is at most; in diameters of red cells.
+FIELD_GAPS = (0.5, 0.3, 0.15, 0)
+MOST_EXTENT = 2.0
 # How much of the image must be red cells before their diameter is trusted.
 LEAST_RED_CELLS = 0.12
 
@@ -64,6 +69,11 @@ class Cell:
     size: float
     relative_size: float | None
     box: Box
+
+    @property
+    def is_platelet(self) -> bool:
+        """Whether it is smaller than a red cell, as platelets are and white cells are not."""
+        return self.relative_size is not None and self.relative_size < 1
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -130,12 +140,22 @@ def _cells(pixels: npt.NDArray[np.uint8], scale: CellScale, side: int) -> list[C
     lobes, _ = ndimage.label(stained)
     largest = sqrt(np.bincount(lobes[stained]).max())
     away, nearest = ndimage.distance_transform_edt(~stained, return_indices=True)
-    groups, _ = ndimage.label(away < LOBE_GAP / 2 * largest)
-    nuclei = np.where(stained, groups, 0)
+    if side == FIELD_SIDE:
+        typical = sqrt(np.median(np.bincount(lobes[stained])[1:]))
+        red = _red_cell_diameter_of_a_field(density, away > 0.3 * typical)
+        nuclei = _nuclei_of_a_field(stained, red or largest)
+        largest = min(largest, MOST_EXTENT * (red or largest))
+    else:
+        groups, _ = ndimage.label(away < LOBE_GAP / 2 * largest)
+        nuclei = np.where(stained, groups, 0)
     areas = np.bincount(nuclei.ravel())[1:]
     bodies = _bodies(density, stained, away, largest)
     bodies = np.where(bodies, nuclei[tuple(nearest)], 0)
-    diameter = _red_cell_diameter(density, (away > 0.3 * largest) & (bodies == 0))
+    outside = (away > 0.3 * largest) & (bodies == 0)
+    if side == FIELD_SIDE:
+        diameter = _red_cell_diameter_of_a_field(density, outside)
+    else:
+        diameter = _red_cell_diameter(density, outside)
     cells = []
     for index, (nucleus, body) in enumerate(
         zip(ndimage.find_objects(nuclei), ndimage.find_objects(bodies), strict=True), start=1
@@ -156,6 +176,29 @@ def _cells(pixels: npt.NDArray[np.uint8], scale: CellScale, side: int) -> list[C
             )
         )
     return sorted(cells, key=lambda cell: (cell.box[1], cell.box[0]))
+
+
+def _nuclei_of_a_field(stained: Mask, diameter: float) -> Numbers:
+    """The nuclei by number from 1 on, and 0 elsewhere.
+
+    Lobes are one nucleus when they lie near each other and are together no wider than a nucleus is;
+    what is wider is tried again with smaller gaps, and is at last what hangs together.
+    """
+    nuclei, count = np.zeros(stained.shape, np.intp), 0
+    rest = stained.copy()
+    for gap in FIELD_GAPS:
+        if not rest.any():
+            break
+        near = ndimage.distance_transform_edt(~rest) <= gap / 2 * diameter
+        groups = np.where(rest, ndimage.label(near)[0], 0)
+        for index, place in enumerate(ndimage.find_objects(groups), start=1):
+            extent = max(part.stop - part.start for part in place)
+            if extent <= MOST_EXTENT * diameter or gap == 0:
+                count += 1
+                member = groups[place] == index
+                nuclei[place][member] = count
+                rest[place] &= ~member
+    return nuclei
 
 
 def _reduced(pixels: npt.NDArray[np.uint8], side: int) -> tuple[npt.NDArray[np.uint8], float]:
@@ -239,6 +282,21 @@ def _red_cell_diameter(density: Floats, apart: Mask) -> float | None:
     order = np.argsort(diameters)
     summed = np.cumsum(areas[order])
     return float(diameters[order][np.searchsorted(summed, summed[-1] / 2)])
+
+
+def _red_cell_diameter_of_a_field(density: Floats, apart: Mask) -> float | None:
+    """The same where red cells lie on each other: of each the widest circle around its middle."""
+    red = ndimage.binary_fill_holes(density.mean(-1) > BACKGROUND) & apart
+    if np.count_nonzero(red) < LEAST_RED_CELLS * red.size:
+        return None
+    depth = ndimage.distance_transform_edt(np.pad(red, 1))[1:-1, 1:-1]
+    depth = ndimage.gaussian_filter(depth, 1.0)
+    peaks = depth[(depth == ndimage.maximum_filter(depth, 9)) & (depth > 3)]
+    if not peaks.size:
+        return None
+    order = np.sort(peaks)
+    summed = np.cumsum(order**2)
+    return 2 * float(order[np.searchsorted(summed, summed[-1] / 2)])
 
 
 def _square(x: float, y: float, side: float, width: int, height: int) -> Box:

@@ -32,16 +32,31 @@ class Crop(StrEnum):
     CENTER: always the central part, which for datasets without a source frame is the centred
         square.
     NONE: the whole image, squeezed into a square if it is none.
+    CELLS: every cell of a field, each alone.
+    BOX: a square that a person gives.
     """
 
     AUTO = "auto"
     CENTER = "center"
     NONE = "none"
+    CELLS = "cells"
+    BOX = "box"
 
     @property
     def label(self) -> str:
         """The choice as people read it."""
-        return {"auto": "Auto", "center": "Centre", "none": "None"}[self]
+        return {
+            "auto": "Auto",
+            "center": "Centre",
+            "none": "None",
+            "cells": "Every cell",
+            "box": "Own box",
+        }[self]
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether it says nothing without boxes."""
+        return self in {Crop.CELLS, Crop.BOX}
 
 
 @dataclass(frozen=True)

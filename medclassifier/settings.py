@@ -223,6 +223,7 @@ FILE_UPLOAD_HANDLERS = [
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MEGABYTES", 20) * 2**20
 MAX_UPLOAD_PIXELS = env_int("MAX_UPLOAD_MEGAPIXELS", 40) * 1_000_000
 MAX_BATCH_IMAGES = 1_000
+MAX_CELLS_OF_A_FIELD = 300
 # The body of one request, and likewise what its archive unpacks to.
 MAX_BATCH_BYTES = env_int("MAX_BATCH_MEGABYTES", 2_000) * 2**20
 # One more, so that a batch which is too large gets an answer in the API's own words.

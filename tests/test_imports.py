@@ -70,6 +70,7 @@ MAY_IMPORT = {
     "services": {
         "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
         "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
+        "finder",
     },
     "quotas": {"models"},
     "idempotency": {"models"},

@@ -24,7 +24,7 @@ from rest_framework.views import exception_handler
 from classifier.adaptation.examples import NotEnough
 from classifier.idempotency import KeyReused
 from classifier.quotas import BeyondLimit, NoRoom, QuotaExceeded
-from classifier.services import NothingAccepted, StorageFailed
+from classifier.services import LookRefused, NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
 from classifier.services.labelled_sets import SetRefused
@@ -89,6 +89,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(error, UploadRejected):
         members = {"code": error.code, "errors": {error.field: [error.message]}}
         return _response(problem(error.status, error.message, **members))
+    if isinstance(error, LookRefused):
+        return _response(problem(400, error.message, errors={error.field: [error.message]}))
     if isinstance(error, NothingAccepted):
         return _response(problem(400, str(error), rejected=error.rejected))
     response = exception_handler(_as_api_exception(error), context)

@@ -18,6 +18,7 @@ _PREDICTION: Final[dict[str, Any]] = {
     "model": "blood-compact",
     "model_version": 1,
     "crop": "auto",
+    "labels": None,
     "box": {"left": 80, "upper": 82, "side": 200, "origin": "found"},
     "batch": None,
     "predicted_label": "neutrophil",

@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "prediction_set", "reviewed_label", "review_state", "note", "reviewed_at", "batch",
     "error_message", "id", "sha256", "width", "height",
     "box_left", "box_upper", "box_side", "box_origin", "created_at", "finished_at",
+    "labels",
 )  # fmt: skip
 NO_CLASS: Final = "no class"
 
@@ -38,11 +39,9 @@ class Kind:
 def csv_pieces(predictions: PredictionQuerySet, context: dict[str, Any]) -> Iterator[bytes]:
     """A header and a line for each result; the last columns are probabilities by class."""
     # The classes of all models of which there are results, in the order of each.
-    models = TrainedModel.objects.filter(pk__in=predictions.order_by().values("trained_model"))
-    found = (predictions.filter(trained_model=m, status="SUCCESS").first() for m in models)
-    labels = list(
-        dict.fromkeys(label for row in found if row for label, _ in row.ranked_probabilities)
-    )
+    answered = predictions.filter(status="SUCCESS").order_by()
+    models = TrainedModel.objects.filter(pk__in=answered.values("trained_model"))
+    labels = list(dict.fromkeys(label for model in models for label in model.described.classes))
     columns = [*COLUMNS, *(f"p({label})" for label in labels), "notice"]
     yield (BYTE_ORDER_MARK + csv_line(columns)).encode()
     for row in _rows(predictions):
@@ -116,6 +115,7 @@ def _cells(row: Prediction) -> list[object]:
         *box_cells(row),
         row.created_at.isoformat(),
         row.finished_at.isoformat() if row.finished_at else "",
+        " | ".join(row.labels or ()),
     ]
 
 

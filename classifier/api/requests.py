@@ -17,14 +17,17 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from classifier.idempotency import RepeatableRequest, fingerprint
-from classifier.models import CROP_CHOICES, ApiToken, TrainedModel, TrainedModelQuerySet
+from classifier.models import ALL_CROPS, CROP_CHOICES, ApiToken, TrainedModel, TrainedModelQuerySet
 from classifier.preprocessing import Crop
-from classifier.services import SentFile, incoming
+from classifier.services import Look, LookRefused, SentFile, incoming, possible_labels
 from classifier.services.reviews import MOST_AT_ONCE
 from classifier.uploads.handlers import sent_name
 from classifier.uploads.refusals import REFUSALS
 
 LONGEST_WAIT: Final = 30
+BOX_WANTED: Final = (
+    "Give the box as left,upper,side or as left,upper,right,lower of a square, in whole pixels."
+)
 NOT_BLANK: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
 NOT_EMPTY: Final = r"^[^\x00]+$"
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
@@ -179,9 +182,86 @@ class NewTokenSerializer(serializers.Serializer[Any]):
     expires_in_days = DaysField()
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "minItems": 1})
+class LabelsField(serializers.Field[list[str], Any, Any, Any]):
+    """Names of classes or of groups of them, the field repeated."""
+
+    default_error_messages = {  # noqa: RUF012, DRF declares it so
+        "file": "Send the names of classes, each as text.",
+    }
+
+    def get_value(self, dictionary: Any) -> Any:
+        name, is_form = str(self.field_name), isinstance(dictionary, QueryDict)
+        return (dictionary.getlist(name) if is_form else dictionary.get(name)) or serializers.empty
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+            self.fail("file")
+        return list(data)
+
+
+class BoxField(serializers.RegexField):
+    """A square of the upright image in its pixels, as text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            r"^[0-9]{1,6}( *, *[0-9]{1,6}){2,3}\Z",
+            error_messages={"invalid": BOX_WANTED},
+            **kwargs,
+        )
+
+    def to_internal_value(self, data: Any) -> Any:
+        left, upper, *rest = map(int, str(super().to_internal_value(data)).split(","))
+        right, lower = rest if len(rest) == 2 else (left + rest[0], upper + rest[0])
+        if right <= left or right - left != lower - upper:
+            self.fail("invalid")
+        return left, upper, right, lower
+
+
 class SubmissionSerializer(serializers.Serializer[Any]):
     model = ModelsField(help_text="Slug of a model; repeat the field for several models.")
-    crop = serializers.ChoiceField(CROP_CHOICES, default=Crop.AUTO.value)
+    crop = serializers.ChoiceField(
+        ALL_CROPS,
+        required=False,
+        help_text=(
+            "`auto`, the cell that is found; `center`; `none`, the whole image; `cells`, every "
+            "white cell of a field, each a prediction; `box`. Without it, `box` where one is "
+            "given, else `auto`."
+        ),
+    )
+    box = BoxField(
+        required=False,
+        help_text=(
+            "What to see, a square of the upright image in pixels: `left,upper,side`, or "
+            "`left,upper,right,lower`."
+        ),
+    )
+    platelets = serializers.BooleanField(
+        default=False, help_text="With the crop `cells`: platelets as well."
+    )
+    labels = LabelsField(
+        required=False,
+        help_text=(
+            "The classes that are possible, at least two, or the slug of a group such as "
+            "`white-cells`; repeat the field. Probabilities are then shares among these, and "
+            "prediction set and limits are those of the smaller problem. Without it, all."
+        ),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        crop = attrs.pop("crop", Crop.BOX.value if "box" in attrs else Crop.AUTO.value)
+        box, platelets = attrs.pop("box", None), attrs.pop("platelets")
+        if (box is not None) != (crop == Crop.BOX):
+            raise serializers.ValidationError({"box": ["A box goes with the crop `box` alone."]})
+        if platelets and crop != Crop.CELLS:
+            raise serializers.ValidationError(
+                {"platelets": ["Platelets are looked for with the crop `cells` alone."]}
+            )
+        try:
+            labels = possible_labels(attrs["model"], attrs.pop("labels", ()))
+        except LookRefused as refusal:
+            raise serializers.ValidationError({refusal.field: [refusal.message]}) from refusal
+        return {**attrs, "look": Look(Crop(crop), labels, box, platelets)}
 
 
 class PredictionRequestSerializer(SubmissionSerializer):
@@ -226,10 +306,15 @@ class BatchRequestSerializer(SubmissionSerializer, FilesSerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
         if not attrs["open"]:
-            return super().validate(attrs)
+            return FilesSerializer.validate(self, attrs)
         if attrs.get("images") or "archive" in attrs:
             raise serializers.ValidationError({"open": ["Add the images once it is open."]})
+        if attrs["look"].box:
+            raise serializers.ValidationError(
+                {"box": ["A box goes with images that are sent at once, without `open`."]}
+            )
         return attrs
 
 
@@ -321,7 +406,12 @@ def repeatable_request(
     if sent is None:
         return None
     key = valid(IdempotencyKeySerializer, {"key": sent})["key"]
-    choices: dict[str, Any] = {name: fields[name] for name in ("crop", "frame") if name in fields}
+    look: Look = fields["look"]
+    choices: dict[str, Any] = {"crop": look.crop, "frame": fields.get("frame")}
+    # Only what is chosen: a key of an earlier release goes on to name the same request.
+    further = {"labels": look.labels, "box": look.box, "platelets": look.platelets}
+    choices |= {name: choice for name, choice in further.items() if choice}
+    choices = {name: choice for name, choice in choices.items() if choice is not None}
     asked = fingerprint(
         request.path,
         {

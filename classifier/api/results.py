@@ -15,6 +15,7 @@ COLUMNS: Final = (
     "in_distribution", "prediction_set", "error_message", "id", "sha256",
     "width", "height",
     "box_left", "box_upper", "box_side", "box_origin", "created_at", "finished_at", "limits",
+    "labels",
 )  # fmt: skip
 REJECTED: Final = "REJECTED"
 
@@ -51,6 +52,7 @@ def csv_lines(batch: Batch) -> Iterator[str]:
                 prediction.created_at.isoformat(),
                 prediction.finished_at.isoformat() if prediction.finished_at else "",
                 prediction.limits.value,
+                " | ".join(prediction.labels or ()),
                 *columns_of_classes,
                 NOTICE,
             ]

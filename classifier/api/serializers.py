@@ -163,13 +163,18 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         ),
     )
     box = serializers.SerializerMethodField()
+    labels = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="The classes that were possible; null for all of the model.",
+    )
     notice = serializers.CharField(read_only=True, default=NOTICE)
 
     class Meta:
         model = Prediction
         fields = (
             "id", "url", "status", "model", "model_version", "crop", "box", "batch", "project",
-            "predicted_label", "confidence", "probabilities", "in_distribution", "limits",
+            "labels", "predicted_label", "confidence", "probabilities", "in_distribution", "limits",
             "prediction_set", "certainty", "reviewed_label", "review_state", "group", "note",
             "reviewed_at", "image", "created_at", "started_at", "finished_at",
             "error_message", "notice",
@@ -212,8 +217,8 @@ class CreatedPredictionSerializer(PredictionSerializer):
         many=True,
         read_only=True,
         help_text=(
-            "The newest results that you have of the same file by the same models, versions and "
-            "crop."
+            "The newest results that you have of the same file by the same models, versions, crop, "
+            "box and possible classes."
         ),
     )
 
@@ -238,6 +243,14 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     signed_by = serializers.CharField(
         source="signed_by.username", default=None, allow_null=True, help_text="Null unless signed."
     )
+    labels = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="The classes that are possible; null for all of the models.",
+    )
+    platelets = serializers.BooleanField(
+        help_text="Whether platelets are looked for, with the crop `cells`."
+    )
     is_open = serializers.BooleanField(help_text="Whether images can still be added.")
     total = serializers.SerializerMethodField()
     counts = serializers.SerializerMethodField()
@@ -251,7 +264,8 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     class Meta:
         model = Batch
         fields = (
-            "id", "url", "name", "project", "models", "crop", "created_at", "is_open",
+            "id", "url", "name", "project", "models", "crop", "labels", "platelets", "created_at",
+            "is_open",
             "closed_at", "finished_at", "signed_by", "signed_at", "total", "counts",
             "seconds_left", "rejected", "results_csv", "results_json", "notice",
         )  # fmt: skip
@@ -261,7 +275,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
         return found
 
     def get_total(self, batch: Batch) -> int:
-        """Predictions in the batch: one for each image that was taken and each model."""
+        """Predictions in the batch: one for each image that was taken, or cell, and each model."""
         return self.progress(batch).total
 
     @extend_schema_field(COUNTS)

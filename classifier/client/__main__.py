@@ -23,7 +23,18 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", action="append", required=True, help="repeat it for several")
-    parser.add_argument("--crop", choices=["auto", "center", "none"], default="auto")
+    parser.add_argument(
+        "--crop",
+        choices=["auto", "center", "none", "cells"],
+        default="auto",
+        help="cells: every white cell of each image",
+    )
+    parser.add_argument("--box", metavar="LEFT,UPPER,SIDE", help="what to see of every image")
+    parser.add_argument(
+        "--labels",
+        action="append",
+        help="a class that is possible, or a group such as white-cells; repeat it; default: all",
+    )
     parser.add_argument(
         "--url", type=address, default="http://127.0.0.1:8000", help="default: %(default)s"
     )
@@ -73,7 +84,10 @@ def main() -> int:
         "folder": str(chosen.folder.resolve()),
         "url": chosen.url,
         "models": chosen.model,
-        "crop": chosen.crop,
+        "crop": "box" if chosen.box else chosen.crop,
+        # Only where chosen, so that a journal of an earlier release goes on.
+        **({"box": chosen.box} if chosen.box else {}),
+        **({"labels": chosen.labels} if chosen.labels else {}),
     }
     try:
         site = Site(chosen.url, chosen.token)

@@ -52,6 +52,16 @@ class Differential(BaseModel):
     per_hundred: tuple[str, ...]
 
 
+class ClassGroup(BaseModel):
+    """Classes that are allowed together, where an image can show no other."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    title: str
+    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+
+
 class SampleDescription(BaseModel):
     """A synthetic image: what it is called and shows, and how `classifier.synthetic` draws it."""
 
@@ -97,6 +107,7 @@ class Dataset(BaseModel):
         corruptions: the kinds of damage that a model is measured under.
         samples: synthetic images for trying the application out, in the order to show them in.
         near_duplicate_correlation: that of two thumbnails above which they show the same.
+        groups: classes that people allow together, for images that can show no other.
         differential: what a differential count counts; None where images show no such cells.
         source_name: names the images and their split, for our own split.
         adaptation_experience: what labelled images of other laboratories were worth.
@@ -125,6 +136,7 @@ class Dataset(BaseModel):
     source_note: str
     intended_use: str
     limitations: tuple[str, ...]
+    groups: tuple[ClassGroup, ...] = ()
     differential: Differential | None = None
     adaptation_experience: tuple[AdaptationExperience, ...] = ()
 
@@ -146,6 +158,16 @@ class Dataset(BaseModel):
                 raise ValueError(f"the differential counts {label!r}, which is no class")
             if counted.count(label) > 1:
                 raise ValueError(f"the differential counts {label!r} twice")
+        return self
+
+    @model_validator(mode="after")
+    def groups_are_of_classes(self) -> Self:
+        """Raise ValueError for a label that no class has, or that is called as a group is."""
+        for group in self.groups:
+            if unknown := set(group.labels) - set(self.labels):
+                raise ValueError(f"the group {group.slug!r} has {unknown}, which are no classes")
+            if group.slug in self.labels:
+                raise ValueError(f"the group {group.slug!r} is called as a class is")
         return self
 
     @property

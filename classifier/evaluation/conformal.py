@@ -1,21 +1,11 @@
 """Thresholds of prediction sets that hold the true class as often as they promise."""
 
-import math
-
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.evaluation.scores import Floats, Scores
+from classifier.networks.limits import conformal_quantile
 
-
-def conformal_quantile(scores: NDArray[np.floating], level: float) -> float:
-    """The least value that a new score stays under with at least the given probability.
-
-    Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world"; for too few scores
-    to promise that, the largest one.
-    """
-    rank = min(math.ceil((len(scores) + 1) * level), len(scores))
-    return float(np.sort(scores)[rank - 1])
+__all__ = ["conformal_quantile", "conformal_thresholds"]
 
 
 def conformal_thresholds(scores: Scores, coverage: float, *, by_class: bool) -> Floats:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from classifier import catalogue
 from classifier.bundles import registry
 from classifier.models import TrainedModel
 from classifier.networks.contract import with_features
-from classifier.networks.limits import Limits
+from classifier.networks.limits import Limits, shares_among
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +38,14 @@ class ModelUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one image; all but the first only where its bundle has uncertainty.npz.
+    """What a model says of one image; most only where its bundle has uncertainty.npz.
 
-    The prediction set names its classes, the most probable first.
+    The probabilities are those of `classes`, the possible ones. The prediction set names its
+    classes, the most probable first.
     """
 
-    probabilities: npt.NDArray[np.float32]
+    classes: Sequence[str]
+    probabilities: npt.NDArray[np.floating]
     in_distribution: bool | None = None
     is_unusual: bool = False
     prediction_set: list[str] | None = None
@@ -59,15 +61,44 @@ class LoadedModel:
     forward: Forward
     limits: Limits | None = None
 
-    def answer(self, pixels: npt.NDArray[np.uint8]) -> list[Answer]:
-        """Answers to images (N, size, size, channels) with values 0–255, from one forward pass."""
+    def answer(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        possible: Sequence[Sequence[str] | None] | None = None,
+    ) -> list[Answer]:
+        """Answers to images (N, size, size, channels) with values 0–255, from one forward pass.
+
+        `possible` names for each image the classes that it can show, None for all of them.
+        """
         probabilities, *features = self.forward(pixels.astype(np.float32))
-        if self.limits is None:
-            return [Answer(row) for row in probabilities]
-        judged = self.limits.judge(probabilities, *features)
-        classes = self.bundle.classes
+        chosen = [
+            None if each is None else tuple(each) for each in possible or [None] * len(pixels)
+        ]
+        answers: dict[int, Answer] = {}
+        for labels in dict.fromkeys(chosen):
+            rows = [row for row, each in enumerate(chosen) if each == labels]
+            parts = probabilities[rows], *(each[rows] for each in features)
+            answers |= zip(rows, self._answers_among(labels, *parts), strict=True)
+        return [answers[row] for row in range(len(chosen))]
+
+    def _answers_among(
+        self,
+        labels: tuple[str, ...] | None,
+        probabilities: npt.NDArray[np.float32],
+        *features: npt.NDArray[np.float32],
+    ) -> list[Answer]:
+        classes, indices = labels or self.bundle.classes, None
+        shares: npt.NDArray[np.floating] = probabilities
+        if labels is not None:
+            indices = [self.bundle.classes.index(label) for label in labels]
+            shares = shares_among(probabilities, indices)
+        limits = self._limits_among(labels)
+        if limits is None:
+            return [Answer(classes, row) for row in shares]
+        judged = limits.judge(probabilities, features[0], indices)
         return [
             Answer(
+                classes,
                 row,
                 not unlike,
                 bool(unusual),
@@ -75,9 +106,17 @@ class LoadedModel:
                 feature_row,
             )
             for row, unlike, unusual, members, feature_row in zip(
-                probabilities, judged.unlike, judged.unusual, judged.sets, features[0], strict=True
+                shares, judged.unlike, judged.unusual, judged.sets, features[0], strict=True
             )
         ]
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019, models stay as long as the process
+    def _limits_among(self, labels: tuple[str, ...] | None) -> Limits | None:
+        described = self.bundle.metadata.uncertainty
+        if self.limits is None or described is None or labels is None:
+            return self.limits
+        indices = [self.bundle.classes.index(label) for label in labels]
+        return self.limits.among(indices, described.coverage)
 
 
 def load(trained_model: TrainedModel) -> LoadedModel:

@@ -170,7 +170,9 @@ def _predict(claimed: Claimed) -> None:
     if not readable:
         return
     started = time.monotonic()
-    answers = loaded.answer(np.stack(list(readable.values())))
+    answers = loaded.answer(
+        np.stack(list(readable.values())), [prediction.labels for prediction in readable]
+    )
     elapsed = time.monotonic() - started
     logger.info(
         "%s: %d images in %.0f ms",
@@ -206,9 +208,9 @@ def _fill_in(prediction: Prediction, loaded: loader.LoadedModel, answer: loader.
     probabilities = [float(value) for value in row]
     best = int(row.argmax())
     prediction.status = Status.SUCCESS
-    prediction.predicted_label = loaded.bundle.classes[best]
+    prediction.predicted_label = answer.classes[best]
     prediction.confidence = min(probabilities[best], 1.0)
-    prediction.probabilities = list(zip(loaded.bundle.classes, probabilities, strict=True))
+    prediction.probabilities = list(zip(answer.classes, probabilities, strict=True))
     prediction.in_distribution = answer.in_distribution
     prediction.is_unusual = answer.is_unusual
     prediction.prediction_set = answer.prediction_set

@@ -3,8 +3,9 @@
 from classifier.models.access import may
 from classifier.models.adaptations import Adaptation, ModelImport
 from classifier.models.audit import AuditEvent, AuditSeal
-from classifier.models.batches import CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
+from classifier.models.batches import ALL_CROPS, CROP_CHOICES, Assignment, Batch, BatchFile, SignOff
 from classifier.models.explanations import Explanation, ExplanationQuerySet, Method
+from classifier.models.expressions import ArrayLength
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
 from classifier.models.invitations import Invitation
@@ -19,7 +20,7 @@ from classifier.models.notifications import (
     WebhookDelivery,
 )
 from classifier.models.prediction_querysets import PredictionQuerySet, Progress
-from classifier.models.predictions import ArrayLength, Prediction
+from classifier.models.predictions import Prediction
 from classifier.models.projects import Membership, Project
 from classifier.models.reviews import Review
 from classifier.models.saved_views import SavedView
@@ -42,6 +43,7 @@ from classifier.models.vocabulary import (
 from classifier.models.work import Work, WorkQuerySet
 
 __all__ = [
+    "ALL_CROPS",
     "BACKOFF",
     "CANNOT_TELL",
     "CROP_CHOICES",

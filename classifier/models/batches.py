@@ -7,16 +7,19 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.db.models import Prefetch, Q
+from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
 from classifier.models.access import may
+from classifier.models.expressions import ArrayLength
 from classifier.models.images import ImageUpload
 from classifier.models.projects import Project
 from classifier.models.trained import TrainedModel
 from classifier.models.vocabulary import Role
 from classifier.preprocessing import Crop
 
-CROP_CHOICES = [(crop.value, crop.label) for crop in Crop]
+ALL_CROPS = [(crop.value, crop.label) for crop in Crop]
+CROP_CHOICES = [(crop.value, crop.label) for crop in Crop if not crop.needs_boxes]
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -64,7 +67,13 @@ class Batch(models.Model):
     name = models.CharField(max_length=120, blank=True)
     # What its images run through, those that are added later as well.
     trained_models = models.ManyToManyField(TrainedModel, related_name="+")
-    crop = models.CharField(max_length=6, choices=CROP_CHOICES, default=Crop.AUTO.value)
+    crop = models.CharField(max_length=6, choices=ALL_CROPS, default=Crop.AUTO.value)
+    labels = models.JSONField(
+        null=True, blank=True, help_text="Classes that are possible; null for all of the models."
+    )
+    platelets = models.BooleanField(
+        default=False, help_text="Whether platelets are looked for among the cells of a field."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(
         null=True, blank=True, default=timezone.now, help_text="Until then images can be added."
@@ -105,6 +114,10 @@ class Batch(models.Model):
             models.CheckConstraint(
                 name="batch_is_closed_before_it_is_signed",
                 condition=Q(signed_at__isnull=True) | Q(closed_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="batch_labels_are_a_choice",
+                condition=Q(labels__isnull=True) | Q(GreaterThan(ArrayLength("labels"), 1)),
             ),
         ]
 

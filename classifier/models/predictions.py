@@ -1,17 +1,17 @@
 """Predictions, from the queue to the result and to what people make of it."""
 
 import uuid
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.lookups import GreaterThan
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models.batches import CROP_CHOICES, Batch
+from classifier.models.batches import ALL_CROPS, Batch
+from classifier.models.expressions import ArrayLength
 from classifier.models.images import ImageUpload
 from classifier.models.prediction_querysets import PredictionQuerySet
 from classifier.models.projects import Project
@@ -31,18 +31,6 @@ from classifier.preprocessing import Box, Crop
 
 # Further back in the queue a number helps nobody, and counting to it costs.
 LAST_COUNTED_POSITION: Final = 1_000
-
-
-class ArrayLength(models.Func):
-    """How many elements a JSON array has; null for null."""
-
-    function = "json_array_length"
-    output_field = models.IntegerField()
-
-    def as_postgresql(
-        self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Any]:
-        return self.as_sql(compiler, connection, function="jsonb_array_length", **context)
 
 
 def _own(field: str, *, name: str) -> models.Index:
@@ -106,7 +94,7 @@ class Prediction(models.Model):
         related_name="cells",
         help_text="The field of many cells that this one was cut from.",
     )
-    crop = models.CharField(max_length=6, choices=CROP_CHOICES, default=Crop.AUTO.value)
+    crop = models.CharField(max_length=6, choices=ALL_CROPS, default=Crop.AUTO.value)
     # A square of the upright image in its pixels; all null where `crop` says what was cut.
     box_left = models.PositiveIntegerField(null=True, blank=True)
     box_upper = models.PositiveIntegerField(null=True, blank=True)
@@ -307,6 +295,14 @@ class Prediction(models.Model):
                 condition=Q(box_origin__in=("", "center")) | Q(box_side__isnull=False),
             ),
             models.CheckConstraint(
+                name="prediction_has_the_box_that_its_crop_needs",
+                condition=~Q(crop__in=("cells", "box")) | Q(box_side__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="prediction_labels_are_a_choice",
+                condition=Q(labels__isnull=True) | Q(GreaterThan(ArrayLength("labels"), 1)),
+            ),
+            models.CheckConstraint(
                 name="prediction_of_a_field_has_its_box",
                 condition=Q(parent__isnull=True) | (Q(box_side__isnull=False) & ~Q(parent=F("id"))),
             ),
@@ -359,9 +355,12 @@ class Prediction(models.Model):
         """Take the square that was found for what the model sees; None where there was none."""
         self.box_origin = BoxOrigin.CENTER
         if box is not None:
-            self.box_left, self.box_upper, right, _ = box
-            self.box_side = right - self.box_left
-            self.box_origin = BoxOrigin.FOUND
+            self.set_box(box, BoxOrigin.FOUND)
+
+    def set_box(self, box: Box, origin: BoxOrigin) -> None:
+        """Take a square, left, upper, right and lower, for what the model sees."""
+        self.box_left, self.box_upper, right, _ = box
+        self.box_side, self.box_origin = right - self.box_left, origin
 
     @property
     def is_finished(self) -> bool:

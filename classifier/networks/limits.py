@@ -4,7 +4,9 @@ Works on the features of `classifier.networks.contract.with_features` and on pro
 the network gives them, and on the arrays that `classifier.training.fit_limits` fitted.
 """
 
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +15,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Limits:
         outer_limit: () distance above which an image is taken for something else. Files of earlier
             releases have none: there it is `limit`, and no image is unusual.
         widened: (C,) the thresholds for an unusual image.
+        probabilities: (V, C) those of the labelled images that the thresholds were fitted on.
+        labels: (V,) indices of their classes. Without them V is 0.
     """
 
     centre: Floats
@@ -53,6 +58,8 @@ class Limits:
     thresholds: Floats
     outer_limit: Floats
     widened: Floats
+    probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    labels: Indices = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -61,7 +68,31 @@ class Limits:
             arrays = {name: array.astype(np.float32) for name, array in stored.items()}
         arrays.setdefault("outer_limit", arrays["limit"])
         arrays.setdefault("widened", arrays["thresholds"])
-        return cls(*(arrays[field.name] for field in fields(cls)))
+        arrays["labels"] = arrays.get("labels", np.zeros(0)).astype(np.int64)
+        arrays.setdefault("probabilities", np.zeros((0, len(arrays["thresholds"]))))
+        return cls(**{each.name: arrays[each.name] for each in fields(cls)})
+
+    def among(self, possible: Sequence[int], coverage: float) -> Self:
+        """The limits where only the classes of these indices are possible.
+
+        Shares of the probability are larger among fewer classes, that of the true class too, so
+        that it reaches its threshold at least as often as before. Where errors lie among these
+        classes more than among all, that is not yet the promised proportion: so no threshold is
+        above what `coverage` needs on the images of these classes that were kept with the limits.
+        """
+        known = np.isin(self.labels, possible)
+        if not known.any():
+            return self
+        shares = shares_among(self.probabilities[known], possible)
+        own = np.take_along_axis(
+            shares, np.searchsorted(possible, self.labels[known])[:, None], axis=1
+        )
+        needed = np.float32(-conformal_quantile(-own[:, 0], coverage))
+        return replace(
+            self,
+            thresholds=np.minimum(self.thresholds, needed),
+            widened=np.minimum(self.widened, needed),
+        )
 
     def coordinates(self, features: Floats) -> Floats:
         """Features (N, D) along the axes, and how far they lie from all of these: (N, K + 1)."""
@@ -79,16 +110,46 @@ class Limits:
         with np.errstate(all="ignore"):  # a network's answer may hold infinities
             return nearest(self.coordinates(features), self.reference, self.spread)
 
-    def judge(self, probabilities: Floats, features: Floats) -> Judgement:
+    def judge(
+        self, probabilities: Floats, features: Floats, possible: Sequence[int] | None = None
+    ) -> Judgement:
         """What to make of N images, from their probabilities (N, C) and features (N, D).
 
-        What has features that are not finite is like nothing.
+        What has features that are not finite is like nothing. Where only the classes of some
+        indices are possible, in ascending order, the sets are of these alone, and an image that
+        looks most like another class is unusual: either it shows none of them, or the network errs.
         """
         distances = self.distances(features)
         unlike = ~(distances <= self.outer_limit)
         unusual = ~unlike & (distances > self.limit)
-        thresholds = np.where(unusual[:, None], self.widened, self.thresholds)
-        return Judgement(unusual, unlike, prediction_sets(probabilities, thresholds))
+        if possible is None:
+            thresholds = np.where(unusual[:, None], self.widened, self.thresholds)
+            return Judgement(unusual, unlike, prediction_sets(probabilities, thresholds))
+        unusual |= ~unlike & ~np.isin(probabilities.argmax(axis=1), possible)
+        thresholds = np.where(unusual[:, None], self.widened, self.thresholds)[:, possible]
+        shares = shares_among(probabilities, possible)
+        return Judgement(unusual, unlike, prediction_sets(shares, thresholds))
+
+
+def shares_among(probabilities: Floats, possible: Sequence[int]) -> Floats:
+    """Probabilities (N, C) as shares (N, K) among the K classes of these indices.
+
+    Equal ones where the network gives these classes nothing at all.
+    """
+    given = probabilities[:, possible].astype(np.float64)
+    sums = given.sum(axis=1, keepdims=True)
+    equal = np.full_like(given, 1 / len(possible))
+    return np.asarray(np.divide(given, sums, out=equal, where=sums > 0))
+
+
+def conformal_quantile(scores: Floats, level: float) -> float:
+    """The least value that a new score stays under with at least the given probability.
+
+    Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world"; for too few scores
+    to promise that, the largest one.
+    """
+    rank = min(math.ceil((len(scores) + 1) * level), len(scores))
+    return float(np.sort(scores)[rank - 1])
 
 
 def coordinates(features: Floats, centre: Floats, scale: Floats, axes: Floats) -> Floats:

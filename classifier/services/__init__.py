@@ -16,10 +16,12 @@ from classifier.services.batches import (
     sign,
 )
 from classifier.services.explanations import ExplanationRefused, explain
+from classifier.services.looks import Look, LookRefused, possible_labels
 from classifier.services.permissions import NotAllowed
 from classifier.services.queueing import (
     CANCELLED,
     cancel_waiting,
+    look_again,
     queue_predictions,
     requeue,
     run_again,
@@ -45,6 +47,8 @@ __all__ = [
     "BatchRefused",
     "ExplanationRefused",
     "Locked",
+    "Look",
+    "LookRefused",
     "NotAllowed",
     "NothingAccepted",
     "ReviewRefused",
@@ -56,8 +60,10 @@ __all__ = [
     "delete_prediction",
     "explain",
     "identical_results",
+    "look_again",
     "move_batch",
     "open_batch",
+    "possible_labels",
     "queue_predictions",
     "redo",
     "rename_batch",

@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from classifier import audit, quotas
@@ -16,7 +16,6 @@ from classifier.idempotency import RepeatableRequest
 from classifier.models import (
     Batch,
     BatchFile,
-    BoxOrigin,
     ImageUpload,
     Prediction,
     Project,
@@ -25,10 +24,16 @@ from classifier.models import (
     TrainedModel,
     may,
 )
-from classifier.preprocessing import Crop
+from classifier.preprocessing import Box, Crop
+from classifier.services.looks import AS_USUAL, Look, LookRefused
 from classifier.services.permissions import NotAllowed, check_owns, check_reads_in
 from classifier.services.queueing import queue
-from classifier.services.submission import SentFile, build_image, files_unless_stored
+from classifier.services.submission import (
+    SentFile,
+    build_image,
+    count_predictions,
+    files_unless_stored,
+)
 from classifier.uploads.images import UploadRejected
 
 # Of each file, on average over those that are asked for.
@@ -41,13 +46,17 @@ class BatchRefused(Exception):
 
 @dataclass(frozen=True)
 class AddedFile:
-    """What became of a file that was sent for a batch; `reason` says why it was not taken."""
+    """What became of a file that was sent for a batch; `reason` says why it was not taken.
+
+    `boxes` are what is to be seen of its image, where that is not left to the crop.
+    """
 
     path: str
     key: str
     image: ImageUpload | None
     reason: str = ""
     is_repeated: bool = False
+    boxes: Sequence[Box] | None = None
 
 
 @transaction.atomic
@@ -55,7 +64,7 @@ def open_batch(
     *,
     owner: User,
     trained_models: Sequence[TrainedModel],
-    crop: Crop = Crop.AUTO,
+    look: Look = AS_USUAL,
     name: str = "",
     project: Project | None = None,
     repeatable: RepeatableRequest | None = None,
@@ -65,7 +74,15 @@ def open_batch(
     Raises NotAllowed, and idempotency.AlreadyDone when the same request was stored meanwhile.
     """
     check_reads_in(owner, project)
-    batch = Batch.objects.create(owner=owner, name=name, project=project, crop=crop, closed_at=None)
+    batch = Batch.objects.create(
+        owner=owner,
+        name=name,
+        project=project,
+        crop=look.crop,
+        labels=look.labels,
+        platelets=look.platelets,
+        closed_at=None,
+    )
     batch.trained_models.set(trained_models)
     if repeatable:
         repeatable.remember(batch=batch)
@@ -83,7 +100,12 @@ def add_files(*, owner: User, batch: Batch, files: Iterable[SentFile]) -> list[A
     sent = {file.key: file for file in files}
     known = _known_files(batch, sent)
     with files_unless_stored() as images:
-        read = [_read(owner, file, images) for key, file in sent.items() if key not in known]
+        models, look = list(batch.trained_models.all()), look_of(batch)
+        read = [
+            _read(owner, file, images, look, models)
+            for key, file in sent.items()
+            if key not in known
+        ]
         with transaction.atomic():
             # Inside of a transaction, until whose end nobody closes the batch or adds to it.
             locked = Batch.objects.kept().select_for_update(no_key=True).filter(pk=batch.pk).first()
@@ -109,13 +131,26 @@ def _known_files(batch: Batch, keys: Iterable[str]) -> dict[str, BatchFile]:
     return {each.key: each for each in batch.files.filter(key__in=keys).select_related("image")}
 
 
-def _read(owner: User, file: SentFile, images: list[ImageUpload]) -> AddedFile:
+def look_of(batch: Batch) -> Look:
+    """How the models look at its images."""
+    return Look(Crop(batch.crop), batch.labels, platelets=batch.platelets)
+
+
+def _read(
+    owner: User,
+    file: SentFile,
+    images: list[ImageUpload],
+    look: Look,
+    trained_models: Sequence[TrainedModel],
+) -> AddedFile:
     try:
-        image = build_image(owner, file.read(), path=file.filename)
-    except UploadRejected as refusal:
+        picture = file.read()
+        boxes = look.boxes(trained_models, picture.pixels)
+        image = build_image(owner, picture, path=file.filename)
+    except (UploadRejected, LookRefused) as refusal:
         return AddedFile(file.filename, file.key, None, refusal.message)
     images.append(image)
-    return AddedFile(file.filename, file.key, image)
+    return AddedFile(file.filename, file.key, image, boxes=boxes)
 
 
 def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
@@ -128,7 +163,9 @@ def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
         )
     images = [added.image for added in files if added.image]
     models, size = list(batch.trained_models.all()), sum(image.stored_bytes for image in images)
-    room = quotas.check_again(owner, predictions=len(images) * len(models), byte_size=size)
+    boxes = {added.image.pk: added.boxes for added in files if added.image and added.boxes}
+    waiting = count_predictions(images, boxes, models)
+    room = quotas.check_again(owner, predictions=waiting, byte_size=size)
     quotas.check_room(room - size)
     ImageUpload.objects.bulk_create(images)
     quotas.count_bytes(owner, size)
@@ -141,7 +178,14 @@ def _store(owner: User, batch: Batch, files: Sequence[AddedFile]) -> None:
         {"filename": added.path, "reason": added.reason} for added in files if not added.image
     ]
     batch.save(update_fields=["rejected"])
-    queue(owner=owner, images=images, trained_models=models, crop=Crop(batch.crop), batch=batch)
+    queue(
+        owner=owner,
+        images=images,
+        trained_models=models,
+        look=look_of(batch),
+        boxes=boxes,
+        batch=batch,
+    )
     audit.record(
         audit.Action.UPLOADED,
         person=owner,
@@ -230,13 +274,15 @@ def identical_results(
     owner: User,
     images: Sequence[ImageUpload],
     trained_models: Sequence[TrainedModel],
-    crop: Crop,
+    look: Look,
 ) -> dict[str, list[Prediction]]:
-    """By SHA-256, the results that a person has of the same file, models as they are, and crop.
+    """By SHA-256, the results that a person has of the same file, models as they are, and look.
 
     The newest ones, in the order in which they were sent: who sends a file again and again has
-    thousands.
+    thousands. Cells of a field are told apart by their batch alone, and never named here.
     """
+    if look.crop is Crop.CELLS:
+        return {}
     same = ImageUpload.objects.filter(owner=owner, sha256__in={image.sha256 for image in images})
     if not same.exclude(pk__in=[image.pk for image in images]).exists():
         # Most files come once, and this is found in an index.
@@ -248,15 +294,19 @@ def identical_results(
             image__sha256__in={image.sha256 for image in images},
             trained_model__in=trained_models,
             model_version=F("trained_model__version"),
-            crop=crop,
-            box_origin__in=("", BoxOrigin.FOUND, BoxOrigin.CENTER),
+            crop=look.crop,
             parent=None,
             status=Status.SUCCESS,
         )
+        # For a JSON column, equal to None would mean a null inside of it.
+        .filter(Q(labels__isnull=True) if look.labels is None else Q(labels=look.labels))
         .exclude(image__in=images)
         .for_answers()
         .order_by("-created_at", "-pk")
     )
+    if look.box:
+        left, upper, right, _ = look.box
+        known = known.filter(box_left=left, box_upper=upper, box_side=right - left)
     found: dict[str, list[Prediction]] = {}
     for prediction in reversed(known[: MOST_IDENTICAL * len(images)]):
         found.setdefault(prediction.image.sha256, []).append(prediction)

@@ -1,7 +1,7 @@
 """Bringing images: one at a time, or many as a batch."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ from classifier import audit, quotas
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, ImageUpload, Prediction, Project, TrainedModel
 from classifier.models.images import IMAGE, THUMBNAIL
-from classifier.preprocessing import Crop
+from classifier.preprocessing import Box
+from classifier.services.looks import AS_USUAL, Look, LookRefused
 from classifier.services.permissions import check_reads_in
-from classifier.services.queueing import queue
+from classifier.services.queueing import field_batch, queue
 from classifier.uploads import images as uploads
 
 
@@ -56,18 +57,19 @@ def submit_predictions(
     owner: User,
     picture: uploads.UploadedPicture,
     trained_models: Sequence[TrainedModel],
-    crop: Crop = Crop.AUTO,
+    look: Look = AS_USUAL,
     is_synthetic: bool = False,
     repeatable: RepeatableRequest | None = None,
 ) -> list[Prediction]:
     """Store an image and queue one prediction per model; both or neither.
 
-    Raises StorageFailed, idempotency.AlreadyDone when the same request was stored meanwhile, and
-    quotas.QuotaExceeded or quotas.BeyondLimit.
+    Of a field, one per cell and model, which are a batch. Raises LookRefused, StorageFailed,
+    idempotency.AlreadyDone when the same request was stored meanwhile, and quotas.QuotaExceeded or
+    quotas.BeyondLimit.
     """
-    room = quotas.check_submission(
-        owner, predictions=len(trained_models), byte_size=picture.byte_size
-    )
+    boxes = look.boxes(trained_models, picture.pixels)
+    number = len(trained_models) * len(boxes or [None])
+    room = quotas.check_submission(owner, predictions=number, byte_size=picture.byte_size)
     with files_unless_stored() as images:
         images.append(build_image(owner, picture, is_synthetic=is_synthetic))
         with transaction.atomic():
@@ -75,7 +77,12 @@ def submit_predictions(
             images[0].save()
             quotas.count_bytes(owner, images[0].stored_bytes)
             predictions = queue(
-                owner=owner, images=images, trained_models=trained_models, crop=crop
+                owner=owner,
+                images=images,
+                trained_models=trained_models,
+                look=look,
+                boxes={images[0].pk: boxes} if boxes else {},
+                batch=field_batch(owner, images[0], trained_models, look),
             )
             audit.record(
                 audit.Action.UPLOADED,
@@ -94,12 +101,14 @@ def submit_batch(
     owner: User,
     files: Iterable[SentFile],
     trained_models: Sequence[TrainedModel],
-    crop: Crop = Crop.AUTO,
+    look: Look = AS_USUAL,
     name: str = "",
     project: Project | None = None,
     repeatable: RepeatableRequest | None = None,
 ) -> Batch:
     """Store what can be read and queue one prediction per image and model; all or nothing.
+
+    Of a field, one per cell and model.
 
     One image at a time is decoded. Raises NothingAccepted when none can be, StorageFailed,
     idempotency.AlreadyDone when the same request was stored meanwhile, quotas.QuotaExceeded and
@@ -107,15 +116,21 @@ def submit_batch(
     """
     check_reads_in(owner, project)
     with files_unless_stored() as images:
-        rejected = _read_all(owner, files, images)
+        rejected, boxes = _read_all(owner, files, images, look, trained_models)
         if not images:
             raise NothingAccepted(rejected)
         with transaction.atomic():
             byte_size = sum(image.stored_bytes for image in images)
-            waiting = len(images) * len(trained_models)
+            waiting = count_predictions(images, boxes, trained_models)
             quotas.check_again(owner, predictions=waiting, byte_size=byte_size)
             batch = Batch.objects.create(
-                owner=owner, name=name, project=project, crop=crop, rejected=rejected
+                owner=owner,
+                name=name,
+                project=project,
+                crop=look.crop,
+                labels=look.labels,
+                platelets=look.platelets,
+                rejected=rejected,
             )
             batch.trained_models.set(trained_models)
             ImageUpload.objects.bulk_create(images)
@@ -124,7 +139,8 @@ def submit_batch(
                 owner=owner,
                 images=images,
                 trained_models=trained_models,
-                crop=crop,
+                look=look,
+                boxes=boxes,
                 batch=batch,
             )
             audit.record(
@@ -152,26 +168,46 @@ def files_unless_stored() -> Iterator[list[ImageUpload]]:
         raise
 
 
+def count_predictions(
+    images: Sequence[ImageUpload],
+    boxes: Mapping[uuid.UUID, Sequence[Box]],
+    trained_models: Sequence[TrainedModel],
+) -> int:
+    """How many predictions images come to, of which some have boxes."""
+    return len(trained_models) * sum(len(boxes.get(image.pk, [None])) for image in images)
+
+
 def _read_all(
-    owner: User, files: Iterable[SentFile], images: list[ImageUpload]
-) -> list[dict[str, str]]:
+    owner: User,
+    files: Iterable[SentFile],
+    images: list[ImageUpload],
+    look: Look,
+    trained_models: Sequence[TrainedModel],
+) -> tuple[list[dict[str, str]], dict[uuid.UUID, list[Box]]]:
     """Append an image for each file that can be read; returns the others with the reason.
 
-    Raises UploadRejected where a file might be read a minute later.
+    And what is to be seen of an image, by its key, where that is not left to the crop. Raises
+    UploadRejected where a file might be read a minute later.
     """
-    rejected = []
+    rejected, boxes = [], {}
     room = quotas.room(owner)
     for file in files:
         try:
-            images.append(build_image(owner, file.read(), path=file.filename))
+            picture = file.read()
+            found = look.boxes(trained_models, picture.pixels)
+            images.append(build_image(owner, picture, path=file.filename))
         except uploads.UploadRejected as refusal:
             if refusal.is_temporary:
                 raise
             rejected.append({"filename": file.filename, "reason": refusal.message})
+        except LookRefused as refusal:
+            rejected.append({"filename": file.filename, "reason": refusal.message})
         else:
+            if found is not None:
+                boxes[images[-1].pk] = found
             room -= images[-1].stored_bytes
             quotas.check_room(room)
-    return rejected
+    return rejected, boxes
 
 
 def build_image(

@@ -1,6 +1,6 @@
 """The forms about batches: what is brought, how it is called, and where it belongs."""
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django import forms
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
 from classifier import quotas, services
-from classifier.models import CROP_CHOICES, Batch, Project, Role, TrainedModel
+from classifier.models import ALL_CROPS, Batch, Project, Role, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.services import SentFile, incoming
 from classifier.services.batches import AddedFile
@@ -21,6 +21,10 @@ NO_MODELS = "No model was chosen. Choose one or several."
 MIXED_KINDS = "These models are for several kinds of image. Choose models for one kind."
 MODEL_GONE = "This model is not available. Choose another one."
 PROJECT_GONE = "You cannot bring images into this project. Choose another one, or none."
+
+
+# A box of one's own goes with a single image.
+BATCH_CROPS: Final = [choice for choice in ALL_CROPS if choice[0] != Crop.BOX]
 
 
 def projects_to_fill(user: User) -> Any:
@@ -68,8 +72,11 @@ class NewBatchForm(BatchDetailsForm):
         },
     )
     crop = forms.TypedChoiceField(
-        choices=CROP_CHOICES, coerce=Crop, empty_value=Crop.AUTO, required=False
+        choices=BATCH_CROPS, coerce=Crop, empty_value=Crop.AUTO, required=False
     )
+    platelets = forms.BooleanField(required=False)
+    # A group of classes by its slug, nothing for all classes.
+    labels = forms.CharField(required=False)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
@@ -91,7 +98,18 @@ class NewBatchForm(BatchDetailsForm):
     def clean(self) -> dict[str, Any]:
         if not self.uploads:
             self.add_error(None, ValidationError(NO_FILES, code="no_files"))
-        return super().clean() or {}
+        cleaned = super().clean() or {}
+        if models := cleaned.get("model"):
+            try:
+                names = filter(None, [cleaned.get("labels")])
+                labels = services.possible_labels(models, names)
+            except services.LookRefused as refusal:
+                self.add_error("labels", ValidationError(refusal.message, code="look_refused"))
+            else:
+                crop = cleaned.get("crop", Crop.AUTO)
+                platelets = cleaned["platelets"] and crop is Crop.CELLS
+                cleaned["look"] = services.Look(crop, labels, platelets=platelets)
+        return cleaned
 
     def submit(self) -> Batch | None:
         """Store and queue what can be read, for a valid form.
@@ -107,7 +125,7 @@ class NewBatchForm(BatchDetailsForm):
                 owner=self.user,
                 files=files,
                 trained_models=chosen["model"],
-                crop=chosen["crop"],
+                look=chosen["look"],
                 name=chosen["name"],
                 project=chosen["project"],
             )

@@ -1,17 +1,19 @@
 """The form that takes an image, a model and a crop."""
 
 import io
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from PIL import Image
 
 from classifier import quotas, services
+from classifier.datasets import datasets
 from classifier.inference.inputs import stored_picture
-from classifier.models import CROP_CHOICES, ImageUpload, Prediction, TrainedModel
+from classifier.models import ALL_CROPS, ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.synthetic import samples
 from classifier.uploads import images as uploads
@@ -26,7 +28,10 @@ WRONG_KIND = "This model is for another kind of image than the sample. Choose a 
 NO_FRAME = "The frame is a number from 1 on. Change it."
 KEPT_NOTHING = "Nothing of what you sent was kept. Try again later."
 NO_MODEL = "No model was chosen. Choose one."
-NO_CROP = "There is no such crop. Choose auto, centre or none."
+NO_CROP = "There is no such crop. Choose one of those that are shown."
+NO_BOX = "Left, top and side of the box are whole pixels, the side at least one. Change them."
+NO_LABELS = "There is no such choice of classes. Choose one of those that are shown."
+OWN_LABELS: Final = "own"
 MODEL_GONE = "This model is not available. Choose another one."
 
 
@@ -51,11 +56,25 @@ class ClassifyForm(forms.Form):
         error_messages={"required": NO_MODEL, "invalid_choice": MODEL_GONE},
     )
     crop = forms.TypedChoiceField(
-        choices=CROP_CHOICES,
+        choices=ALL_CROPS,
         coerce=Crop,
         empty_value=Crop.AUTO,
         required=False,
         error_messages={"invalid_choice": NO_CROP},
+    )
+    box_left, box_upper, box_side = (
+        forms.IntegerField(
+            required=False,
+            min_value=least,
+            error_messages=dict.fromkeys(("invalid", "min_value"), NO_BOX),
+        )
+        for least in (0, 0, 1)
+    )
+    platelets = forms.BooleanField(required=False)
+    # A group of classes by its slug, OWN_LABELS for those in `labels`, or nothing for all.
+    possible = forms.CharField(required=False)
+    labels = forms.MultipleChoiceField(
+        required=False, error_messages={"invalid_choice": NO_LABELS, "invalid_list": NO_LABELS}
     )
 
     def __init__(self, *args: Any, user: User, require_image: bool = True, **kwargs: Any) -> None:
@@ -67,6 +86,10 @@ class ClassifyForm(forms.Form):
         self.is_synthetic = False
         model = cast("forms.ModelChoiceField[TrainedModel]", self.fields["model"])
         model.queryset = TrainedModel.objects.choosable_by(user).in_display_order()
+        labels = cast("forms.MultipleChoiceField", self.fields["labels"])
+        known = dict.fromkeys(label for each in datasets().values() for label in each.labels)
+        labels.choices = [(label, label) for label in known]
+        self.look = services.Look()
 
     def clean_image(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["image"]
@@ -106,7 +129,45 @@ class ClassifyForm(forms.Form):
         kinds = {sample.slug: sample.dataset for sample in samples.samples()}
         if self.is_synthetic and model and model.dataset != kinds[cleaned["sample"]]:
             self.add_error("model", ValidationError(WRONG_KIND, code="wrong_kind"))
+        if model and not self.crop_errors and not self.has_error("labels"):
+            try:
+                self.look = self._look(model, cleaned)
+            except services.LookRefused as refusal:
+                self.add_error(
+                    "labels" if refusal.field == "labels" else "crop",
+                    ValidationError(refusal.message, code="look_refused"),
+                )
         return cleaned
+
+    def _look(self, model: TrainedModel, cleaned: dict[str, Any]) -> services.Look:
+        """How the model is to look at the image. Raises LookRefused."""
+        dataset, possible = model.dataset_info, cleaned.get("possible", "")
+        # What is chosen for other kinds of image is sent as well.
+        elsewhere = {group.slug for each in datasets().values() for group in each.groups}
+        own = {group.slug for group in dataset.groups}
+        names = [possible] if possible in own else []
+        if possible == OWN_LABELS and len(dataset.labels) > 2:
+            names = [label for label in cleaned["labels"] if label in dataset.labels]
+            if not names:
+                raise services.LookRefused("labels", "No class was chosen. Choose at least two.")
+        elif possible not in {"", OWN_LABELS, *elsewhere}:
+            raise services.LookRefused("labels", NO_LABELS)
+        crop, box = cleaned["crop"], None
+        corner = [cleaned.get(f"box_{name}") for name in ("left", "upper", "side")]
+        if crop is Crop.BOX and None not in corner:
+            left, upper, side = (int(number or 0) for number in corner)
+            box = (left, upper, left + side, upper + side)
+        labels = services.possible_labels([model], names)
+        return services.Look(
+            crop, labels, box, platelets=cleaned["platelets"] and crop is Crop.CELLS
+        )
+
+    @property
+    def crop_errors(self) -> list[str]:
+        """What is wrong with the crop or its box, each once."""
+        fields = ("crop", "box_left", "box_upper", "box_side")
+        found = [str(message) for field in fields for message in self.errors.get(field, ())]
+        return list(dict.fromkeys(found))
 
     @property
     def image_errors(self) -> list[str]:
@@ -130,23 +191,25 @@ class ClassifyForm(forms.Form):
         None when that cannot be done, and then the form is not valid any more.
         """
         try:
-            chosen = {
-                "trained_models": [self.cleaned_data["model"]],
-                "crop": self.cleaned_data["crop"],
-            }
+            models = [self.cleaned_data["model"]]
             if isinstance(self.source, ImageUpload):
-                return services.queue_predictions(owner=self.user, image=self.source, **chosen)[0]
+                return services.look_again(
+                    owner=self.user, image=self.source, trained_models=models, look=self.look
+                )[0]
             return services.submit_predictions(
                 owner=self.user,
                 picture=cast(uploads.UploadedPicture, self.source),
                 is_synthetic=self.is_synthetic,
-                **chosen,
+                trained_models=models,
+                look=self.look,
             )[0]
         except ImageUpload.DoesNotExist:
             self.source = None
             self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))
         except quotas.BeyondLimit as error:
             self.add_error(None, ValidationError(str(error), code="beyond_limit"))
+        except services.LookRefused as refusal:
+            self.add_error("crop", ValidationError(refusal.message, code="look_refused"))
         except services.StorageFailed as error:
             self.status = 503
             self.add_error(None, ValidationError(str(error), code="storage_failed"))
@@ -162,17 +225,31 @@ class ClassifyForm(forms.Form):
     def preview(self) -> Preview | None:
         """What was chosen, as far as it is valid."""
         self.is_valid()  # finds the source
-        model, crop = self.cleaned_data.get("model"), self.cleaned_data.get("crop", Crop.AUTO)
+        model = self.cleaned_data.get("model")
         if isinstance(self.source, uploads.UploadedPicture):
-            return build_preview(self.source, self.source.pixels, model, crop)
+            return self._build_preview(self.source, self.source.pixels, model)
         if self.source is None:
             return None
         try:
             with stored_picture(self.source) as pixels:
-                return build_preview(self.source, pixels, model, crop)
+                return self._build_preview(self.source, pixels, model)
         except OSError:
             self.add_error("stored_image", ValidationError(IMAGE_GONE, code="stored_image_gone"))
             return None
+
+    def _build_preview(
+        self,
+        image: uploads.UploadedPicture | ImageUpload,
+        pixels: Image.Image,
+        model: TrainedModel | None,
+    ) -> Preview:
+        try:
+            return build_preview(image, pixels, model, self.look)
+        except services.LookRefused as refusal:
+            if self.require_image or refusal.field != "box":
+                self.add_error("crop", ValidationError(refusal.message, code="look_refused"))
+            # What can be seen all the same, to choose something else by.
+            return build_preview(image, pixels, model, services.Look())
 
     @property
     def _has_file(self) -> bool:

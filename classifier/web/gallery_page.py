@@ -13,6 +13,7 @@ from classifier.models import (
     Prediction,
     TrainedModel,
 )
+from classifier.preprocessing import Crop
 
 # Names of what stands in a row: said once, or a page of a thousand images would be twice as long.
 COLUMNS: Final = (
@@ -30,7 +31,7 @@ def row(prediction: Prediction) -> list[Any]:
         str(prediction.pk),
         str(prediction.image_id),
         # Of a cell in a field the thumbnail of the image would show all of the others.
-        prediction.parent_id is not None,
+        Crop(prediction.crop).needs_boxes,
         prediction.image.shown_path,
         prediction.gallery_group,
         prediction.predicted_label,

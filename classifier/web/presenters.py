@@ -28,6 +28,18 @@ def gloss(dataset: str, label: str) -> str:
     return next((each.gloss for each in classes if each.label == label), "")
 
 
+def possible_words(dataset: str, labels: Sequence[str] | None) -> str:
+    """The classes that were possible, by the name of their group where they are one.
+
+    Empty where all were.
+    """
+    known = datasets().get(dataset)
+    if labels is None or known is None:
+        return ""
+    titles = (group.title for group in known.groups if set(group.labels) == set(labels))
+    return next(titles, "Only " + alternatives(labels))
+
+
 @dataclass(frozen=True)
 class ProbabilityRow:
     """One class of a result."""
@@ -52,7 +64,8 @@ class Outcome:
     """A prediction in words and rows.
 
     `candidates` are the classes of a prediction set of more than one, and `gloss` then says how to
-    read it, else what the predicted class is. `is_unusual`: the image looks little like the
+    read it, else what the predicted class is. `possible` are the classes that a person allowed,
+    empty for all. `is_unusual`: the image looks little like the
     training data. `is_out_of_distribution`: it is unlike them.
     """
 
@@ -62,6 +75,7 @@ class Outcome:
     is_unusual: bool
     is_out_of_distribution: bool
     candidates: str
+    possible: str
     gloss: str
     rows: list[ProbabilityRow]
     summary: str
@@ -78,6 +92,7 @@ def outcome(prediction: Prediction) -> Outcome:
         is_unusual=prediction.is_unusual,
         is_out_of_distribution=prediction.in_distribution is False,
         candidates=candidates(prediction),
+        possible=possible_words(prediction.trained_model.dataset, prediction.labels),
         gloss=_gloss(prediction),
         rows=probability_rows(prediction),
         summary=_summary(prediction),

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from classifier.inference.inputs import array_png, found_box, looks_for_cells, model_input
 from classifier.models import ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Box, Crop, crop_box, describe_crop
+from classifier.services import Look
 from classifier.uploads.images import UploadedPicture, reduced
 
 LONGEST_SIDE: Final = 512
@@ -32,15 +33,25 @@ class Preview:
     warnings: Sequence[str] = ()
     model_view_uri: str = ""
     crop_words: str = ""
+    boxes: Sequence[Box] = ()
+
+    @property
+    def box(self) -> Box | None:
+        """The one that can be moved; None of the cells of a field."""
+        return self.boxes[0] if self.model_view_uri and self.boxes else None
+
+    @property
+    def side(self) -> int | None:
+        return self.box and self.box[2] - self.box[0]
 
 
 def build_preview(
     image: UploadedPicture | ImageUpload,
     pixels: Image.Image,
     trained_model: TrainedModel | None,
-    crop: Crop,
+    look: Look,
 ) -> Preview:
-    """The preview of an image; without a model, it has no model's view."""
+    """The preview of an image; without a model, it has no model's view. Raises LookRefused."""
     preview = Preview(
         filename=image.original_filename if isinstance(image, ImageUpload) else image.filename,
         format=image.format,
@@ -52,12 +63,24 @@ def build_preview(
     )
     if trained_model is None:
         return preview
-    box = found_box(trained_model, pixels, crop)
+    boxes = look.boxes([trained_model], pixels)
+    if look.crop is Crop.CELLS and boxes:
+        return replace(preview, boxes=boxes, crop_words=cells_words(len(boxes)))
+    box = boxes[0] if boxes else found_box(trained_model, pixels, look.crop)
+    frame = trained_model.dataset_info.source_frame
+    seen = box or crop_box(image.width, image.height, crop=look.crop, source_frame=frame)
     return replace(
         preview,
-        model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, crop, box))),
-        crop_words=crop_words((image.width, image.height), trained_model, crop, box),
+        model_view_uri=_data_uri(array_png(model_input(trained_model, pixels, look.crop, box))),
+        crop_words=crop_words((image.width, image.height), trained_model, look.crop, box),
+        # The whole of an oblong image is no square.
+        boxes=() if look.crop is Crop.NONE else (seen,),
     )
+
+
+def cells_words(number: int) -> str:
+    """What is classified of a field."""
+    return f"{number} cell{'' if number == 1 else 's'}, each alone"
 
 
 def crop_words(
@@ -65,6 +88,14 @@ def crop_words(
 ) -> str:
     """What the model takes of an image, in words."""
     dataset = trained_model.dataset_info
+    if crop is Crop.BOX and box is not None:
+        left, upper, right, lower = box
+        taken = f"the {right - left} × {lower - upper} pixels that were chosen"
+        return f"{taken}, from {left} across and {upper} down"
+    if crop is Crop.CELLS and box is not None:
+        left, upper, right, lower = box
+        taken = f"the {right - left} × {lower - upper} pixels around one cell of a field"
+        return f"{taken}, from {left} across and {upper} down"
     central = crop_box(*size, crop=crop, source_frame=dataset.source_frame)
     words = describe_crop(*size, crop=crop, source_frame=dataset.source_frame)
     if box is not None and box != central:

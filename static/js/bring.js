@@ -65,6 +65,8 @@ async function opened() {
   const fields = new FormData();
   for (const { value } of form.querySelectorAll("[name=model]:checked")) fields.append("model", value);
   fields.append("crop", form.elements.crop.value);
+  if (form.elements.labels.value) fields.append("labels", form.elements.labels.value);
+  if (form.elements.platelets.checked && form.elements.crop.value === "cells") fields.append("platelets", "true");
   fields.append("name", form.elements.name.value || folder);
   if (form.elements.project.value) fields.append("project", form.elements.project.value);
   fields.append("open", "true");

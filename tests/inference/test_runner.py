@@ -221,7 +221,7 @@ def test_an_answer_of_no_numbers_fails_alone(
     PredictionFactory.create_batch(2, trained_model=trained_model)
     rows = np.full((2, 8), 0.125, np.float32)
     rows[1, 3] = np.nan
-    answers = [loader.Answer(row) for row in rows]
+    answers = [loader.Answer(trained_model.dataset_info.labels, row) for row in rows]
     monkeypatch.setattr(loader.LoadedModel, "answer", lambda *args: answers)
     runner.run_waiting(claim="task")
     good, bad = Prediction.objects.order_by("created_at")

@@ -8,7 +8,7 @@ import pytest
 
 from classifier.evaluation.conformal import conformal_quantile
 from classifier.evaluation.scores import Scores
-from classifier.networks.limits import Judgement, Limits, prediction_sets
+from classifier.networks.limits import Judgement, Limits, prediction_sets, shares_among
 from classifier.training.fit_limits import FittedLimits, fit_limits, graded
 from classifier.training.recipe import LimitSettings
 
@@ -154,3 +154,29 @@ def test_limits_in_three_steps_follow_the_shifted_images(fitted: Limits) -> None
     covered = judged.sets[np.arange(2000), labels][judged.unusual]
     assert covered.mean() >= 0.89
     assert not limits.judge(np.full((200, CLASSES), 0.3), features(200, 14)).unusual.any()
+
+
+def test_among_some_classes_sets_hold_the_true_one_as_often_as_promised(fitted: Limits) -> None:
+    known = scores(800, 2)
+    limits = replace(fitted, probabilities=known.probabilities, labels=known.labels)
+    fresh = scores(4000, 8)
+    for possible in ([0, 1], [0, 2], [1, 2]):
+        among = np.isin(fresh.labels, possible)
+        judged = limits.among(possible, 0.95).judge(
+            fresh.probabilities[among], features(among.sum(), 3), possible
+        )
+        own = np.searchsorted(possible, fresh.labels[among])
+        assert judged.sets[np.arange(len(own)), own].mean() >= 0.94
+        assert judged.sets.shape[1] == len(possible)
+
+
+def test_what_looks_like_an_excluded_class_is_unusual(fitted: Limits) -> None:
+    seen = features(2, 3)
+    judged = fitted.judge(np.array([[0.1, 0.2, 0.7], [0.7, 0.2, 0.1]]), seen, [0, 1])
+    assert judged.unusual.tolist() == [True, False]
+    assert judged.sets[0].any()
+
+
+def test_shares_among_classes_that_are_given_nothing_are_equal() -> None:
+    shares = shares_among(np.array([[0.0, 0.0, 1.0], [0.3, 0.1, 0.6]]), [0, 1])
+    assert shares == pytest.approx(np.array([[0.5, 0.5], [0.75, 0.25]]))

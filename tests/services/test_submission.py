@@ -15,7 +15,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from classifier import services, tasks
 from classifier.models import ImageUpload, Prediction, Status, TrainedModel
 from classifier.preprocessing import Crop
-from classifier.services import queueing
+from classifier.services import Look, queueing
 from classifier.uploads.images import UploadedPicture, read_image
 from tests.factories import PredictionFactory, TrainedModelFactory, png
 
@@ -50,7 +50,7 @@ def test_submitting_stores_the_image_and_queues_one_prediction_per_model(
     models = TrainedModelFactory.create_batch(2)
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         predictions = services.submit_predictions(
-            owner=user, picture=picture, trained_models=models, crop=Crop.NONE
+            owner=user, picture=picture, trained_models=models, look=Look(Crop.NONE)
         )
     assert len(callbacks) == 2
     assert rung == [model.slug for model in models]
@@ -216,7 +216,7 @@ def test_a_single_image_passes_five_thousand_of_another_person(
     single = PredictionFactory.create(image__owner=other_user, succeeded=True).image
     slow_model = TrainedModelFactory.create()
     for model in [trained_model] * 3 + [slow_model] * 2:
-        queueing.queue(owner=user, images=[many] * 1_000, trained_models=[model], crop=Crop.AUTO)
+        queueing.queue(owner=user, images=[many] * 1_000, trained_models=[model])
     assert Prediction.objects.claim_batch(trained_model, "first")
     [waiting] = services.queue_predictions(
         owner=other_user, image=single, trained_models=[trained_model]
@@ -234,9 +234,7 @@ def test_of_two_people_with_many_images_neither_waits_for_the_other(
     settings.PREDICTION_BATCH_SIZE = 10
     for person in (user, other_user):
         image = PredictionFactory.create(image__owner=person, succeeded=True).image
-        queueing.queue(
-            owner=person, images=[image] * 50, trained_models=[trained_model], crop=Crop.AUTO
-        )
+        queueing.queue(owner=person, images=[image] * 50, trained_models=[trained_model])
     for claim in ("first", "second", "third"):
         claimed = Prediction.objects.claim_batch(trained_model, claim)
         assert sum(each.owner == user for each in claimed) == 5

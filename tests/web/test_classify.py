@@ -217,7 +217,7 @@ def test_recommended_model_is_chosen(page: Client, model: TrainedModel) -> None:
     TrainedModelFactory.create(slug="another", title="A model earlier in the alphabet")
     content = page.get(URL).content.decode()
     assert 'value="blood" data-title="Blood model" checked' in content
-    assert content.count(" checked") == 2  # the model and the crop
+    assert content.count(" checked") == 3  # the model, the crop, and all classes
 
 
 def test_sample_in_the_address_chooses_a_fitting_model(page: Client, model: TrainedModel) -> None:
@@ -331,13 +331,13 @@ def test_stored_image_that_is_deleted_meanwhile(
     headers: dict[str, str],
 ) -> None:
     image = ImageUploadFactory.create(owner=user)
-    predict = services.queue_predictions
+    predict = services.look_again
 
     def delete_first(**chosen: Any) -> list[Prediction]:
         ImageUpload.objects.get(pk=image.pk).delete()
         return predict(**chosen)
 
-    monkeypatch.setattr(services, "queue_predictions", delete_first)
+    monkeypatch.setattr(services, "look_again", delete_first)
     response = page.post(URL, entered(stored_image=str(image.pk)), headers=headers)
     assert response.status_code == 400
     assert response.content.decode().count(IMAGE_GONE) == 1

@@ -15,8 +15,7 @@ from classifier.api import batch_shapes, requests, serializers
 from classifier.api.parsers import ShallowJSONParser
 from classifier.api.views.base import ApiView, current_user
 from classifier.models import Batch, Prediction
-from classifier.preprocessing import Crop
-from classifier.services import search
+from classifier.services import batches, search
 
 
 class OneBatchView(ApiView):
@@ -70,7 +69,7 @@ class BatchImagesView(OneBatchView):
             owner=owner,
             images=images,
             trained_models=list(batch.trained_models.all()),
-            crop=Crop(batch.crop),
+            look=batches.look_of(batch),
         )
         batch = self.batch(pk)
         context = {**self.context(batch), "files": added, "identical": identical}

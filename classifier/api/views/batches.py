@@ -23,7 +23,6 @@ from classifier.api.views.base import ApiView, accepted, create_once, current_us
 from classifier.api.views.projects import listed_project, visible_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, IdempotencyKey, Prediction
-from classifier.preprocessing import Crop
 from classifier.services import batches, permissions
 
 
@@ -99,7 +98,7 @@ class BatchViewSet(
         chosen: dict[str, Any] = {
             "owner": owner,
             "trained_models": models,
-            "crop": Crop(fields["crop"]),
+            "look": fields["look"],
             "name": fields["name"],
             "project": visible_project(self.request, fields.get("project")),
             "repeatable": repeatable,

@@ -21,7 +21,7 @@ from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import IdempotencyKey, Prediction
 from classifier.preprocessing import Crop
-from classifier.services import incoming
+from classifier.services import Look, incoming
 from classifier.uploads.refusals import UploadRejected
 
 
@@ -77,7 +77,7 @@ class PredictionViewSet(
             owner=owner,
             picture=incoming.read_upload(image, fields.get("frame")),
             trained_models=models,
-            crop=Crop(fields["crop"]),
+            look=fields["look"],
             repeatable=repeatable,
         )
 
@@ -90,11 +90,14 @@ class PredictionViewSet(
         current = predictions.kept().for_answers().in_order() if has_waited else created
         if not current:
             raise NotFound("What this request made was deleted before its answer.")
+        first = current[0]
         identical = services.identical_results(
             owner=current_user(self.request),
-            images=[current[0].image],
+            images=[first.image],
             trained_models=[prediction.trained_model for prediction in current],
-            crop=Crop(current[0].crop),
+            look=Look(
+                Crop(first.crop), first.labels, first.box if first.crop == Crop.BOX else None
+            ),
         )
         # One serializer for all: to set up its fields costs more than to fill them in.
         said = serializers.PredictionSerializer(context=self.get_serializer_context())

@@ -15,10 +15,10 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import audit, quotas, services
-from classifier.models import CROP_CHOICES, Batch, Prediction, TrainedModel
+from classifier.models import Batch, Prediction, TrainedModel
 from classifier.services import own_models, pages
 from classifier.uploads.refusals import UploadRejected
-from classifier.web.batch_forms import BatchDetailsForm, NewBatchForm, add_to
+from classifier.web.batch_forms import BATCH_CROPS, BatchDetailsForm, NewBatchForm, add_to
 from classifier.web.batch_report import build_report
 from classifier.web.model_cards import model_groups
 
@@ -160,7 +160,7 @@ def _bring(form: NewBatchForm) -> dict[str, Any]:
     chosen = set(form["model"].value() or ())
     if not chosen and groups:
         chosen = {groups[0].cards[0].model.slug}
-    return {"form": form, "groups": groups, "chosen": chosen, "crops": CROP_CHOICES, **_limits()}
+    return {"form": form, "groups": groups, "chosen": chosen, "crops": BATCH_CROPS, **_limits()}
 
 
 def _limits() -> dict[str, int]:

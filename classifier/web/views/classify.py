@@ -12,9 +12,9 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from classifier import quotas, services
-from classifier.models import CROP_CHOICES, Prediction, TrainedModel
+from classifier.models import ALL_CROPS, Prediction, TrainedModel
 from classifier.synthetic.samples import samples
-from classifier.web.forms import ClassifyForm
+from classifier.web.forms import OWN_LABELS, ClassifyForm
 from classifier.web.model_cards import model_groups
 from classifier.web.previews import Preview
 
@@ -81,7 +81,7 @@ def _user(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def _asked_for(request: HttpRequest) -> dict[str, str]:
+def _asked_for(request: HttpRequest) -> dict[str, Any]:
     """The choices that the address makes; the model that fits best unless it names one."""
     default = _fitting_model(request)
     return {
@@ -89,6 +89,9 @@ def _asked_for(request: HttpRequest) -> dict[str, str]:
         "stored_image": request.GET.get("image", ""),
         "model": request.GET.get("model") or (default.slug if default else ""),
         "crop": request.GET.get("crop", ""),
+        **{name: request.GET.get(name, "") for name in ("box_left", "box_upper", "box_side")},
+        "possible": OWN_LABELS if request.GET.get("labels") else request.GET.get("possible", ""),
+        "labels": request.GET.getlist("labels"),
     }
 
 
@@ -113,6 +116,20 @@ def _fitting_model(request: HttpRequest) -> TrainedModel | None:
     return next(iter(others or candidates), None)
 
 
+def _corner(form: ClassifyForm, preview: Preview | None) -> list[tuple[str, str, int, Any]]:
+    """The numbers of the box: name, title, least and value; those of the box that is shown."""
+    values: list[Any] = [
+        form.cleaned_data.get(name) for name in ("box_left", "box_upper", "box_side")
+    ]
+    if preview and preview.box:
+        values = [*preview.box[:2], preview.side]
+    return [
+        ("box_left", "From the left", 0, values[0]),
+        ("box_upper", "From the top", 0, values[1]),
+        ("box_side", "Side", 1, values[2]),
+    ]
+
+
 def _page(form: ClassifyForm, preview: Preview | None) -> dict[str, Any]:
     """The page for a form whose choices were checked, with the preview of them."""
     groups = model_groups(TrainedModel.objects.choosable_by(form.user).in_display_order())
@@ -122,6 +139,7 @@ def _page(form: ClassifyForm, preview: Preview | None) -> dict[str, Any]:
         "preview": preview,
         "groups": groups,
         "chosen": form.cleaned_data.get("model"),
-        "crops": CROP_CHOICES,
+        "crops": ALL_CROPS,
+        "corner": _corner(form, preview),
         "samples": [sample for sample in samples() if sample.dataset in kinds],
     }

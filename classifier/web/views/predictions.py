@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 from typing import Any, Final, cast
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -106,11 +107,24 @@ def _context(prediction: Prediction) -> dict[str, Any]:
         "prediction": prediction,
         "outcome": outcome(prediction),
         "crop_words": seen_words(prediction),
+        "chosen_query": _chosen_query(prediction),
+        "awaited": prediction.labels or model.dataset_info.labels,
         "view": view_of(model),
         "waited": seconds(prediction.created_at, prediction.started_at),
         "ran": seconds(prediction.started_at, prediction.finished_at),
         **({} if prediction.is_finished else _waiting(prediction)),
     }
+
+
+def _chosen_query(prediction: Prediction) -> str:
+    """The box that was seen and the classes that were possible, as the classify page takes them."""
+    chosen: dict[str, Any] = {"labels": prediction.labels or []}
+    if prediction.box:
+        chosen |= {
+            name: getattr(prediction, name) for name in ("box_left", "box_upper", "box_side")
+        }
+    query = urlencode(chosen, doseq=True)
+    return f"&{query}" if query else ""
 
 
 def _waiting(prediction: Prediction) -> dict[str, Any]:
