@@ -139,7 +139,8 @@ class Chaos:
         except requests.RequestException:
             return False  # the web server was just killed
         self.outcome.statuses[answer.status_code] += 1
-        return answer.status_code == HTTPStatus.ACCEPTED
+        # 200 where an answer was lost, and what it told of has ended since.
+        return answer.status_code in {HTTPStatus.OK, HTTPStatus.ACCEPTED}
 
     def counted(self) -> Counter[str]:
         """All predictions that there are, by status."""
