@@ -105,7 +105,9 @@ class Chaos:
         names = [*self.events] * -(-rounds // len(self.events))
         self.draw.shuffle(names)
         shares = [predictions // SENDERS] * SENDERS
-        senders = [threading.Thread(target=self.send, args=[share]) for share in shares]
+        senders = [
+            threading.Thread(target=self.send, args=[share], daemon=True) for share in shares
+        ]
         for sender in senders:
             sender.start()
         for name in names[:rounds]:
