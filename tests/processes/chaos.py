@@ -105,7 +105,9 @@ class Chaos:
         names = [*self.events] * -(-rounds // len(self.events))
         self.draw.shuffle(names)
         shares = [predictions // SENDERS] * SENDERS
-        senders = [threading.Thread(target=self.send, args=[share]) for share in shares]
+        senders = [
+            threading.Thread(target=self.send, args=[share], daemon=True) for share in shares
+        ]
         for sender in senders:
             sender.start()
         for name in names[:rounds]:
@@ -139,7 +141,8 @@ class Chaos:
         except requests.RequestException:
             return False  # the web server was just killed
         self.outcome.statuses[answer.status_code] += 1
-        return answer.status_code == HTTPStatus.ACCEPTED
+        # 200 where an answer was lost, and what it told of has ended since.
+        return answer.status_code in {HTTPStatus.OK, HTTPStatus.ACCEPTED}
 
     def counted(self) -> Counter[str]:
         """All predictions that there are, by status."""
