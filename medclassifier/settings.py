@@ -396,7 +396,8 @@ SPECTACULAR_SETTINGS = {
         "classifier.api.schema.either_images_or_archive",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "CropEnum": "classifier.models.CROP_CHOICES",
+        "CropEnum": "classifier.models.ALL_CROPS",
+        "PlainCropEnum": "classifier.models.CROP_CHOICES",
         "EventEnum": "classifier.models.Event",
     },
     "SERVE_INCLUDE_SCHEMA": False,

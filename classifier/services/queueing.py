@@ -88,7 +88,7 @@ def queue(
     """
     turn = Prediction.objects.next_turn(owner)
     views: list[tuple[ImageUpload, Box | None]] = [
-        (image, box) for image in images for box in (boxes or {}).get(image.pk) or [None]
+        (image, box) for image in images for box in (boxes or {}).get(image.pk) or (None,)
     ]
     predictions = []
     for number, ((image, box), model) in enumerate(product(views, trained_models)):
