@@ -315,7 +315,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "classifier.api.schema.either_images_or_archive",
     ],
-    "ENUM_NAME_OVERRIDES": {"CropEnum": "classifier.models.CROP_CHOICES"},
+    "ENUM_NAME_OVERRIDES": {
+        "CropEnum": "classifier.models.ALL_CROPS",
+        "WholeCropEnum": "classifier.models.CROP_CHOICES",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
