@@ -397,7 +397,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "CropEnum": "classifier.models.ALL_CROPS",
-        "PlainCropEnum": "classifier.models.CROP_CHOICES",
+        "WholeCropEnum": "classifier.models.CROP_CHOICES",
         "EventEnum": "classifier.models.Event",
     },
     "SERVE_INCLUDE_SCHEMA": False,

@@ -48,7 +48,7 @@ MAY_IMPORT = {
         "evaluation.metrics", "evaluation.curves", "evaluation.scores", "statistics", "cards",
         "notice", *BUNDLES,
     },
-    "training": {"evaluation", "networks", "statistics", "cards", *BUNDLES},
+    "training": {"finder", "evaluation", "networks", "statistics", "cards", *BUNDLES},
     "adaptation": {
         "finder", "training", "evaluation", "networks", "statistics", "cards", "uploads", *BUNDLES
     },
@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "notifications": {"models", "notice"},
     "tasks": {"inference", "audit", "retention", "notifications", "models"},
     "services": {
-        "tasks", "quotas", "idempotency", "statistics", "models", "datasets", "uploads",
+        "tasks", "quotas", "idempotency", "catalogue", "statistics", "models", "datasets", "uploads",
         "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
         "finder",
     },

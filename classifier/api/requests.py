@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, BinaryIO, Final, cast
 
 from allauth.account.adapter import get_adapter
@@ -25,6 +26,7 @@ from classifier.uploads.handlers import sent_name
 from classifier.uploads.refusals import REFUSALS
 
 LONGEST_WAIT: Final = 30
+BOX: Final = r"^[0-9]{1,6}( *, *[0-9]{1,6}){2,3}$"
 BOX_WANTED: Final = (
     "Give the box as left,upper,side or as left,upper,right,lower of a square, in whole pixels."
 )
@@ -200,18 +202,16 @@ class LabelsField(serializers.Field[list[str], Any, Any, Any]):
         return list(data)
 
 
-class BoxField(serializers.RegexField):
-    """A square of the upright image in its pixels, as text."""
+@extend_schema_field({"type": "string", "pattern": BOX})
+class BoxField(serializers.Field[Any, Any, Any, Any]):
+    """A square of the upright image in its pixels, as text: left, upper, right and lower."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            r"^[0-9]{1,6}( *, *[0-9]{1,6}){2,3}\Z",
-            error_messages={"invalid": BOX_WANTED},
-            **kwargs,
-        )
+    default_error_messages = {"invalid": BOX_WANTED}  # noqa: RUF012, DRF declares it so
 
-    def to_internal_value(self, data: Any) -> Any:
-        left, upper, *rest = map(int, str(super().to_internal_value(data)).split(","))
+    def to_internal_value(self, data: Any) -> tuple[int, int, int, int]:
+        if not isinstance(data, str) or not re.fullmatch(BOX, data):
+            self.fail("invalid")
+        left, upper, *rest = map(int, data.split(","))
         right, lower = rest if len(rest) == 2 else (left + rest[0], upper + rest[0])
         if right <= left or right - left != lower - upper:
             self.fail("invalid")

@@ -87,9 +87,8 @@ def queue(
         boxes: by the image's key; one without is seen as the crop says.
     """
     turn = Prediction.objects.next_turn(owner)
-    views: list[tuple[ImageUpload, Box | None]] = [
-        (image, box) for image in images for box in (boxes or {}).get(image.pk) or (None,)
-    ]
+    given: dict[uuid.UUID, Sequence[Box | None]] = {**(boxes or {})}
+    views = [(image, box) for image in images for box in given.get(image.pk, [None])]
     predictions = []
     for number, ((image, box), model) in enumerate(product(views, trained_models)):
         prediction = Prediction(

@@ -53,9 +53,9 @@ class Command(ModelCommand):
         for name in ("coverage", "acceptance"):
             if not 0.5 < options[name] < 1:
                 raise CommandError(f"The {name} lies between 0.5 and 1, for example 0.95.")
-        bundle = load_bundle(settings.MODELS_DIR / options["slug"], require_evaluation=False)
         if options["references"] < 0:
             raise CommandError("The number of references is 0 for all, or more.")
+        bundle = load_bundle(settings.MODELS_DIR / options["slug"], require_evaluation=False)
         chosen = LimitSettings(
             coverage=options["coverage"],
             acceptance=options["acceptance"],
