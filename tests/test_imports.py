@@ -68,8 +68,8 @@ MAY_IMPORT = {
     "notifications": {"models", "notice"},
     "tasks": {"inference", "audit", "retention", "notifications", "models"},
     "services": {
-        "tasks", "quotas", "idempotency", "catalogue", "statistics", "models", "datasets", "uploads",
-        "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
+        "tasks", "quotas", "idempotency", "catalogue", "statistics", "models", "datasets",
+        "uploads", "preprocessing", "audit", "bundles", "notice", "adaptation.examples",
         "finder",
     },
     "quotas": {"models"},

@@ -173,7 +173,7 @@ def test_the_command_gives_a_bundle_its_next_version(
         "--coverage=0.9",
         "--acceptance=0.9",
         "--shifted",
-        "--references=60",
+        "--references=40",
         "--half-precision",
     )
     bundle = load_bundle(folder, require_evaluation=False)
@@ -181,7 +181,7 @@ def test_the_command_gives_a_bundle_its_next_version(
     assert bundle.metadata.training.half_precision
     assert bundle.weights_path.stat().st_size < before
     assert bundle.limits_path is not None
-    assert len(Limits.read(bundle.limits_path).reference) == 60
+    assert len(Limits.read(bundle.limits_path).reference) == 40
     assert bundle.metadata.uncertainty is not None
     assert bundle.metadata.uncertainty.coverage == 0.9
     assert bundle.metadata.uncertainty.acceptance == 0.9
