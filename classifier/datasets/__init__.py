@@ -201,7 +201,7 @@ def datasets() -> Mapping[str, Dataset]:
         changed = own.stat().st_mtime_ns
     except OSError:
         changed = 0
-    return _read_all(own, changed)
+    return _read_all(DATASETS_DIR, own, changed)
 
 
 def shipped_datasets() -> Mapping[str, Dataset]:
@@ -210,8 +210,8 @@ def shipped_datasets() -> Mapping[str, Dataset]:
 
 
 @lru_cache(maxsize=4)
-def _read_all(own: Path, changed: int) -> Mapping[str, Dataset]:
-    files = [*sorted(DATASETS_DIR.glob("*.json")), *sorted(own.glob("*.json"))]
+def _read_all(shipped: Path, own: Path, changed: int) -> Mapping[str, Dataset]:
+    files = [*sorted(shipped.glob("*.json")), *sorted(own.glob("*.json"))]
     found: dict[str, Dataset] = {}
     for read in map(_read_or_error, files):
         if isinstance(read, Dataset):

@@ -29,6 +29,7 @@ from classifier.datasets.own import own_dataset, own_dataset_path, write_own_dat
 from classifier.errors import PlainError
 from classifier.inference import loader, turns
 from classifier.inference.inputs import stored_picture
+from classifier.inference.runner import sees_images
 from classifier.models import Adaptation, LabelledImage, Status
 from classifier.preprocessing import Crop
 
@@ -50,6 +51,8 @@ def run_turn(*, claim: str) -> bool:
 
     `claim` is the id of the Celery task.
     """
+    if not sees_images():
+        return False
     ran = turns.run_turn(Adaptation.objects.all(), _go_on, claim=claim, too_long=TOO_LONG)
     if ran:
         _remove_leftovers()

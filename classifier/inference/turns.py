@@ -10,7 +10,7 @@ from django.utils import timezone
 from classifier.errors import PlainError
 from classifier.inference import loader
 from classifier.inference.connection import sound_connection
-from classifier.inference.runner import UNAVAILABLE, UNEXPECTED, sees_images
+from classifier.inference.runner import UNAVAILABLE, UNEXPECTED
 from classifier.models import Status, WorkQuerySet
 from classifier.models.work import Row
 
@@ -27,7 +27,7 @@ def run_turn(
     The failure ladder: safe words for the person, the cause for the log. `claim` is the id of the
     Celery task; `too_long` is said where a turn takes longer than a task may.
     """
-    row = rows.claim_next(claim) if sees_images() else None
+    row = rows.claim_next(claim)
     if row is None:
         return False
     kind = row._meta.verbose_name

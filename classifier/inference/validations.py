@@ -14,6 +14,7 @@ from django.utils import timezone
 from classifier.datasets.near_duplicates import grey_thumbnail
 from classifier.inference import loader, turns
 from classifier.inference.inputs import upload_input
+from classifier.inference.runner import sees_images
 from classifier.models import LabelledImage, Status, Validation, ValidationAnswer
 from classifier.preprocessing import Crop
 
@@ -30,6 +31,8 @@ def run_turn(*, claim: str) -> bool:
     `claim` is the id of the Celery task. Killed in the middle, it goes on from the last images that
     were written; with each turn that gets further, its attempts start anew.
     """
+    if not sees_images():
+        return False
     return turns.run_turn(Validation.objects.all(), _go_on, claim=claim, too_long=TOO_LONG)
 
 

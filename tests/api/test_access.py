@@ -13,11 +13,27 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from classifier.models import ApiToken, Batch, Prediction, TrainedModel
+from classifier.models import (
+    ApiToken,
+    Batch,
+    Event,
+    ModelImport,
+    Prediction,
+    TrainedModel,
+    Webhook,
+    WebhookDelivery,
+)
 from tests.api import test_roles
 from tests.api.conftest import client_of
 from tests.api.test_schema import served_schema
-from tests.factories import PASSWORD, BatchFactory, PredictionFactory, UserFactory, png
+from tests.factories import (
+    PASSWORD,
+    BatchFactory,
+    PredictionFactory,
+    TrainedModelFactory,
+    UserFactory,
+    png,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +65,18 @@ EXPECTED = {
     "GET /api/v1/batches/{id}/results.json": OWNER_AND_STAFF,
     "GET /api/v1/images/{id}/": OWNER_AND_STAFF,
     "GET /api/v1/images/{id}/model-view/": OWNER_AND_STAFF,
+    "GET /api/v1/models/{slug}/package.zip": EVERYONE,
+    # An empty request gets as far as its body.
+    "POST /api/v1/model-imports/": (401, 400, 400, 400),
+    "GET /api/v1/model-imports/{id}/": OWNER_AND_STAFF,
+    "GET /api/v1/webhooks/": EVERYONE,
+    "POST /api/v1/webhooks/": (401, 201, 201, 201),
+    # Not even staff see where other people are told.
+    "POST /api/v1/webhooks/{id}/rotate/": (401, 200, 404, 404),
+    "GET /api/v1/webhooks/{id}/": (401, 200, 404, 404),
+    "DELETE /api/v1/webhooks/{id}/": (401, 204, 404, 404),
+    "GET /api/v1/webhooks/{id}/deliveries/": (401, 200, 404, 404),
+    "POST /api/v1/webhooks/{id}/deliveries/{delivery}/send-again/": (401, 202, 404, 404),
 }
 
 
@@ -61,6 +89,9 @@ class World:
     prediction: Prediction
     token: ApiToken
     bare_staff: User
+    brought: ModelImport
+    delivery: WebhookDelivery
+    on_disk: TrainedModel
 
     def address(self, path: str) -> str:
         keys = {
@@ -68,9 +99,14 @@ class World:
             "batches": self.batch.pk,
             "images": self.prediction.image_id,
             "tokens": self.token.pk,
+            "model-imports": self.brought.pk,
+            "webhooks": self.delivery.webhook_id,
         }
         resource = path.split("/")[3]
+        if path.endswith("package.zip"):
+            return path.replace("{slug}", self.on_disk.slug)
         path = path.replace("{slug}", self.prediction.trained_model.slug)
+        path = path.replace("{delivery}", str(self.delivery.pk))
         return path.replace("{id}", str(keys.get(resource)))
 
     def body(self, path: str) -> dict[str, Any]:
@@ -80,12 +116,14 @@ class World:
             "/api/v1/tokens/": {"name": "night run"},
             "/api/v1/predictions/": {"model": model, "image": image},
             "/api/v1/batches/": {"model": model, "images": [image]},
+            "/api/v1/webhooks/": {"url": "https://hook.example/", "events": ["batch.finished"]},
         }.get(path, {})
 
 
 @pytest.fixture
 def world(user: User, other_user: User, staff: User, trained_model: TrainedModel) -> World:
     batch = BatchFactory.create(owner=user)
+    webhook = Webhook.objects.create(owner=user, url="https://hook.example/")
     clients = {"owner": user, "other": other_user, "staff": staff}
     return World(
         clients={"anonymous": APIClient(), **{name: client_of(u) for name, u in clients.items()}},
@@ -95,6 +133,11 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
         ),
         token=user.api_tokens.get(),
         bare_staff=UserFactory.create(is_staff=True),
+        brought=ModelImport.objects.create(owner=user, filename="model.zip"),
+        delivery=WebhookDelivery.objects.create(
+            webhook=webhook, event=Event.BATCH, subject_key="mine"
+        ),
+        on_disk=TrainedModelFactory.create(slug="blood-compact-28"),
     )
 
 
@@ -107,6 +150,10 @@ def test_every_operation_is_in_the_matrix() -> None:
     assert operations == set(EXPECTED) | set(test_roles.EXPECTED)
 
 
+def sent_as(path: str) -> str:
+    return "json" if "webhooks" in path else "multipart"
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("operation", EXPECTED)
 def test_each_role_gets_its_answer(world: World, operation: str, role: str) -> None:
@@ -115,7 +162,9 @@ def test_each_role_gets_its_answer(world: World, operation: str, role: str) -> N
     if path.endswith("model-view/"):
         address += f"?model={world.prediction.trained_model.slug}"
     send: Callable[..., Any] = getattr(world.clients[role], method.lower())
-    answer = send(address, world.body(path)) if method == "POST" else send(address)
+    answer = (
+        send(address, world.body(path), format=sent_as(path)) if method == "POST" else send(address)
+    )
     assert answer.status_code == EXPECTED[operation][ROLES.index(role)]
     if answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json"
@@ -151,8 +200,9 @@ def ask(world: World, client: APIClient, operation: str) -> int:
     address = world.address(path)
     if path.endswith("model-view/"):
         address += f"?model={world.prediction.trained_model.slug}"
-    body = world.body(path) if method == "POST" else None
-    return int(getattr(client, method.lower())(address, body).status_code)
+    if method != "POST":
+        return int(getattr(client, method.lower())(address).status_code)
+    return int(client.post(address, world.body(path), format=sent_as(path)).status_code)
 
 
 @pytest.mark.parametrize("operation", READING)

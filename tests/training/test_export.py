@@ -186,18 +186,14 @@ def test_a_dataset_of_ones_own_needs_no_code(
     (folders / "datasets").mkdir()
     (folders / "datasets/halves.json").write_text(json.dumps(own))
     monkeypatch.setattr("classifier.datasets.DATASETS_DIR", folders / "datasets")
-    datasets.cache_clear()
-    try:
-        options = ["--dataset=halves", "--architecture=compact_resnet", "--size=8", "--epochs=1"]
-        with pytest.raises(CommandError, match=r"halves\.npz is not in .* Put it there"):
-            call_command("fetch_data", "halves")
-        synthetic.write_data_file(folders / "data").rename(folders / "data/halves.npz")
-        call_command("train_model", "own-halves", *options)
-        call_command("evaluate_model", "own-halves")
-        assert '"is_medmnist_file": false' in capsys.readouterr().out
-        assert discover(folders / "models").slugs == ("own-halves",)
-    finally:
-        datasets.cache_clear()
+    options = ["--dataset=halves", "--architecture=compact_resnet", "--size=8", "--epochs=1"]
+    with pytest.raises(CommandError, match=r"halves\.npz is not in .* Put it there"):
+        call_command("fetch_data", "halves")
+    synthetic.write_data_file(folders / "data").rename(folders / "data/halves.npz")
+    call_command("train_model", "own-halves", *options)
+    call_command("evaluate_model", "own-halves")
+    assert '"is_medmnist_file": false' in capsys.readouterr().out
+    assert discover(folders / "models").slugs == ("own-halves",)
 
 
 def test_a_recorded_cross_validation_outlives_another_evaluation(

@@ -179,7 +179,11 @@ def test_unknown_address_is_not_given_away(client: Client, db: None) -> None:
 def test_every_field_has_a_label(client: Client, db: None) -> None:
     for path in ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"):
         text = client.get(path).content.decode()
-        for name in re.findall(r'<input[^>]*\sid="([^"]+)"', text):
+        for field in re.findall(r"<input[^>]*>", text):
+            found = re.search(r'\sid="([^"]+)"', field)
+            if found is None or 'type="hidden"' in field:
+                continue
+            name = found[1]
             assert f'for="{name}"' in text, (path, name)
 
 
