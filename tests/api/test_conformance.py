@@ -67,7 +67,12 @@ def known_schema() -> dict[str, Any]:
     served = served_schema()
     schemas = served["components"]["schemas"]
     for name in ("PredictionRequest", "BatchRequest"):
-        schemas[name]["properties"]["model"]["items"]["enum"] = ["blood"]
+        properties = schemas[name]["properties"]
+        properties["model"]["items"]["enum"] = ["blood"]
+        # Which boxes, cells and classes there are depends on image and model; see test_looks.py.
+        properties["crop"] = {"type": "string", "enum": ["auto", "center", "none"]}
+        for look in ("box", "labels", "platelets"):
+            del properties[look]
     del schemas["PredictionRequest"]["properties"]["frame"]
     del schemas["BatchRequest"]["properties"]["archive"]
     del schemas["BatchRequest"]["properties"]["open"]

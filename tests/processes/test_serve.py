@@ -59,8 +59,12 @@ def test_it_starts_everything_and_stops_everything_and_keeps_the_data(tmp_path: 
     stack, log = Stack(tmp_path / "var"), tmp_path / "serve.log"
     with serving(stack, log):
         token = ApiClient(stack.url).session.headers["Authorization"]
+        # Each web process asks by itself, and answers for two seconds as it was answered.
         wait_until(lambda: stack.health().get("worker") == "ok", "a worker has loaded its models")
-        assert requests.get(f"{stack.url}/healthz", timeout=30).status_code == 200
+        wait_until(
+            lambda: requests.get(f"{stack.url}/healthz", timeout=30).status_code == 200,
+            "every web process knows of the worker",
+        )
     wait_until(lambda: not processes_on(stack.var_dir), "every process is gone", seconds=30)
     prefixes = {
         line.split("|")[0].split()[-1] for line in log.read_text().splitlines() if "|" in line
