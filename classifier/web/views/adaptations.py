@@ -1,7 +1,6 @@
 """Adapting a model to a labelled set: asked for, on its way, and what came of it."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 from django.contrib import messages
@@ -18,6 +17,7 @@ from classifier.models import Adaptation, LabelledSet, Role, TrainedModel, may
 from classifier.services import adaptations
 from classifier.services.labelled_sets import SetRefused
 from classifier.services.own_models import TooManyModels
+from classifier.web.steps import done
 
 REFUSALS: Final = (SetRefused, NotEnough, TooManyModels, services.NotAllowed)
 
@@ -81,7 +81,7 @@ def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def again(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Try once more what failed."""
     found, person = _visible(request, pk), cast(User, request.user)
-    _done(request, lambda: adaptations.try_again(person=person, adaptation=found))
+    done(request, REFUSALS, lambda: adaptations.try_again(person=person, adaptation=found))
     return redirect("web:adaptation", pk)
 
 
@@ -90,7 +90,7 @@ def use(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Let a model be chosen that was not proposed."""
     found, person = _visible(request, pk), cast(User, request.user)
     told = f"{found} can be chosen now, though it was not proposed."
-    _done(request, lambda: adaptations.use_anyway(person=person, adaptation=found), told)
+    done(request, REFUSALS, lambda: adaptations.use_anyway(person=person, adaptation=found), told)
     return redirect("web:adaptation", pk)
 
 
@@ -100,8 +100,9 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found, person = _visible(request, pk), cast(User, request.user)
     if request.method != "POST":
         return render(request, "web/adaptation_delete.html", {"adaptation": found})
-    is_gone = _done(
+    is_gone = done(
         request,
+        REFUSALS,
         lambda: adaptations.delete_adaptation(person=person, adaptation=found),
         f"“{found}” was deleted. The images that it came from are kept.",
     )
@@ -121,15 +122,3 @@ def _visible(request: HttpRequest, pk: uuid.UUID) -> Adaptation:
 
 def _may_change(request: HttpRequest, found: Adaptation) -> bool:
     return found.role_of(request.user) == Role.OWNER or may(request.user, "change", Adaptation)
-
-
-def _done(request: HttpRequest, step: Callable[[], object], told: str = "") -> bool:
-    """Whether a step was taken; what hinders it is said on the next page."""
-    try:
-        step()
-    except REFUSALS as refusal:
-        messages.error(request, f"{refusal} Nothing was changed.")
-        return False
-    if told:
-        messages.success(request, told)
-    return True

@@ -1,7 +1,6 @@
 """Labelled sets: brought, their classes confirmed, doubtful labels settled, models measured."""
 
 import uuid
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -29,6 +28,7 @@ from classifier.services import adaptations, labelled_sets, own_models, validati
 from classifier.services.tables import TableRefused, read_table
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.labelled_forms import NewSetForm, add_to_set
+from classifier.web.steps import done
 from classifier.web.validation_page import row_of
 
 IMAGES_SHOWN: Final = 200
@@ -155,24 +155,12 @@ def _visible(request: HttpRequest, pk: uuid.UUID) -> LabelledSet:
     return get_object_or_404(seen, pk=pk)
 
 
-def _done(request: HttpRequest, step: Callable[[], object], told: str = "") -> bool:
-    """Whether a step was taken; what hinders it is said on the next page."""
-    try:
-        step()
-    except REFUSALS as refusal:
-        messages.error(request, f"{refusal} Nothing was changed.")
-        return False
-    if told:
-        messages.success(request, told)
-    return True
-
-
 @require_POST
 def add(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Further files, or a table, of a plain form."""
     found, user = _visible(request, pk), cast(User, request.user)
     uploads = cast("list[UploadedFile]", request.FILES.getlist("files"))
-    _done(request, lambda: add_to_set(user, found, uploads))
+    done(request, REFUSALS, lambda: add_to_set(user, found, uploads))
     return redirect("web:labelled_set", pk)
 
 
@@ -182,8 +170,9 @@ def folders(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found, sent = _visible(request, pk), request.POST
     group, level = sent.get("group_level", ""), sent.get("class_level", "")
     person = cast(User, request.user)
-    _done(
+    done(
         request,
+        REFUSALS,
         lambda: labelled_sets.take_from_folders(
             person=person,
             labelled_set=found,
@@ -209,7 +198,7 @@ def table(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         )
         messages.success(request, f"The table named {number:,} images.")
 
-    _done(request, take)
+    done(request, REFUSALS, take)
     return redirect("web:labelled_set", pk)
 
 
@@ -218,8 +207,9 @@ def confirm(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """What each name stands for."""
     found, person = _visible(request, pk), cast(User, request.user)
     names = dict(zip(request.POST.getlist("name"), request.POST.getlist("label"), strict=False))
-    _done(
+    done(
         request,
+        REFUSALS,
         lambda: labelled_sets.confirm(person=person, labelled_set=found, names=names),
         "The classes are confirmed. Choose models to measure.",
     )
@@ -235,8 +225,9 @@ def validate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if not models:
         messages.error(request, "No model was chosen. Choose one or several.")
         return redirect("web:labelled_set", pk)
-    if not _done(
+    if not done(
         request,
+        REFUSALS,
         lambda: validations.validate(person=person, labelled_set=found, trained_models=models),
     ):
         return redirect("web:labelled_set", pk)
@@ -256,7 +247,9 @@ def doubts(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         keys = {"pk": number} if number.isdecimal() else {"pk": 0}
         image = get_object_or_404(found.images.select_related("labelled_set__project"), **keys)
         label = request.POST.get("label", "")
-        _done(request, lambda: labelled_sets.settle(person=person, image=image, label=label))
+        done(
+            request, REFUSALS, lambda: labelled_sets.settle(person=person, image=image, label=label)
+        )
         return redirect(reverse("web:labelled_set_doubts", args=[pk]))
     waiting = found.images.doubtful().in_order().select_related("image")
     settled = found.images.exclude(settled_at=None)
@@ -288,8 +281,9 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         }
         return render(request, "web/labelled_set_delete.html", context)
     person = cast(User, request.user)
-    is_gone = _done(
+    is_gone = done(
         request,
+        REFUSALS,
         lambda: labelled_sets.delete_set(person=person, labelled_set=found),
         f"The set “{found}” was deleted, with its validations.",
     )
