@@ -24,7 +24,7 @@ ON_POSTGRES := tests/admin tests/api tests/audit tests/backup tests/inference te
 	tests/test_migrations.py tests/test_models.py tests/test_retention.py tests/test_roles.py \
 	tests/test_tasks.py
 
-.PHONY: run test test-postgres quick lint format schema train bench chaos requirements browser
+.PHONY: run test test-ldap test-postgres quick lint format schema train bench chaos requirements browser
 
 run: $(VENV)/runtime
 	@$(PYTHON) manage.py serve --host "$(HOST)" --port "$(PORT)"
@@ -37,6 +37,12 @@ test: $(VENV)/development browser
 test-postgres: $(VENV)/development
 	@$(PYTHON) -m tests.postgres $(PYTHON) -m pytest --numprocesses 2 --dist loadfile -m "not data" \
 		$(ON_POSTGRES)
+
+# Sign-in by LDAP, with a directory server that is started for it. Apart from `make test`, since
+# python-ldap is built from source. On Debian and Ubuntu it needs:
+# apt install slapd gcc python3-dev libldap2-dev libsasl2-dev
+test-ldap: $(VENV)/ldap
+	@$(PYTHON) -m pytest tests/web/ldap_sign_in.py
 
 # In under a minute: what most mistakes show in.
 quick: $(VENV)/development
@@ -89,6 +95,7 @@ requirements: $(VENV)/development
 	@$(PIP_INSTALL) uv
 	@$(PYTHON) -m uv pip compile --universal --python-version 3.11 --quiet requirements.in -o requirements.txt
 	@$(PYTHON) -m uv pip compile --universal --python-version 3.11 --quiet requirements-dev.in -o requirements-dev.txt
+	@$(PYTHON) -m uv pip compile --universal --python-version 3.11 --quiet requirements-ldap.in -o requirements-ldap.txt
 
 $(PYTHON):
 	@test -n "$(BASE_PYTHON)" || { echo "medclassifier needs Python 3.11, 3.12 or 3.13; none was found on PATH."; exit 1; }
@@ -106,6 +113,10 @@ $(VENV)/runtime: requirements.txt requirements-medmnist.txt | $(PYTHON)
 $(VENV)/development: requirements-dev.txt $(VENV)/runtime
 	@echo "Installing what tests and lint need"
 	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/ldap: requirements-ldap.txt $(VENV)/development
+	@$(PIP_INSTALL) -r requirements-ldap.txt
 	@touch $@
 
 # A browser on PATH, else Debian's where root, else the one that Playwright brings.

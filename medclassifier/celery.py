@@ -1,10 +1,13 @@
 """The Celery application and what its processes do when they start."""
 
 import os
+import threading
+import time
 from typing import Any
 
 from celery import Celery
 from celery.signals import (
+    beat_embedded_init,
     before_task_publish,
     setup_logging,
     task_postrun,
@@ -45,6 +48,19 @@ def sweep_at_start(**kwargs: Any) -> None:
 
     sweep()
     connections.close_all()
+
+
+@beat_embedded_init.connect
+def end_with_worker(**kwargs: Any) -> None:
+    """A worker that is killed takes its scheduler along: the next one brings another."""
+    worker = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == worker:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @before_task_publish.connect

@@ -18,7 +18,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.server import TcpWSGIServer
+from waitress.server import TcpWSGIServer, UnixWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 # Seconds for the lines of a request, from the first byte of it or the connection's start.
@@ -154,6 +154,17 @@ class Server(TcpWSGIServer):
                 channel.will_close = True
 
 
+class UnixServer(UnixWSGIServer):
+    """For a proxy on the same machine that comes by a Unix socket."""
+
+    channel_class = Channel
+    maintenance = Server.maintenance
+
+    def fix_addr(self, address: object) -> tuple[str, int]:
+        # Such a socket has no addresses, and signing in asks for one.
+        return "127.0.0.1", 0
+
+
 class Worker(GunicornWorker):
     """A process of gunicorn's; of its settings `threads` and `graceful_timeout` count here."""
 
@@ -181,7 +192,7 @@ class Worker(GunicornWorker):
 
     def server(
         self, listener: socket.socket, connections: dict[int, Any], threads: ThreadedTaskDispatcher
-    ) -> Server:
+    ) -> Server | UnixServer:
         adjustments = Adjustments(
             sockets=[listener],
             connection_limit=self.connections,
@@ -198,7 +209,8 @@ class Worker(GunicornWorker):
             ident=None,
         )
         sockinfo = (listener.family, listener.type, listener.proto, listener.getsockname())
-        return Server(
+        kind = UnixServer if listener.family == socket.AF_UNIX else Server
+        return kind(
             self.wsgi,
             map=connections,
             _sock=listener,
@@ -209,5 +221,5 @@ class Worker(GunicornWorker):
         )
 
 
-def is_busy(server: Server) -> bool:
+def is_busy(server: Server | UnixServer) -> bool:
     return any(each.requests or each.total_outbufs_len for each in server.active_channels.values())

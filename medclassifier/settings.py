@@ -12,7 +12,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-from medclassifier import broker
+from medclassifier import broker, directory
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -325,6 +325,33 @@ SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 # A link to follow: a form that another site answers is what the pages' policy forbids.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 
+# Sign-in by a directory (LDAP) -----------------------------------------------------------------
+
+LDAP_SERVER_URI = env_str("LDAP_SERVER_URI")
+LDAP_BIND_DN = env_str("LDAP_BIND_DN")
+LDAP_BIND_PASSWORD = env_str("LDAP_BIND_PASSWORD")
+# False only where nobody can listen: passwords would be sent as they are.
+LDAP_START_TLS = env_bool("LDAP_START_TLS", not LDAP_SERVER_URI.startswith("ldaps:"))
+LDAP_CA_FILE = env_str("LDAP_CA_FILE")
+LDAP_USER_BASE = env_str("LDAP_USER_BASE")
+LDAP_USER_FILTER = env_str("LDAP_USER_FILTER", "(uid=%(user)s)")
+LDAP_GROUP_BASE = env_str("LDAP_GROUP_BASE")
+LDAP_ROLES = env_pairs("LDAP_ROLES")
+if LDAP_SERVER_URI:
+    AUTHENTICATION_BACKENDS += ["classifier.web.directory.DirectoryBackend"]
+    vars().update(
+        directory.settings_of(
+            LDAP_SERVER_URI,
+            bind=(LDAP_BIND_DN, LDAP_BIND_PASSWORD),
+            start_tls=LDAP_START_TLS,
+            ca_file=LDAP_CA_FILE,
+            users=(LDAP_USER_BASE, LDAP_USER_FILTER),
+            group_base=LDAP_GROUP_BASE,
+        )
+    )
+if LDAP_ROLES and not LDAP_GROUP_BASE:
+    raise ImproperlyConfigured("LDAP_ROLES needs LDAP_GROUP_BASE too.")
+
 # E-mail ----------------------------------------------------------------------------------------
 
 EMAIL_HOST = env_str("EMAIL_HOST")
@@ -459,6 +486,12 @@ CELERY_TASK_PUBLISH_RETRY = False
 # Redis, and when Redis was emptied a message published through it would vanish.
 CELERY_TASK_DEFAULT_QUEUE = "predictions"
 CELERY_TASK_DEFAULT_EXCHANGE = ""
+# What no prediction is to wait for, and what goes on while they run: a receiver of webhooks or a
+# mail server may be slow. The process of the scheduler takes these up, without TensorFlow.
+CELERY_TASK_ROUTES = {
+    f"classifier.tasks.{name}": {"queue": "housekeeping"}
+    for name in ("run_webhooks", "watch", "keep_audit", "retain")
+}
 # The database holds the results; a result backend would be a second truth.
 CELERY_TASK_IGNORE_RESULT = True
 # Acknowledge after the work, and hand the message out again when its process died: the task is safe

@@ -74,7 +74,8 @@ def groups(db: None) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The application as `make run` serves it, on real models, for tests that leave it whole."""
     names = ("broker", "web", "worker", "beat")
-    with running_stack(tmp_path_factory.mktemp("stack"), *names) as running:
+    here = {"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
+    with running_stack(tmp_path_factory.mktemp("stack"), *names, **here) as running:
         yield running
 
 

@@ -80,7 +80,7 @@ MAY_IMPORT = {
     "api": VIEWS,
     "admin": {
         "services", "catalogue", "models", "cards", "notice", "statistics", "web.charts",
-        "web.model_cards", "api.tables", "audit", *BUNDLES
+        "web.model_cards", "api.tables", "audit", "retention", *BUNDLES
     },
     "management": {
         "adaptation", "training", "evaluation", "validation", "inference", "networks", "cards",
@@ -180,8 +180,8 @@ def run(statement: str) -> set[str]:
     return set(answer.stdout.split())
 
 
-# Backends of Keras that a person may install, and of which nothing is needed.
-OPTIONAL = {"jax", "torch"}
+# Backends of Keras, and sign-in by a directory: a person may install them, and nothing needs them.
+OPTIONAL = {"django_auth_ldap", "jax", "ldap", "torch"}
 
 
 def test_the_application_imports_what_its_requirements_install() -> None:

@@ -105,3 +105,16 @@ def test_what_the_application_writes_is_for_its_account_alone(tmp_path: Path) ->
     assert Path("var/db.sqlite3") in modes
     assert {path for path, mode in modes.items() if mode & 0o077} == set()
     assert stat.S_IMODE(old.parent.stat().st_mode) == 0o700
+
+
+def test_a_directory_without_what_it_needs_is_refused_in_one_line(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "VAR_DIR": str(tmp_path), "LDAP_SERVER_URI": "ldap://localhost"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode != 0
+    # The packages, or where they are there, the base.
+    assert "LDAP_SERVER_URI needs" in answer.stderr.splitlines()[-1]

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from classifier import tasks
 from classifier.inference import loader, runner
 from classifier.models import Prediction, Status, TrainedModel
+from medclassifier.celery import app
 from tests.factories import PredictionFactory, TrainedModelFactory
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +85,11 @@ def test_a_task_that_stops_before_all_is_done_calls_another(
 
 def unavailable(trained_model: TrainedModel) -> loader.LoadedModel:
     raise loader.ModelUnavailable
+
+
+def test_what_waits_for_somebody_elses_server_is_not_queued_with_predictions() -> None:
+    def queue(name: str) -> str:
+        return str(app.amqp.router.route({}, f"classifier.tasks.{name}")["queue"].name)
+
+    assert {queue(name) for name in ("run_webhooks", "watch", "retain")} == {"housekeeping"}
+    assert {queue(name) for name in ("run_predictions", "sweep")} == {"predictions"}

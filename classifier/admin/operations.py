@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from classifier import catalogue
+from classifier import catalogue, retention
 from classifier.admin.figures import size
 from classifier.models import Prediction, Status, TrainedModel, may
 from classifier.services import desk, own_models
@@ -44,6 +45,8 @@ def operations(request: HttpRequest) -> HttpResponse:
         "failed": failed.count(),
         "stuck": kept.overdue().count(),
         "models": TrainedModel.objects.in_display_order().select_related("owner", "project"),
+        "due": retention.preview(),
+        "days": {"images": settings.KEEP_ORIGINALS_DAYS, "results": settings.KEEP_RESULTS_DAYS},
         "may_switch": may(request.user, "change", TrainedModel),
         "may_requeue": may(request.user, "delete", Prediction),
     }

@@ -99,6 +99,18 @@ class ImageUploadQuerySet(models.QuerySet["ImageUpload"]):
             Usage.objects.store(owner_id, amount)
         return created
 
+    def delete(self) -> Any:
+        """What their files took is given back once for each owner; see `delete_files`."""
+        taken = self.order_by().values_list("owner").annotate(models.Sum("stored_bytes"))
+        with transaction.atomic():
+            amounts = list(taken)
+            deleted = super().delete()
+            for owner_id, amount in amounts:
+                Usage.objects.give_back(owner_id, amount)
+        return deleted
+
+    delete.alters_data = delete.queryset_only = True  # type: ignore[attr-defined]
+
 
 class ImageUpload(models.Model):
     """An image as a person sent it, turned upright, without its metadata, stored as JPEG or PNG."""
@@ -244,7 +256,10 @@ def count_files(
 
 
 @receiver(post_delete, sender=ImageUpload)
-def delete_files(sender: type[ImageUpload], instance: ImageUpload, **kwargs: Any) -> None:
+def delete_files(
+    sender: type[ImageUpload], instance: ImageUpload, origin: Any = None, **kwargs: Any
+) -> None:
     """However the row goes (a page, the admin, a deleted account), its files go with it."""
-    Usage.objects.give_back(instance.owner_id, instance.stored_bytes)
+    if not isinstance(origin, ImageUploadQuerySet):
+        Usage.objects.give_back(instance.owner_id, instance.stored_bytes)
     transaction.on_commit(instance.remove_files)

@@ -26,7 +26,7 @@ from classifier.notifications.addresses import AddressRefused, checked_target
 
 logger = logging.getLogger(__name__)
 
-# Predictions wait meanwhile: many messages at once, and none for longer than this.
+# Other housekeeping waits meanwhile: many messages at once, and none for longer than this.
 AT_ONCE: Final = 16
 SECONDS: Final = 5.0
 # Longer than a turn can take; then somebody else may send the same message again.

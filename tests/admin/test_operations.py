@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from classifier import tasks
 from classifier.catalogue import load_bundles
@@ -121,3 +121,17 @@ def test_who_may_only_look_can_do_nothing(client: Client, user: User) -> None:
         answer = client.post(ADDRESS, {"action": action, "model": model.slug})
         assert answer.status_code == 403
     assert client.post(reverse("admin:operations"), {"action": "explode"}).status_code == 404
+
+
+def test_the_page_says_what_retention_is_about_to_take(
+    admin_pages: Client, settings: Settings
+) -> None:
+    long_ago = timezone.now() - timedelta(days=31)
+    PredictionFactory.create(succeeded=True, created_at=long_ago, image__uploaded_at=long_ago)
+    page = admin_pages.get(ADDRESS).content.decode()
+    assert "Images themselves are kept until somebody deletes them, results likewise" in page
+    assert "Nothing is due now." in page
+    settings.KEEP_ORIGINALS_DAYS = settings.KEEP_RESULTS_DAYS = 30
+    page = admin_pages.get(ADDRESS).content.decode()
+    assert "1 image (" in page
+    assert "1 result into the trash" in page

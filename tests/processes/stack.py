@@ -1,4 +1,4 @@
-"""The whole application as real processes: Redis, Celery worker and beat, gunicorn."""
+"""The whole application as real processes: Redis, Celery's workers and beat, gunicorn."""
 
 import os
 import shlex

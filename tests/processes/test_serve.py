@@ -84,6 +84,18 @@ def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
         os.kill(broker, signal.SIGKILL)
         wait_until(lambda: "broker stopped with status" in log.read_text(), "it is noticed")
         wait_until(lambda: stack.health().get("worker") == "ok", "the worker is back")
+        schedulers = {
+            pid
+            for pid, command in alive.items()
+            if " --beat " in command and not command.startswith("/bin/sh")
+        }
+        assert len(schedulers) == 2, "housekeeping and the scheduler that it started"
+        os.kill(min(schedulers), signal.SIGKILL)
+        wait_until(lambda: "beat stopped with status" in log.read_text(), "that is noticed too")
+        wait_until(
+            lambda: not schedulers & processes_on(stack.var_dir).keys(),
+            "no scheduler is left beside the next one",
+        )
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:

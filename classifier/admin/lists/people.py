@@ -5,8 +5,8 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
@@ -20,7 +20,7 @@ from classifier.admin.filters import ActiveFilter
 from classifier.models import ImageUpload, PersonLimits, Prediction
 from classifier.services import desk, own_models, second_factors
 
-admin.site.unregister(User)
+admin.site.unregister([Group, User])
 
 
 class LimitsInline(admin.StackedInline):
@@ -121,3 +121,9 @@ class PersonLimitsAdmin(DeskAdmin):
     list_select_related = ("user",)
     autocomplete_fields = ("user",)
     search_fields = ("user__username",)
+
+
+@admin.register(Group)
+class RoleAdmin(DeskAdmin, GroupAdmin):
+    # Django's two boxes with arrows between them are no use without a pointer.
+    filter_horizontal = ()

@@ -66,7 +66,11 @@ def processes(host: str, port: int, var_dir: Path) -> dict[str, str]:
     schedule = shlex.quote(str(var_dir / "celerybeat-schedule"))
     commands = {
         "worker": f"{celery} worker --loglevel INFO --without-gossip --without-mingle",
-        "beat": f"{celery} beat --loglevel WARNING --schedule {schedule} --pidfile=",
+        # Scheduler and housekeeping in one; whoever asks workers which models are loaded gets no
+        # answer from it.
+        "beat": f"{celery} worker --beat --schedule {schedule} --queues housekeeping "
+        "--pool threads --concurrency 2 --loglevel WARNING --without-gossip --without-mingle "
+        "worker_enable_remote_control=no",
         "web": f"{python} -m gunicorn medclassifier.wsgi --bind {shlex.quote(f'{host}:{port}')} "
         "--worker-class medclassifier.server.Worker "
         f"--workers {settings.WEB_WORKERS} --threads {settings.WEB_THREADS} "
