@@ -80,14 +80,14 @@ class OneProjectView(ProjectView):
 
     @extend_schema(
         operation_id="projects_update",
-        request=project_shapes.ProjectRequestSerializer,
+        request=project_shapes.ProjectChangeSerializer,
         responses=project_shapes.ProjectSerializer,
     )
     def patch(self, request: Request, pk: uuid.UUID) -> Response:
         """Rename a project."""
         project = self.project(pk)
-        fields = valid(project_shapes.ProjectRequestSerializer, request.data)
-        projects.rename_project(person=current_user(request), project=project, name=fields["name"])
+        name = valid(project_shapes.ProjectChangeSerializer, request.data).get("name", project.name)
+        projects.rename_project(person=current_user(request), project=project, name=name)
         return self.answer(self.project(pk))
 
     @extend_schema(operation_id="projects_destroy", request=None, responses={204: None})

@@ -1,0 +1,32 @@
+"""The document of formats says what is so."""
+
+import re
+
+import pytest
+from django.conf import settings
+
+from tests.uploads import formats
+from tests.uploads.hostile import HOSTILE, LARGE_TIFFS
+from tests.uploads.test_isolation import MOST_MEGABYTES, MOST_SECONDS
+
+COST = re.compile(r"^\| (.+?) \| [\d.]+ MB \| .+? \| ([\d.]+) \| (\d+) MiB \|$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def document() -> str:
+    return (settings.BASE_DIR / formats.DOCUMENT).read_text()
+
+
+def test_what_is_read_is_read_as_rightly_as_it_says(document: str) -> None:
+    assert formats.formats_table() in document
+
+
+def test_what_is_refused_is_refused_in_these_words(document: str) -> None:
+    assert formats.refusals_table() in document
+
+
+def test_every_hostile_file_has_its_cost(document: str) -> None:
+    rows = COST.findall(document)
+    assert [kind for kind, _, _ in rows] == [*HOSTILE, *LARGE_TIFFS]
+    assert max(float(seconds) for _, seconds, _ in rows) <= MOST_SECONDS
+    assert max(int(megabytes) for _, _, megabytes in rows) <= MOST_MEGABYTES
