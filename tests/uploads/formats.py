@@ -1,14 +1,8 @@
-"""The document of formats: what is read, how right it is, what is refused, what hostile files cost.
-
-`python -m tests.uploads.formats` writes `docs/formats.md` anew, with figures of this machine;
-test_formats.py keeps what it says true.
-"""
+"""The document of formats: what is read and how rightly, what is refused, what files may cost."""
 
 import io
-import os
 from collections.abc import Callable, Iterable
 from itertools import product
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import imagecodecs
@@ -16,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pillow_heif
 import tifffile
-from django.conf import settings
 from PIL import Image
 
 from classifier.uploads.readers import decode, foreign
@@ -27,7 +20,6 @@ from tests.uploads.readers.test_second_decoders import eight_bits, rough, saved,
 from tests.uploads.readers.tiff_writer import COMPRESSIONS, write
 from tests.uploads.test_isolation import measured
 
-DOCUMENT: Final = Path("docs/formats.md")
 Pixels = npt.NDArray[np.uint8]
 Files = Iterable[tuple[bytes, Any]]
 MODES: Final = ((), (3,))
@@ -251,8 +243,8 @@ def costs_table() -> str:
 
 TEXT: Final = """# Formats
 
-What an upload may be. `python -m tests.uploads.formats` writes this page, and
-`tests/uploads/test_formats.py` keeps it true.
+What an upload may be. Written by `tests/uploads/test_formats.py`, which fails when this is no
+longer so; `WRITE_FORMATS=1` makes it write anew.
 
 ## Read
 
@@ -278,11 +270,6 @@ same time on the whole machine. Measured on two cores of a virtual machine.
 """
 
 
-def main() -> None:
-    sections = {"formats": formats_table(), "refusals": refusals_table(), "costs": costs_table()}
-    (settings.BASE_DIR / DOCUMENT).write_text(TEXT.format(**sections))
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medclassifier.settings")
-    main()
+def document() -> str:
+    """The whole page, with what hostile files cost on this machine at this moment."""
+    return TEXT.format(formats=formats_table(), refusals=refusals_table(), costs=costs_table())
