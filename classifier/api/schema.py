@@ -121,8 +121,15 @@ def alternatives(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         *said,
         {"required": ["confirm"], "properties": {"confirm": {"enum": [True]}}},
     ]
-    for path in ("/api/v1/labelled-sets/", "/api/v1/predictions/{id}/reviews/"):
-        result["paths"][path]["post"]["requestBody"]["required"] = True
+    schemas["AddedFilesRequest"]["oneOf"] = [{"required": ["images"]}, {"required": ["archive"]}]
+    needed = (
+        "labelled-sets/",
+        "labelled-sets/{id}/images/",
+        "batches/{id}/images/",
+        "predictions/{id}/reviews/",
+    )
+    for path in needed:
+        result["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["required"] = True
     batch = schemas["BatchRequest"]
     batch["oneOf"] = [
         {"required": ["images"]},

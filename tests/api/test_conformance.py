@@ -86,6 +86,7 @@ def known_schema() -> dict[str, Any]:
     added = schemas["AddedFilesRequest"]
     added["properties"] = {"images": {**added["properties"]["images"], "minItems": 1}}
     added["required"] = ["images"]
+    del added["oneOf"]
     return served
 
 
