@@ -41,7 +41,8 @@ def png() -> Files:
 
 
 def jpeg() -> Files:
-    for mode, options in product(["L", "RGB"], ({}, {"progressive": True}, {"subsampling": 0})):
+    ways: list[dict[str, Any]] = [{}, {"progressive": True}, {"subsampling": 0}]
+    for mode, options in product(["L", "RGB"], ways):
         data = saved(Image.fromarray(smooth(3)).convert(mode), "JPEG", quality=90, **options)
         yield data, imagecodecs.jpeg8_decode(data)
 
@@ -76,7 +77,7 @@ def tiff_by_pillow() -> Files:
 def dicom_grey() -> Files:
     for bits in range(8, 17):
         values = dicom.samples(bits)
-        window = {"WindowCenter": 2 ** (bits - 1), "WindowWidth": 2**bits}
+        window: dict[str, Any] = {"WindowCenter": 2 ** (bits - 1), "WindowWidth": 2**bits}
         yield dicom.written(dicom.dataset(values, bits=bits, **window)), eight_bits(values, bits)
 
 
@@ -90,7 +91,8 @@ def dicom_colour() -> Files:
 
 def jpeg_2000() -> Files:
     for shape, bits, container in product(MODES, (8, 12, 16), ("jp2", "j2k")):
-        options = {"codecformat": container, "bitspersample": bits, "reversible": True, "level": 0}
+        options: dict[str, Any] = {"codecformat": container, "bitspersample": bits}
+        options |= {"reversible": True, "level": 0}
         data = bytes(imagecodecs.jpeg2k_encode(rough(*shape, bits=bits), **options))
         yield data, eight_bits(imagecodecs.jpeg2k_decode(data), bits)
 

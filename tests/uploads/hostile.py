@@ -168,12 +168,13 @@ def large_tiff(
     values = np.broadcast_to(across[:, None], (height, width, channels)).copy()
     values = values if channels > 1 else values[..., 0]
     sent = imagecodecs.delta_encode(values, axis=1) if predictor else values
-    encode = {
-        None: np.ndarray.tobytes,
+    encoders: dict[str | None, Callable[[Any], Any]] = {
+        None: bytes,
         "lzw": imagecodecs.lzw_encode,
         "zlib": imagecodecs.zlib_encode,
     }
-    segment = bytes(encode[compression](np.ascontiguousarray(sent)))
+    segment = bytes(encoders[compression](np.ascontiguousarray(sent)))
+    layout: dict[str, Any] = {"tile": (tile, tile)} if tile else {"rowsperstrip": height}
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
@@ -184,7 +185,7 @@ def large_tiff(
         compression=compression,
         predictor=predictor,
         metadata=None,
-        **({"tile": (tile, tile)} if tile else {"rowsperstrip": height}),
+        **layout,
     )
     return buffer.getvalue()
 
