@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -322,3 +323,18 @@ def test_an_open_batch_is_closed_before_it_is_signed(page: Client, batch: Batch)
 
 def test_there_is_no_batch_at_any_other_key(page: Client) -> None:
     assert page.get(f"/batches/{uuid.uuid4()}/").status_code == 404
+
+
+def test_what_is_shown_is_taken_along(page: Client, user: User, other_user: User) -> None:
+    project = ProjectFactory.create(owner=other_user)
+    project.memberships.create(user=user, role="viewer")
+    batch = BatchFactory.create(owner=other_user, project=project)
+    theirs = PredictionFactory.create(succeeded=True, image__owner=other_user, batch=batch)
+    mine = PredictionFactory.create(succeeded=True, image__owner=user)
+    for gallery, found in ((f"/batches/{batch.pk}/", theirs), ("/gallery/?sort=newest", mine)):
+        text = page.get(gallery).content.decode()
+        [address] = re.findall(r'href="(/api/v1/predictions/export\.csv[^"]*)"', text)
+        table = b"".join(page.get(unescape(address)).streaming_content).decode()
+        assert [str(each.pk) in table for each in (theirs, mine)] == [
+            each == found for each in (theirs, mine)
+        ]

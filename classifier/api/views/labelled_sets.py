@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,14 +15,13 @@ from classifier.api import labelled_shapes as shapes
 from classifier.api.parsers import ShallowJSONParser
 from classifier.api.requests import AddedFilesRequestSerializer, added_files, valid, valid_query
 from classifier.api.views.base import ApiView, current_user
-from classifier.api.views.projects import listed_project, visible_project
+from classifier.api.views.projects import visible_project
 from classifier.models import Batch, LabelledImage, LabelledSet, Validation
 from classifier.preprocessing import Crop
 from classifier.services import labelled_sets, validations
 from classifier.services.tables import read_table
 
 LISTED: Final = 200
-PROJECT: Final = OpenApiParameter("project", OpenApiTypes.UUID, description="Sets of a project.")
 
 
 class SetView(ApiView):
@@ -43,12 +42,14 @@ class SetView(ApiView):
 class SetsView(SetView):
     @extend_schema(
         operation_id="labelled_sets_list",
-        parameters=[PROJECT],
+        parameters=[shapes.LabelledSetsQuerySerializer],
         responses=shapes.LabelledSetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         """Your labelled sets, or those of a project; the newest 200."""
-        found = LabelledSet.objects.listed_for(current_user(request), listed_project(request))
+        asked = valid_query(shapes.LabelledSetsQuerySerializer, request)
+        project = visible_project(request, asked.get("project"))
+        found = LabelledSet.objects.listed_for(current_user(request), project)
         rows = found.select_related("owner")[:LISTED]
         context = {"request": request}
         return Response(shapes.LabelledSetSerializer(rows, many=True, context=context).data)
