@@ -326,6 +326,13 @@ class Prediction(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("web:prediction", args=[self.pk])
 
+    # Of generated fields Django makes no such methods.
+    def get_certainty_display(self) -> str:
+        return str(Certainty(self.certainty).label)
+
+    def get_review_state_display(self) -> str:
+        return str(ReviewState(self.review_state).label)
+
     @property
     def limits(self) -> LimitsStep:
         """How near its image is to the model's training data."""
