@@ -24,6 +24,7 @@ from classifier.web.views import (
     sign_off,
     site,
     validations,
+    watching,
 )
 
 app_name = "web"
@@ -107,6 +108,11 @@ urlpatterns = [
     path("adaptations/<uuid:pk>/again/", adaptations.again, name="adaptation_again"),
     path("adaptations/<uuid:pk>/use/", adaptations.use, name="adaptation_use"),
     path("adaptations/<uuid:pk>/delete/", adaptations.delete, name="adaptation_delete"),
+    path("watch/", watching.watches, name="watches"),
+    path("watch/<uuid:pk>/", watching.watch, name="watch"),
+    path("watch/<uuid:pk>/seen/", watching.seen, name="watch_seen"),
+    path("watch/<uuid:pk>/begin-anew/", watching.begin_anew, name="watch_anew"),
+    path("watch/<uuid:pk>/windows/<uuid:look>/", watching.images, name="watch_images"),
     path("gallery/", gallery.found, name="gallery"),
     path("gallery/list/", gallery.found_list, name="gallery_list"),
     path("gallery/rows/", gallery.found_rows, name="gallery_rows"),
