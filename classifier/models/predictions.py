@@ -195,6 +195,21 @@ class Prediction(models.Model):
             _everyones("review_state", name="prediction_by_review"),
             _everyones("trained_model", name="prediction_by_model"),
             _everyones("predicted_label", name="prediction_by_label"),
+            # What each version of a model answered in a period, read from the index alone.
+            models.Index(
+                fields=[
+                    "status",
+                    "trained_model",
+                    "model_version",
+                    "predicted_label",
+                    "certainty",
+                    "review_state",
+                    "created_at",
+                    "confidence",
+                ],
+                condition=Q(deleted_at__isnull=True),
+                name="prediction_record",
+            ),
             # History and the API's list: one's own, newest first.
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_own_newest"),
             # The same by each of the filters.
