@@ -41,7 +41,7 @@ ETAG: Final = {
 }
 
 
-LARGEST_NUMBERS: Final = {2**31 - 1, 2**63 - 1}
+LARGEST_NUMBERS: Final = {2**15 - 1, 2**31 - 1, 2**63 - 1}
 
 # From what an operation answers to those that take it up: the parameters of each of them.
 OF_PREDICTION: Final = {
