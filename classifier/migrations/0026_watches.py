@@ -26,7 +26,7 @@ def allow_administrators(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0024_labels_and_cells'),
+        ('classifier', '0025_record_of_models'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
