@@ -40,6 +40,7 @@ from classifier.models.vocabulary import (
     Role,
     Status,
 )
+from classifier.models.watching import Watch, WatchLook
 from classifier.models.work import Work, WorkQuerySet
 
 __all__ = [
@@ -92,6 +93,8 @@ __all__ = [
     "Usage",
     "Validation",
     "ValidationAnswer",
+    "Watch",
+    "WatchLook",
     "Webhook",
     "WebhookDelivery",
     "Work",
