@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from classifier.models import (
     ApiToken,
@@ -20,7 +20,12 @@ from classifier.models import (
     Usage,
     token_digest,
 )
-from tests.factories import ImageUploadFactory, PredictionFactory, TrainedModelFactory
+from tests.factories import (
+    ImageUploadFactory,
+    PredictionFactory,
+    TrainedModelFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -301,3 +306,17 @@ def test_what_is_stored_is_counted_as_images_come_and_go(user: User, other_user:
     key = other_user.pk
     other_user.delete()
     assert not Usage.objects.filter(user=key).exists()
+
+
+def test_images_that_go_together_are_given_back_to_each_owner_at_once(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    images = [
+        ImageUploadFactory.create(owner=owner, stored_bytes=10)
+        for owner in UserFactory.create_batch(2)
+        for _ in range(5)
+    ]
+    one, other = images[0].owner, images[-1].owner
+    with django_assert_max_num_queries(14):
+        ImageUpload.objects.filter(pk__in=[image.pk for image in images[1:]]).delete()
+    assert (Usage.objects.stored(one), Usage.objects.stored(other)) == (10, 0)
