@@ -32,6 +32,7 @@ run: $(VENV)/runtime
 # The tests that need MedMNIST's data run where MEDMNIST_ROOT says that it is there.
 test: $(VENV)/development browser
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(if $(MEDMNIST_ROOT),,-m "not data")
+	@$(MAKE) --no-print-directory test-postgres
 
 # What touches the database, on a real PostgreSQL server that is started for it.
 test-postgres: $(VENV)/development

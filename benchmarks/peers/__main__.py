@@ -103,11 +103,11 @@ def installed(folder: Path) -> Path:
         same.write_text("".join(f"{name}=={version(name)}\n" for name in ("numpy", "pillow")))
         pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "-c", same]
         subprocess.run([*map(str, pip), *PACKAGES, "numpy", "pillow"], check=True)
-        library = Path(np.__file__).parents[1]
-        own = next((folder / "lib").glob("python*/site-packages"))
-        # Behind its own packages on the path.
-        (own / "tensorflow_of_ours.pth").write_text(f"{library}\n")
         done.touch()
+    library = Path(np.__file__).parents[1]
+    own = next((folder / "lib").glob("python*/site-packages"))
+    # Behind its own packages on the path.
+    (own / "tensorflow_of_ours.pth").write_text(f"{library}\n")
     return folder
 
 

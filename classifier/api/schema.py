@@ -18,7 +18,10 @@ DESCRIPTIONS: Final = {
     "401": "The token is missing or not valid.",
     "403": "The token may only read, a session has no CSRF token, or your role does not allow it.",
     "404": "There is nothing at this address, or it is not yours.",
-    "409": "Its state does not allow it, or the Idempotency-Key came with another request before.",
+    "409": (
+        "Its state does not allow it, the Idempotency-Key came with another request before, or "
+        "models came of it and nobody confirmed that."
+    ),
     "411": "The length of the body is missing.",
     "412": "The record is no longer the one that If-Match asks for.",
     "413": "The request, or its image, is too large.",
@@ -38,7 +41,7 @@ ETAG: Final = {
 }
 
 
-LARGEST_NUMBERS: Final = {2**31 - 1, 2**63 - 1}
+LARGEST_NUMBERS: Final = {2**15 - 1, 2**31 - 1, 2**63 - 1}
 
 # From what an operation answers to those that take it up: the parameters of each of them.
 OF_PREDICTION: Final = {
@@ -217,9 +220,9 @@ class ProblemSchema(AutoSchema):
         codes = ["429"]
         if self.get_auth():
             codes += ["401"] if self.method == "GET" else ["401", "403", "404", "409"]
-        if self.method == "GET" and self._get_parameters_in("query"):
+        if self._get_parameters_in("query"):
             # Of a list or search, the project that it is to be of may not be there.
-            codes += ["400", "404"]
+            codes += ["400", "404"] if self.method == "GET" else ["400"]
         if self._has_etag():
             codes.append("412")
         if self._get_parameters_in("path") or self._is_list_view():

@@ -108,7 +108,7 @@ class PredictionSearch(django_filters.FilterSet):
         return found.filter(Exists(model))
 
     def by_model(self, found: PredictionQuerySet, name: str, slug: str) -> PredictionQuerySet:
-        model = TrainedModel.objects.filter(slug=slug).values("pk")
+        model = TrainedModel.objects.filter(slug=slug).order_by().values("pk")
         return found.filter(trained_model_id=Subquery(model))
 
     def by_review(self, found: PredictionQuerySet, name: str, state: str) -> PredictionQuerySet:

@@ -218,9 +218,16 @@ def test_an_image_is_corrected_and_noted_by_a_form(page: Client, batch: Batch) -
     text = answer.content.decode()
     assert "Saved for 1 image." in text
     assert "<s>neutrophil</s> monocyte" in text
+    assert '<span class="chip">Corrected</span>' in text
     prediction.refresh_from_db()
     assert (prediction.predicted_label, prediction.reviewed_label) == ("neutrophil", "monocyte")
     assert prediction.note == "folded"
+
+
+def test_the_list_says_which_answers_need_a_look(page: Client, batch: Batch) -> None:
+    add(batch, doubtful=True)
+    text = page.get(url(batch, "list/")).content.decode()
+    assert re.search(r"</svg>\s*Undecided</span>", text)
 
 
 def test_forms_confirm_undo_and_redo(page: Client, batch: Batch) -> None:
