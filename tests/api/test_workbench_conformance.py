@@ -35,6 +35,7 @@ from tests.factories import (
     ProjectFactory,
     UserFactory,
     ValidationFactory,
+    WatchFactory,
     png,
 )
 
@@ -173,6 +174,7 @@ def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
         "projects": ProjectFactory.create(owner=user).pk,
         "assignments": reading_of(batch, UserFactory.create()),
         "readings": reading_of(batch_of_another(trained_model), user),
+        "watches": WatchFactory.create(owner=user, trained_model=trained_model).pk,
         "webhooks": Webhook.objects.create(owner=user, url="https://example.org/told").pk,
         "views": SavedView.objects.create(owner=user, name=str(batch.pk)).pk,
     }
