@@ -136,17 +136,3 @@ def test_images_of_others_are_not_there(
     client.force_login(other_user)
     assert client.get(f"/compare/?image={image.pk}").status_code == 404
     assert client.post(f"/compare/?image={image.pk}", {"model": "fast"}).status_code == 404
-
-
-def test_a_model_asked_later_has_its_own_answers_in_the_gallery(
-    page: Client, user: User, batch: Batch, models: list[TrainedModel]
-) -> None:
-    batch.trained_models.add(models[0])
-    image = ImageUploadFactory.create(owner=user)
-    answers(image, models[:1], "neutrophil", batch=batch)
-    page.post(f"/batches/{batch.pk}/compare/", {"model": ["fast"]})
-    assert set(batch.trained_models.all()) == set(models[:2])
-    waiting = "<span>1</span> to come"
-    for model, is_waiting in zip(models[:2], (False, True), strict=True):
-        text = page.get(f"/batches/{batch.pk}/?model={model.slug}").content.decode()
-        assert (waiting in text) == is_waiting
