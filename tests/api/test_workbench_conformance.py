@@ -4,7 +4,7 @@ As in test_conformance.py; here most addresses lead to what exists only where so
 """
 
 import zlib
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,10 +12,7 @@ import schemathesis
 from django.contrib.auth.models import User
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi.checks import ignored_auth
-from schemathesis.transport.serialization import Binary
 
-from classifier.api.schema import LINKS
 from classifier.models import (
     ApiToken,
     Assignment,
@@ -26,7 +23,7 @@ from classifier.models import (
     TrainedModel,
     Webhook,
 )
-from tests.api.test_conformance import DRAWN, SECRET, STRICT, served, unlimited
+from tests.api.test_conformance import DRAWN, STRICT, served, unlimited
 from tests.factories import (
     AdaptationFactory,
     BatchFactory,
@@ -35,29 +32,12 @@ from tests.factories import (
     ProjectFactory,
     UserFactory,
     ValidationFactory,
-    png,
+    WatchFactory,
 )
 
 __all__ = ["unlimited"]
 
 schema = served.exclude(path_regex=STRICT)
-# What is sent to make something, and to what was made.
-FILES: Final = {"images": [Binary(png())]}
-BODIES: Final[dict[str, dict[str, Any]]] = {
-    "batches_create": {"model": ["blood"], "open": "true"},
-    "batches_images_create": FILES,
-    "batches_partial_update": {"name": "Monday"},
-    "batches_assignments_create": {"reader": "colleague"},
-    "labelled_sets_create": {"dataset": "bloodmnist"},
-    "labelled_sets_images_create": FILES,
-    "labelled_sets_table": {"table": Binary(b"path,class\nimages.png,monocyte\n")},
-    "labelled_sets_confirm": {"names": {"monocyte": "monocyte"}},
-    "projects_create": {"name": "Autumn"},
-    "projects_update": {"name": "Winter"},
-    "views_create": {"name": "To look at", "query": "q=cell"},
-}
-# What only ends well once there are results.
-EARLY: Final = {"batches_sign"}
 
 
 @pytest.mark.usefixtures("unlimited")
@@ -75,42 +55,6 @@ def test_the_workbench_answers_as_announced(
     if case.meta.generation.mode is GenerationMode.POSITIVE:
         make_plausible(case, user, trained_model)
     assert case.call_and_validate().status_code != 429
-
-
-@pytest.mark.usefixtures("unlimited", "trained_model")
-@pytest.mark.parametrize(
-    "made_by", ["batches_create", "projects_create", "labelled_sets_create", "views_create"]
-)
-def test_links_lead_to_what_was_made(made_by: str) -> None:
-    """From each answer along the links that the schema gives it; what deletes comes last."""
-    UserFactory.create(username="colleague")
-    made = answered(made_by)
-    followed = sorted(LINKS[made_by].items(), key=lambda link: "destroy" in link[0])
-    for target, parameters in followed:
-        given = {name: made[at] for name, at in parameters.items()}
-        further = answered(target, **given)
-        for next_target, next_parameters in LINKS.get(target, {}).items():
-            if "/" not in "".join(next_parameters.values()):
-                answered(next_target, **{name: further[at] for name, at in next_parameters.items()})
-
-
-def answered(name: str, **parameters: str) -> Any:
-    """The answer of an operation, as its schema says, by the parameters of a link."""
-    operation = served.find_operation_by_id(name)
-    in_path = {key: value for key, value in parameters.items() if f"{{{key}}}" in operation.path}
-    body = BODIES.get(name)
-    is_form = body and any(isinstance(each, Binary | list) for each in body.values())
-    case = operation.Case(
-        path_parameters=in_path,
-        query={key: value for key, value in parameters.items() if key not in in_path},
-        **({"body": body} if body else {}),
-        media_type=("multipart/form-data" if is_form else "application/json") if body else None,
-    )
-    case.headers["Authorization"] = f"Token {SECRET}"
-    # It would take the token, which it did not draw itself, for an invalid one.
-    answer = case.call_and_validate(excluded_checks=[ignored_auth])
-    assert answer.status_code == 409 if name in EARLY else answer.status_code < 300, name
-    return answer.json() if answer.content and "json" in answer.headers["content-type"][0] else {}
 
 
 def name_what_exists(case: schemathesis.Case, user: User, trained_model: TrainedModel) -> None:
@@ -173,6 +117,7 @@ def existing_key(path: str, user: User, trained_model: TrainedModel) -> str:
         "projects": ProjectFactory.create(owner=user).pk,
         "assignments": reading_of(batch, UserFactory.create()),
         "readings": reading_of(batch_of_another(trained_model), user),
+        "watches": WatchFactory.create(owner=user, trained_model=trained_model).pk,
         "webhooks": Webhook.objects.create(owner=user, url="https://example.org/told").pk,
         "views": SavedView.objects.create(owner=user, name=str(batch.pk)).pk,
     }
