@@ -51,6 +51,7 @@ PAGES = (
 
 def main() -> None:
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     call_command("load_bundles", verbosity=0)
     if not Prediction.objects.exists():
         fill()

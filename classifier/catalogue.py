@@ -68,19 +68,7 @@ def register(bundle: registry.Bundle, **switches: Any) -> TrainedModel:
 
     A bundle that was made here is private until an administrator offers it to all.
     """
-    evaluation = bundle.evaluation.as_json() if bundle.evaluation else None
-    described = {
-        "title": bundle.metadata.title,
-        "version": bundle.version,
-        "dataset": bundle.dataset.slug,
-        "architecture": bundle.metadata.architecture,
-        "sha256": bundle.sha256,
-        "is_recommended": bundle.metadata.recommended,
-        "is_installed": True,
-        "metadata": bundle.metadata.as_json(),
-        "evaluation": evaluation,
-        **switches,
-    }
+    described = {**columns(bundle), "is_installed": True, **switches}
     is_offered = bundle.metadata.adapted_from is None
     model, _ = TrainedModel.objects.update_or_create(
         slug=bundle.slug,
@@ -90,9 +78,23 @@ def register(bundle: registry.Bundle, **switches: Any) -> TrainedModel:
     ModelVersion.objects.update_or_create(
         trained_model=model,
         version=bundle.version,
-        defaults={"sha256": bundle.sha256, "evaluation": evaluation},
+        defaults={"sha256": bundle.sha256, "evaluation": model.evaluation},
     )
     return model
+
+
+def columns(bundle: registry.Bundle) -> dict[str, Any]:
+    """What the row of a bundle says of it, beside its slug."""
+    return {
+        "title": bundle.metadata.title,
+        "version": bundle.version,
+        "dataset": bundle.dataset.slug,
+        "architecture": bundle.metadata.architecture,
+        "sha256": bundle.sha256,
+        "is_recommended": bundle.metadata.recommended,
+        "metadata": bundle.metadata.as_json(),
+        "evaluation": bundle.evaluation.as_json() if bundle.evaluation else None,
+    }
 
 
 def _discovered() -> registry.Discovery:

@@ -4,6 +4,7 @@ An original that goes leaves its row with digest and size, its thumbnail and all
 that go lie in the trash first. What is of a signed batch stays, and so does what is not finished.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +15,16 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from classifier import audit
-from classifier.models import ImageUpload, Prediction, PredictionQuerySet, Project
+from classifier.models import (
+    Adaptation,
+    ImageUpload,
+    LabelledImage,
+    LabelledImageQuerySet,
+    Prediction,
+    PredictionQuerySet,
+    Project,
+    Validation,
+)
 
 AT_ONCE: Final = 500
 
@@ -32,7 +42,10 @@ def preview(project: Project | None = None) -> Due:
     """Of the whole installation, or of one project as it is set at the moment."""
     originals, results = originals_due(), results_due()
     if project:
-        originals = originals.filter(Exists(_used().filter(project=project)))
+        originals = originals.filter(
+            Exists(_predictions().filter(project=project))
+            | Exists(_labelled().filter(labelled_set__project=project))
+        )
         results = results.filter(project=project)
     stored = originals.aggregate(total=Sum("stored_bytes"))["total"] or 0
     return Due(originals.count(), int(stored), results.count())
@@ -73,23 +86,30 @@ def apply() -> Due:
 def originals_due() -> QuerySet[ImageUpload]:
     """Originals that nothing keeps any longer; small ones are their own thumbnails.
 
-    An image that is in several projects stays as long as one of them keeps it.
+    An image that is in several projects, by a result or a labelled set, stays as long as one of
+    them keeps it, and one that a model is being validated on or adapted to until that has ended.
     """
-    own = _own_days("keep_originals_days")
-    shortest = min((days for days in {settings.KEEP_ORIGINALS_DAYS, *own} if days), default=0)
+    days = _own_days("keep_originals_days")
+    shortest = min((each for each in {settings.KEEP_ORIGINALS_DAYS, *days} if each), default=0)
     if not shortest:
         return ImageUpload.objects.none()
-    kept = Q(project__keep_originals_days=None) & _younger(settings.KEEP_ORIGINALS_DAYS)
-    for days in own:
-        kept |= Q(project__keep_originals_days=days) & _younger(days)
-    unfinished = Q(finished_at=None) | Q(batch__signed_at__isnull=False)
+    unfinished = Q(finished_at=None)
+    measured = Validation.objects.filter(unfinished).values("labelled_set")
+    keeping = (
+        _predictions().filter(unfinished | Q(batch__signed_at__isnull=False)),
+        _predictions().filter(_keeps("project", days)),
+        _labelled().filter(_keeps("labelled_set__project", days)),
+        _labelled().filter(labelled_set__in=measured),
+        Adaptation.objects.filter(unfinished, images=OuterRef("pk")),
+    )
     old = ImageUpload.objects.filter(uploaded_at__lt=_before(shortest), original_dropped_at=None)
-    due = old.exclude(file=F("thumbnail")).exclude(Exists(_used().filter(unfinished | kept)))
-    if not settings.KEEP_ORIGINALS_DAYS:
-        due = due.filter(Exists(_used()))
-    else:
-        due = due.filter(Exists(_used()) | Q(uploaded_at__lt=_before(settings.KEEP_ORIGINALS_DAYS)))
-    return due.order_by("uploaded_at")
+    due = old.exclude(file=F("thumbnail"))
+    for each in keeping:
+        due = due.exclude(Exists(each))
+    let_go = Exists(_predictions()) | Exists(_labelled())
+    if settings.KEEP_ORIGINALS_DAYS:
+        let_go |= Q(uploaded_at__lt=_before(settings.KEEP_ORIGINALS_DAYS))
+    return due.filter(let_go).order_by("uploaded_at")
 
 
 def results_due() -> PredictionQuerySet:
@@ -112,15 +132,28 @@ def _own_days(field: str) -> set[int]:
     return set(own.values_list(field, flat=True).distinct())
 
 
-def _used() -> PredictionQuerySet:
-    """The predictions of an image in a query around it."""
+def _predictions() -> PredictionQuerySet:
+    """Those of an image in a query around them."""
     return Prediction.objects.filter(image=OuterRef("pk"))
+
+
+def _labelled() -> LabelledImageQuerySet:
+    """Where an image in a query around it stands in labelled sets."""
+    return LabelledImage.objects.filter(image=OuterRef("pk"))
 
 
 def _before(days: int) -> datetime:
     return timezone.now() - timedelta(days=days)
 
 
+def _keeps(project: str, own_days: Iterable[int]) -> Q:
+    """Of images, what is in a project that keeps them, or in none while the installation does."""
+    kept = Q(**{f"{project}__keep_originals_days": None}) & _younger(settings.KEEP_ORIGINALS_DAYS)
+    for days in own_days:
+        kept |= Q(**{f"{project}__keep_originals_days": days}) & _younger(days)
+    return kept
+
+
 def _younger(days: int) -> Q:
-    """Predictions whose image is not that old yet; with 0, all."""
+    """What has an image that is not that old yet; with 0, all."""
     return Q(image__uploaded_at__gte=_before(days)) if days else Q(pk__isnull=False)

@@ -19,6 +19,7 @@ from classifier.inference import (
     model_imports,
     runner,
     validations,
+    watching,
 )
 from classifier.models import TrainedModel
 from classifier.notifications import alarms, finished, sending
@@ -107,7 +108,8 @@ def load_model(slug: str) -> None:
 
 @shared_task
 def watch() -> None:
-    """Look for what is wrong, and send the mails that people asked for."""
+    """Look for what has changed or is wrong, and send the mails that people asked for."""
+    watching.look()
     alarms.watch()
     finished.send_mails()
     sending.forget_old()

@@ -393,7 +393,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "classifier.api.schema.either_images_or_archive",
+        "classifier.api.schema.alternatives",
     ],
     "ENUM_NAME_OVERRIDES": {
         "CropEnum": "classifier.models.ALL_CROPS",

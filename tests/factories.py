@@ -58,6 +58,8 @@ from classifier.models import (
     Status,
     TrainedModel,
     Validation,
+    Watch,
+    WatchLook,
 )
 
 
@@ -345,6 +347,40 @@ class AdaptationFactory(factory.django.DjangoModelFactory[Adaptation]):
     owner = factory.SelfAttribute("labelled_set.owner")
     project = factory.SelfAttribute("labelled_set.project")
     title = "Ours"
+
+
+class WatchFactory(factory.django.DjangoModelFactory[Watch]):
+    class Meta:
+        model = Watch
+
+    trained_model = factory.SubFactory(TrainedModelFactory)
+    model_version = 1
+    owner = factory.SubFactory(UserFactory)
+    reference_from = factory.LazyFunction(timezone.now)
+
+
+class WatchLookFactory(factory.django.DjangoModelFactory[WatchLook]):
+    """An alarm: more neutrophils, and images of which the network sees something else."""
+
+    class Meta:
+        model = WatchLook
+
+    watch = factory.SubFactory(WatchFactory)
+    first_at = factory.LazyFunction(timezone.now)
+    last_at = factory.LazyFunction(timezone.now)
+    n = 100
+    p_values = factory.LazyFunction(
+        lambda: {"confidence": 0.2, "classes": 0.0005, "limits": 0.4, "features": 0.0005}
+    )
+    changes = factory.LazyFunction(
+        lambda: [
+            {"figure": "confidence", "of": "Mean confidence", "then": 0.9, "now": 0.89,
+             "changed": False},
+            {"figure": "classes", "of": "neutrophil", "then": 0.3, "now": 0.7, "changed": True},
+            {"figure": "features", "of": "", "then": None, "now": None, "changed": True},
+        ]
+    )  # fmt: skip
+    is_alarm = True
 
 
 class PredictionFactory(factory.django.DjangoModelFactory[Prediction]):

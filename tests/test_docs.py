@@ -15,6 +15,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "THIRD_PARTY.md",
     "docs/architecture.md",
+    "docs/formats.md",
 ]
 ROOMS = ("classifier/", "medclassifier/", "tests/", "templates/", "static/", "docs/", "benchmarks/")
 

@@ -62,7 +62,7 @@ MAY_IMPORT = {
     "inference": {
         "finder", "networks.contract", "networks.limits", "networks.explanation",
         "networks.safe_loading", "networks.taking", "evaluation.selective", "validation",
-        "adaptation",
+        "adaptation", "statistics.watching",
         "catalogue", "models", "audit", "metrics", *BUNDLES
     },
     "notifications": {"models", "notice"},
@@ -77,7 +77,7 @@ MAY_IMPORT = {
     "catalogue": {"models", *BUNDLES},
     "client": set(),
     "web": VIEWS,
-    "api": VIEWS,
+    "api": {"web.validation_page", *VIEWS},
     "admin": {
         "services", "catalogue", "models", "cards", "notice", "statistics", "web.charts",
         "web.model_cards", "api.tables", "audit", *BUNDLES

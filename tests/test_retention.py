@@ -12,12 +12,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from classifier import audit, retention, tasks
-from classifier.models import AuditEvent, ImageUpload, Prediction
+from classifier.models import AuditEvent, ImageUpload, LabelledImage, Prediction
 from tests.factories import (
+    AdaptationFactory,
     BatchFactory,
     ImageUploadFactory,
+    LabelledImageFactory,
     PredictionFactory,
     ProjectFactory,
+    ValidationFactory,
     png,
 )
 
@@ -135,6 +138,52 @@ def test_an_image_stays_as_long_as_one_of_its_projects_keeps_it() -> None:
     keeping = ProjectFactory.create(keep_originals_days=0, owner=result.owner)
     result_of(result.image, project=keeping)
     assert retention.preview().originals == 0
+
+
+def labelled(days: int | None, **fields: Any) -> LabelledImage:
+    """An image of 31 days ago that only a labelled set of a project has."""
+    project = ProjectFactory.create(keep_originals_days=days)
+    row: LabelledImage = LabelledImageFactory.create(
+        labelled_set__project=project, image=large_image(owner=project.owner), **fields
+    )
+    return row
+
+
+@pytest.mark.parametrize(
+    ("installation", "project", "goes"),
+    [(30, None, True), (30, 0, False), (30, 40, False), (0, None, False), (0, 10, True)],
+)
+def test_an_image_of_a_labelled_set_goes_by_the_days_of_its_project(
+    settings: Settings, installation: int, project: int | None, goes: bool
+) -> None:
+    settings.KEEP_ORIGINALS_DAYS = installation
+    row = labelled(project)
+    assert retention.preview().originals == int(goes)
+    assert retention.preview(row.labelled_set.project).originals == int(goes)
+    retention.apply()
+    row.image.refresh_from_db()
+    assert (row.image.original_dropped_at is not None) is goes
+    assert LabelledImage.objects.get() == row
+
+
+def test_a_set_keeps_an_image_whose_result_may_go_and_the_other_way_round() -> None:
+    kept_by_set, kept_by_result = labelled(0), labelled(10)
+    result_of(kept_by_set.image)
+    keeping = ProjectFactory.create(keep_originals_days=0)
+    result_of(kept_by_result.image, project=keeping)
+    assert retention.preview().originals == 0
+
+
+def test_what_a_model_is_measured_on_or_fitted_to_stays_until_that_has_ended() -> None:
+    measured, fitted = labelled(None), labelled(None)
+    validation = ValidationFactory.create(labelled_set=measured.labelled_set)
+    adaptation = AdaptationFactory.create(labelled_set=fitted.labelled_set)
+    adaptation.images.add(fitted.image)
+    assert retention.preview().originals == 0
+    ended = {"status": "FAILURE", "error_message": "Too long", "finished_at": timezone.now()}
+    for row in (validation, adaptation):
+        type(row).objects.filter(pk=row.pk).update(**ended)
+    assert retention.preview().originals == 2
 
 
 def test_the_owner_sees_what_would_go_before_anything_does(client: Client) -> None:

@@ -40,6 +40,7 @@ from tests.factories import (
     ProjectFactory,
     UserFactory,
     ValidationFactory,
+    WatchLookFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +93,9 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         webhook=webhook, event=Event.BATCH, subject_key="mine"
     )
     session = UserSession.objects.create(user=owner, session_key="mine", ip="127.0.0.1")
+    look = WatchLookFactory.create(
+        watch__owner=owner, watch__trained_model=prediction.trained_model
+    )
     audit.seal()
     return {
         "webhooks": webhook.pk,
@@ -118,6 +122,9 @@ def keys(people: dict[str, User], rung: list[str]) -> dict[str, Any]:
         ).pk,
         "model-imports": brought.pk,
         "imports": brought.pk,
+        "watch": look.watch_id,
+        "watches": look.watch_id,
+        "windows": look.pk,
     }
 
 

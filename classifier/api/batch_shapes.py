@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from classifier.api.requests import NOT_EMPTY, TrimmedTextField
+from classifier.api.requests import NOT_EMPTY, TextField, TrimmedTextField
 from classifier.api.serializers import BatchSerializer, PredictionSerializer
 from classifier.models import BatchFile, SavedView, SignOff
 from classifier.notice import NOTICE
@@ -124,8 +124,12 @@ class SignOffSerializer(serializers.ModelSerializer[SignOff]):
 
 
 class SavedViewSerializer(serializers.ModelSerializer[SavedView]):
-    query = serializers.CharField(
-        max_length=2000, allow_blank=True, help_text="The query of an address of the history."
+    name = TrimmedTextField(max_length=80)
+    query = TextField(
+        NOT_EMPTY,
+        max_length=2000,
+        allow_blank=True,
+        help_text="The query of an address of the history.",
     )
 
     class Meta:

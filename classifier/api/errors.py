@@ -28,7 +28,12 @@ from classifier.services import LookRefused, NothingAccepted, StorageFailed
 from classifier.services.batches import BatchRefused
 from classifier.services.explanations import ExplanationRefused
 from classifier.services.labelled_sets import SetRefused
-from classifier.services.own_models import ExportFailed, ImportFailed, TooManyModels
+from classifier.services.own_models import (
+    ExportFailed,
+    ImportFailed,
+    ModelsCameOfIt,
+    TooManyModels,
+)
 from classifier.services.permissions import NotAllowed
 from classifier.services.projects import NoSuchPerson
 from classifier.services.reviews import Locked, ReviewRefused
@@ -118,6 +123,7 @@ IN_ITS_OWN_WORDS: Final[
             SetRefused,
             NotEnough,
             TooManyModels,
+            ModelsCameOfIt,
             ExportFailed,
         ),
         Conflict,

@@ -38,6 +38,10 @@ class LabelledSetRequestSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class LabelledSetsQuerySerializer(serializers.Serializer[Any]):
+    project = SentUUIDField(required=False, help_text="Sets of a project.")
+
+
 class GivenNameSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="As its folder or table calls it.")
     n = serializers.IntegerField(min_value=0)

@@ -33,5 +33,9 @@ class ProjectRequestSerializer(serializers.Serializer[Any]):
     name = TrimmedTextField(max_length=120)
 
 
+class ProjectChangeSerializer(serializers.Serializer[Any]):
+    name = TrimmedTextField(max_length=120, required=False)
+
+
 class MemberRequestSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(MEMBER_ROLES)

@@ -360,6 +360,14 @@ class WaitSerializer(serializers.Serializer[Any]):
     )
 
 
+class DeletionSerializer(serializers.Serializer[Any]):
+    confirm = serializers.ChoiceField(
+        ("true", "false"),
+        default="false",
+        help_text="Delete it although models were adapted to these images; else 409 names them.",
+    )
+
+
 class ModelViewSerializer(serializers.Serializer[Any]):
     model = ModelField("slug", queryset=TrainedModel.objects.all(), help_text="Slug of a model.")
     crop = serializers.ChoiceField(CROP_CHOICES, default=Crop.AUTO.value)

@@ -18,7 +18,10 @@ DESCRIPTIONS: Final = {
     "401": "The token is missing or not valid.",
     "403": "The token may only read, a session has no CSRF token, or your role does not allow it.",
     "404": "There is nothing at this address, or it is not yours.",
-    "409": "Its state does not allow it, or the Idempotency-Key came with another request before.",
+    "409": (
+        "Its state does not allow it, the Idempotency-Key came with another request before, or "
+        "models came of it and nobody confirmed that."
+    ),
     "411": "The length of the body is missing.",
     "412": "The record is no longer the one that If-Match asks for.",
     "413": "The request, or its image, is too large.",
@@ -44,16 +47,53 @@ LARGEST_NUMBERS: Final = {2**15 - 1, 2**31 - 1, 2**63 - 1}
 OF_PREDICTION: Final = {
     "predictions_retrieve": {"id": "id"},
     "predictions_destroy": {"id": "id"},
+    "predictions_reviews_list": {"id": "id"},
+    "predictions_reviews_create": {"id": "id"},
+    "predictions_explanations_list": {"id": "id"},
     "images_retrieve": {"id": "image/id"},
     "images_model_view": {"id": "image/id", "model": "model"},
     "models_retrieve": {"slug": "model"},
 }
 OF_BATCH: Final = {
     "batches_retrieve": {"id": "id"},
+    "batches_partial_update": {"id": "id"},
+    "batches_destroy": {"id": "id"},
     "batches_results_csv": {"id": "id"},
     "batches_results_json": {"id": "id"},
+    "batches_images_list": {"id": "id"},
+    "batches_images_create": {"id": "id"},
+    "batches_close": {"id": "id"},
     "batches_cancel": {"id": "id"},
+    "batches_groups": {"id": "id"},
+    "batches_assignments_list": {"id": "id"},
+    "batches_assignments_create": {"id": "id"},
+    "batches_agreement": {"id": "id"},
+    "batches_sign": {"id": "id"},
+    "batches_sign_offs": {"id": "id"},
     "predictions_list": {"batch": "id"},
+    "predictions_facets": {"batch": "id"},
+}
+OF_PROJECT: Final = {
+    "projects_retrieve": {"id": "id"},
+    "projects_update": {"id": "id"},
+    "projects_destroy": {"id": "id"},
+    "batches_list": {"project": "id"},
+    "labelled_sets_list": {"project": "id"},
+}
+OF_LABELLED_SET: Final = {
+    "labelled_sets_retrieve": {"id": "id"},
+    "labelled_sets_destroy": {"id": "id"},
+    "labelled_sets_images_create": {"id": "id"},
+    "labelled_sets_table": {"id": "id"},
+    "labelled_sets_confirm": {"id": "id"},
+    "labelled_sets_doubts": {"id": "id"},
+    "validations_list": {"labelled_set": "id"},
+}
+OF_VALIDATION: Final = {
+    "validations_retrieve": {"id": "id"},
+    "validations_destroy": {"id": "id"},
+    "validations_again": {"id": "id"},
+    "validations_report_json": {"id": "id"},
 }
 LINKS: Final[dict[str, dict[str, dict[str, str]]]] = {
     "predictions_create": OF_PREDICTION,
@@ -61,14 +101,39 @@ LINKS: Final[dict[str, dict[str, dict[str, str]]]] = {
     "predictions_list": {"predictions_retrieve": {"id": "results/0/id"}},
     "batches_create": OF_BATCH,
     "batches_list": {"batches_retrieve": {"id": "results/0/id"}},
+    "batches_assignments_create": {"assignments_destroy": {"id": "id"}},
     "models_list": {"models_retrieve": {"slug": "0/slug"}},
     "tokens_create": {"tokens_destroy": {"id": "id"}},
+    "projects_create": OF_PROJECT,
+    "labelled_sets_create": OF_LABELLED_SET,
+    "validations_create": OF_VALIDATION,
+    "views_create": {"views_destroy": {"id": "id"}},
 }
 
 
-def either_images_or_archive(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular, for what no serializer can say of its fields."""
-    batch = result["components"]["schemas"]["BatchRequest"]
+def alternatives(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular, for what no serializer can say of its fields together."""
+    schemas = result["components"]["schemas"]
+    schemas["LabelledSetRequest"]["anyOf"] = [
+        {"required": ["dataset"]},
+        {"required": ["batch"], "properties": {"batch": {"type": "string"}}},
+    ]
+    said = [{"required": ["label"]}, {"required": ["note"]}]
+    schemas["ReviewRequest"]["anyOf"] = said
+    schemas["BulkReviewRequest"]["anyOf"] = [
+        *said,
+        {"required": ["confirm"], "properties": {"confirm": {"enum": [True]}}},
+    ]
+    schemas["AddedFilesRequest"]["oneOf"] = [{"required": ["images"]}, {"required": ["archive"]}]
+    needed = (
+        "labelled-sets/",
+        "labelled-sets/{id}/images/",
+        "batches/{id}/images/",
+        "predictions/{id}/reviews/",
+    )
+    for path in needed:
+        result["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["required"] = True
+    batch = schemas["BatchRequest"]
     batch["oneOf"] = [
         {"required": ["images"]},
         {"required": ["archive"]},
@@ -155,9 +220,9 @@ class ProblemSchema(AutoSchema):
         codes = ["429"]
         if self.get_auth():
             codes += ["401"] if self.method == "GET" else ["401", "403", "404", "409"]
-        if self.method == "GET" and self._get_parameters_in("query"):
+        if self._get_parameters_in("query"):
             # Of a list or search, the project that it is to be of may not be there.
-            codes += ["400", "404"]
+            codes += ["400", "404"] if self.method == "GET" else ["400"]
         if self._has_etag():
             codes.append("412")
         if self._get_parameters_in("path") or self._is_list_view():

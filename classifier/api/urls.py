@@ -22,6 +22,7 @@ from classifier.api.views import (
     reviews,
     searches,
     trash,
+    watching,
     webhooks,
 )
 
@@ -150,6 +151,15 @@ version_1 = [
         labelled_sets.ValidationReportView.as_view(),
         name="validation-report",
     ),
+    path(
+        "validations/<uuid:pk>/report.html",
+        labelled_sets.ValidationPageView.as_view(),
+        name="validation-page",
+    ),
+    path("watches/", watching.WatchesView.as_view(), name="watches"),
+    path("watches/<uuid:pk>/", watching.OneWatchView.as_view(), name="watch"),
+    path("watches/<uuid:pk>/seen/", watching.WatchSeenView.as_view(), name="watch-seen"),
+    path("watches/<uuid:pk>/begin-anew/", watching.WatchAnewView.as_view(), name="watch-anew"),
     path("webhooks/", webhooks.WebhooksView.as_view(), name="webhooks"),
     path("webhooks/<int:pk>/", webhooks.OneWebhookView.as_view(), name="webhook"),
     path("webhooks/<int:pk>/rotate/", webhooks.RotateView.as_view(), name="webhook-rotate"),

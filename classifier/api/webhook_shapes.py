@@ -1,6 +1,6 @@
 """What the API takes and gives about webhooks."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
@@ -9,6 +9,8 @@ from rest_framework import serializers
 from classifier.api.requests import TextField
 from classifier.models import Event, Webhook, WebhookDelivery
 from classifier.notifications.addresses import AddressRefused, check_url
+
+NO_URL: Final = "This is not an address of the web."
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
@@ -31,7 +33,7 @@ class SecretSerializer(serializers.Serializer[Any]):
 
 
 class WebhookRequestSerializer(serializers.Serializer[Any]):
-    url = TextField(max_length=500)
+    url = TextField(r"^https?://[^\s\x00]+$", max_length=500, error_messages={"invalid": NO_URL})
     events = serializers.ListField(
         child=serializers.ChoiceField(Event.choices), min_length=1, max_length=len(Event)
     )
@@ -41,7 +43,7 @@ class WebhookRequestSerializer(serializers.Serializer[Any]):
             URLValidator(("https", "http"))(url)
             check_url(url)
         except ValidationError as error:
-            raise serializers.ValidationError("This is not an address of the web.") from error
+            raise serializers.ValidationError(NO_URL) from error
         except AddressRefused as error:
             raise serializers.ValidationError(str(error)) from error
         return url

@@ -1,5 +1,6 @@
 """Writing a backup."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -22,6 +23,28 @@ MANIFEST: Final = "manifest.json"
 CHECKSUMS: Final = "files.sha256"
 PIECE: Final = 2**20
 IMAGES_AT_ONCE: Final = 500
+# Folders of the archive.
+MEDIA, MODELS, DATASETS = "media", "models", "datasets"
+
+
+def folder_of(kind: str) -> Path:
+    """Where the files of a folder of the archive lie in this installation."""
+    roots = {
+        MEDIA: settings.MEDIA_ROOT,
+        MODELS: settings.ADAPTED_MODELS_DIR,
+        DATASETS: settings.OWN_DATASETS_DIR,
+    }
+    return Path(roots[kind])
+
+
+def made_here() -> list[Path]:
+    """Folders of bundles that were made or brought here; hidden ones are not whole yet."""
+    return sorted(path for path in folder_of(MODELS).glob("[!._]*") if path.is_dir())
+
+
+def described_here() -> list[Path]:
+    """Files that describe classes of people's own."""
+    return sorted(folder_of(DATASETS).glob("[!.]*.json"))
 
 
 class Table(BaseModel):
@@ -37,7 +60,7 @@ class Manifest(BaseModel):
     Attributes:
         migrations: of the database that was backed up; the same are needed to put it back.
         tables: by `app.model`.
-        files: how many images and thumbnails.
+        files: how many images, thumbnails, files of bundles and descriptions of classes.
         deleted_meanwhile: keys of images that people deleted while the backup was made.
         missing: images whose files were gone before.
     """
@@ -54,11 +77,12 @@ class Manifest(BaseModel):
 
 
 def write(path: Path) -> Manifest:
-    """Back up database and images into a new file, readable by its owner only.
+    """Back up what people made into a new file, readable by its owner only.
 
     The rows are of one moment. Files are written before their rows and deleted after them, so that
     all files of these rows are there, but for images which somebody deletes meanwhile: those are
-    named, and not put back. Raises FileExistsError, and OSError with nothing left behind.
+    named, and not put back; a model that goes meanwhile is not put back with its bundle. Raises
+    FileExistsError, and OSError with nothing left behind.
     """
     part = path.with_name(f".{path.name}.part")
     if path.exists():
@@ -93,10 +117,19 @@ def _write(file: IO[bytes]) -> Manifest:
         for key, *names in images:
             try:
                 # A small picture is its own thumbnail.
-                checksums |= {name: _write_file(archive, name) for name in dict.fromkeys(names)}
+                wanted = [f"{MEDIA}/{name}" for name in dict.fromkeys(names)]
+                checksums |= {name: _write_file(archive, name) for name in wanted}
             except FileNotFoundError:
                 absent.append(key)
-        listed = (f"{digest}  media/{name}\n".encode() for name, digest in checksums.items())
+        for folder in made_here():
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                wanted = [f"{MODELS}/{folder.name}/{each.name}" for each in folder.iterdir()]
+                checksums |= {name: _write_file(archive, name) for name in sorted(wanted)}
+        for described in described_here():
+            name = f"{DATASETS}/{described.name}"
+            with contextlib.suppress(FileNotFoundError):
+                checksums[name] = _write_file(archive, name)
+        listed = (f"{digest}  {name}\n".encode() for name, digest in checksums.items())
         listing = _write_lines(archive, CHECKSUMS, listed)
         there = set(ImageUpload.objects.filter(pk__in=absent).values_list("pk", flat=True))
         manifest = Manifest(
@@ -125,10 +158,14 @@ def _write_lines(archive: zipfile.ZipFile, name: str, lines: Iterable[bytes]) ->
 
 
 def _write_file(archive: zipfile.ZipFile, name: str) -> str:
-    """Store a file, which is compressed already; returns its SHA-256. Raises FileNotFoundError."""
-    with (Path(settings.MEDIA_ROOT) / name).open("rb") as source:
+    """Store a file, which is compressed already, under its name in the archive.
+
+    Returns its SHA-256. Raises FileNotFoundError.
+    """
+    root, _, rest = name.partition("/")
+    with (folder_of(root) / rest).open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
         source.seek(0)
-        with archive.open(f"media/{name}", "w", force_zip64=True) as target:
+        with archive.open(name, "w", force_zip64=True) as target:
             shutil.copyfileobj(source, target, PIECE)
     return digest

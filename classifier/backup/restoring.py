@@ -4,22 +4,35 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from pydantic import ValidationError
 
 from classifier.backup import tables
-from classifier.backup.archive import CHECKSUMS, FORMAT, MANIFEST, PIECE, Manifest
+from classifier.backup.archive import (
+    CHECKSUMS,
+    DATASETS,
+    FORMAT,
+    MANIFEST,
+    MEDIA,
+    MODELS,
+    PIECE,
+    Manifest,
+    described_here,
+    folder_of,
+    made_here,
+)
 from classifier.errors import PlainError
 from classifier.models import ImageUpload
 from classifier.models.images import FOLDERS
 
 NOTHING_CHANGED: Final = "Nothing was changed."
+# Of the names of files, in each folder of the archive.
+DEPTHS: Final = {MEDIA: 2, MODELS: 2, DATASETS: 1}
 
 
 class Damaged(PlainError):
@@ -31,7 +44,7 @@ class NotEmpty(PlainError):
 
 
 def restore(path: Path) -> Manifest:
-    """Put database and images back; all or nothing, each row counted and each file compared.
+    """Put rows and files back; all or nothing, each row counted and each file compared.
 
     Raises NotEmpty, Damaged, and PlainError for a backup of another release.
     """
@@ -44,11 +57,12 @@ def restore(path: Path) -> Manifest:
                 f"release, then update. The schema differs in: {', '.join(differing)}. "
                 f"{NOTHING_CHANGED}"
             )
-        if User.objects.exists() or ImageUpload.objects.exists():
+        has_files = made_here() or described_here()
+        if has_files or User.objects.exists() or ImageUpload.objects.exists():
             raise NotEmpty(
-                "This installation has accounts or images already. Put the backup into an empty "
-                "one: set VAR_DIR to a new folder, and DATABASE_URL to a new database. "
-                f"{NOTHING_CHANGED}"
+                "This installation has accounts or images already, or models of its own. Put the "
+                "backup into an empty one: set VAR_DIR to a new folder, and DATABASE_URL to a new "
+                f"database. {NOTHING_CHANGED}"
             )
         written: list[Path] = []
         try:
@@ -59,6 +73,8 @@ def restore(path: Path) -> Manifest:
         except BaseException:
             for file in written:
                 file.unlink(missing_ok=True)
+                with suppress(OSError):  # others lie there
+                    file.parent.rmdir()
             raise
     return manifest
 
@@ -96,18 +112,14 @@ def _restore_tables(archive: zipfile.ZipFile, manifest: Manifest) -> None:
 
 
 def _restore_files(archive: zipfile.ZipFile, manifest: Manifest, written: list[Path]) -> None:
-    """Images first go to the disk, each compared with its digest; `written` names them."""
+    """Each file is compared with its digest; `written` names those that are on the disk."""
     listing = archive.read(CHECKSUMS)
     lines = listing.decode().splitlines()
     if (hashlib.sha256(listing).hexdigest(), len(lines)) != (manifest.files_sha256, manifest.files):
         raise Damaged(f"{CHECKSUMS} is damaged. {NOTHING_CHANGED}")
     for line in lines:
         expected, name = line.split("  ", 1)
-        # No name leads out of the folders of images.
-        parts = PurePosixPath(name).parts
-        if len(parts) != 3 or parts[0] != "media" or parts[1] not in FOLDERS.values():
-            raise Damaged(f"{name} is no image of a backup. {NOTHING_CHANGED}")
-        target = Path(settings.MEDIA_ROOT) / parts[1] / parts[2]
+        target = _target(name)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest = hashlib.sha256()
         with archive.open(name) as source, target.open("xb") as file:
@@ -119,3 +131,12 @@ def _restore_files(archive: zipfile.ZipFile, manifest: Manifest, written: list[P
             os.fsync(file.fileno())
         if digest.hexdigest() != expected:
             raise Damaged(f"{name} is not what was saved. {NOTHING_CHANGED}")
+
+
+def _target(name: str) -> Path:
+    """Where a file of the archive goes. Raises Damaged for a name that leads anywhere else."""
+    kind, *parts = name.split("/")
+    is_sound = len(parts) == DEPTHS.get(kind) and all(part[:1] not in {"", "."} for part in parts)
+    if not is_sound or (kind == MEDIA and parts[0] not in FOLDERS.values()):
+        raise Damaged(f"{name} is no file of a backup. {NOTHING_CHANGED}")
+    return folder_of(kind).joinpath(*parts)

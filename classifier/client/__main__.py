@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
         default="auto",
         help="cells: every white cell of each image",
     )
+    parser.add_argument("--platelets", action="store_true", help="with --crop cells: those too")
     parser.add_argument("--box", metavar="LEFT,UPPER,SIDE", help="what to see of every image")
     parser.add_argument(
         "--labels",
@@ -47,6 +48,8 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if not chosen.token:
         parser.error("a token is needed: --token or MEDCLASSIFIER_TOKEN")
+    if chosen.platelets and (chosen.box or chosen.crop != "cells"):
+        parser.error("--platelets goes with --crop cells")
     try:
         check_paths(parser, chosen.folder, chosen.output)
     except OSError as error:
@@ -88,6 +91,7 @@ def main() -> int:
         # Only where chosen, so that a journal of an earlier release goes on.
         **({"box": chosen.box} if chosen.box else {}),
         **({"labels": chosen.labels} if chosen.labels else {}),
+        **({"platelets": True} if chosen.platelets else {}),
     }
     try:
         site = Site(chosen.url, chosen.token)

@@ -80,7 +80,9 @@ def send_parcel(site: Site, parcel: Parcel, contents: dict[Item, bytes], journal
     if is_new:
         journal.add(parcel)
     fields = {"model": journal.run["models"], "crop": journal.run["crop"]}
-    fields |= {name: journal.run[name] for name in ("box", "labels") if name in journal.run}
+    fields |= {
+        name: journal.run[name] for name in ("box", "labels", "platelets") if name in journal.run
+    }
     files = [(item.sent_name, content) for item, content in contents.items()]
     try:
         parcel.batch = site.create_batch(fields, files, parcel.key)["url"]

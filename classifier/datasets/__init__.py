@@ -79,6 +79,7 @@ class AdaptationExperience(BaseModel):
     Attributes:
         shipped: proportion as it is shipped.
         adapted: after it was adapted to 5, 10 and 20 images of each class, in this order.
+        source: whose images, and which model measured when.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -86,6 +87,7 @@ class AdaptationExperience(BaseModel):
     laboratory: str
     shipped: Annotated[float, Field(ge=0, le=1)]
     adapted: tuple[float, float, float]
+    source: str
 
 
 class Dataset(BaseModel):

@@ -21,6 +21,7 @@ from classifier import audit, metrics
 from classifier.inference import loader
 from classifier.inference.connection import sound_connection
 from classifier.inference.inputs import stored_input
+from classifier.inference.watching import kept_coordinates
 from classifier.models import Batch, Prediction, Status, TrainedModel
 from classifier.models.images import FOLDERS, IMAGE
 
@@ -60,6 +61,7 @@ ANSWER = (
     "in_distribution",
     "is_unusual",
     "prediction_set",
+    "coordinates",
     "model_version",
 )
 
@@ -214,6 +216,9 @@ def _fill_in(prediction: Prediction, loaded: loader.LoadedModel, answer: loader.
     prediction.in_distribution = answer.in_distribution
     prediction.is_unusual = answer.is_unusual
     prediction.prediction_set = answer.prediction_set
+    if loaded.limits is not None and answer.features is not None:
+        coordinates = loaded.limits.coordinates(answer.features[None])[0]
+        prediction.coordinates = kept_coordinates(coordinates)
     prediction.model_version = loaded.bundle.version
 
 

@@ -8,11 +8,13 @@ import numpy as np
 from django.conf import settings
 
 from classifier.bundles.registry import Bundle
+from classifier.catalogue import columns
 from classifier.datasets.near_duplicates import grey_thumbnail, near_duplicate_groups
 from classifier.errors import PlainError
+from classifier.inference.inputs import found_box, model_input
 from classifier.inference.loader import Answer, load
 from classifier.models import TrainedModel
-from classifier.preprocessing import Crop, model_view
+from classifier.preprocessing import Crop
 from classifier.uploads.images import UploadRejected, read_image
 from classifier.validation.clusters import clusters_of
 from classifier.validation.figures import Answered
@@ -37,7 +39,8 @@ def validate_folder(
         started: by the monotonic clock.
         tell: hears how many of how many files are done.
     """
-    loaded = load(TrainedModel(slug=bundle.slug, version=bundle.version, sha256=bundle.sha256))
+    model = TrainedModel(slug=bundle.slug, **columns(bundle))
+    loaded = load(model)
     kept: list[int] = []
     answers: list[Answer] = []
     thumbnails: list[Pixels] = []
@@ -46,7 +49,7 @@ def validate_folder(
         pixels = {
             first + place: read
             for place, (path, _, _) in enumerate(labelled[first : first + size])
-            if (read := _view(bundle, path, crop)) is not None
+            if (read := _view(model, path, crop)) is not None
         }
         if pixels:
             answers += loaded.answer(np.stack(list(pixels.values())))
@@ -78,7 +81,8 @@ def validate_folder(
     )
 
 
-def _view(bundle: Bundle, path: Path, crop: Crop) -> Pixels | None:
+def _view(model: TrainedModel, path: Path, crop: Crop) -> Pixels | None:
+    """What the model sees of a file, as of an upload."""
     try:
         with path.open("rb") as file:
             picture = read_image(
@@ -90,10 +94,4 @@ def _view(bundle: Bundle, path: Path, crop: Crop) -> Pixels | None:
             )
     except (OSError, UploadRejected):
         return None
-    return model_view(
-        picture.pixels,
-        size=bundle.input_size,
-        channels=bundle.channels,
-        crop=crop,
-        source_frame=bundle.dataset.source_frame,
-    )
+    return model_input(model, picture.pixels, crop, found_box(model, picture.pixels, crop))

@@ -9,7 +9,7 @@ from classifier.models.expressions import ArrayLength
 from classifier.models.idempotency import IdempotencyKey
 from classifier.models.images import ImageUpload, upload_path
 from classifier.models.invitations import Invitation
-from classifier.models.labelled_sets import LabelledImage, LabelledSet
+from classifier.models.labelled_sets import LabelledImage, LabelledImageQuerySet, LabelledSet
 from classifier.models.limits import PersonLimits
 from classifier.models.notifications import (
     BACKOFF,
@@ -40,6 +40,7 @@ from classifier.models.vocabulary import (
     Role,
     Status,
 )
+from classifier.models.watching import Watch, WatchLook
 from classifier.models.work import Work, WorkQuerySet
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "ImageUpload",
     "Invitation",
     "LabelledImage",
+    "LabelledImageQuerySet",
     "LabelledSet",
     "LimitsStep",
     "MailChoice",
@@ -91,6 +93,8 @@ __all__ = [
     "Usage",
     "Validation",
     "ValidationAnswer",
+    "Watch",
+    "WatchLook",
     "Webhook",
     "WebhookDelivery",
     "Work",

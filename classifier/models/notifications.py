@@ -198,6 +198,7 @@ class Alarm(models.Model):
         QUEUE = "queue", "Predictions wait too long"
         FAILURES = "failures", "Many predictions fail"
         DISK = "disk", "The disk is almost full"
+        CHANGE = "change", "What a model is shown has changed"
 
     kind = models.CharField(max_length=10, choices=Kind)
     message = models.CharField(max_length=200)

@@ -133,6 +133,10 @@ class Prediction(models.Model):
     prediction_set = models.JSONField(
         null=True, blank=True, help_text="Labels that may be right, the most probable first."
     )
+    coordinates = models.BinaryField(
+        null=True,
+        help_text="Of its features, by which a model in use is watched; null without limits.",
+    )
     error_message = models.CharField(max_length=300, blank=True)
     reviewed_label = models.CharField(
         max_length=80, blank=True, help_text="What the last reader said it is."
@@ -191,6 +195,21 @@ class Prediction(models.Model):
             _everyones("review_state", name="prediction_by_review"),
             _everyones("trained_model", name="prediction_by_model"),
             _everyones("predicted_label", name="prediction_by_label"),
+            # What each version of a model answered in a period, read from the index alone.
+            models.Index(
+                fields=[
+                    "status",
+                    "trained_model",
+                    "model_version",
+                    "predicted_label",
+                    "certainty",
+                    "review_state",
+                    "created_at",
+                    "confidence",
+                ],
+                condition=Q(deleted_at__isnull=True),
+                name="prediction_record",
+            ),
             # History and the API's list: one's own, newest first.
             models.Index(fields=["owner", "-created_at", "-id"], name="prediction_own_newest"),
             # The same by each of the filters.
@@ -321,6 +340,13 @@ class Prediction(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("web:prediction", args=[self.pk])
+
+    # Of generated fields Django makes no such methods.
+    def get_certainty_display(self) -> str:
+        return str(Certainty(self.certainty).label)
+
+    def get_review_state_display(self) -> str:
+        return str(ReviewState(self.review_state).label)
 
     @property
     def limits(self) -> LimitsStep:

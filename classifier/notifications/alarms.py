@@ -15,6 +15,7 @@ from classifier.models import (
     MailChoice,
     Prediction,
     Status,
+    WatchLook,
     Webhook,
     WebhookDelivery,
 )
@@ -44,6 +45,12 @@ def troubles() -> dict[Alarm.Kind, str]:
     free = shutil.disk_usage(settings.VAR_DIR).free
     if free < settings.MIN_FREE_DISK_BYTES:
         found[Alarm.Kind.DISK] = f"{free / 2**20:,.0f} MB of disk are free; images are refused."
+    unseen = WatchLook.objects.unseen().select_related("watch__trained_model")
+    if changed := {look.watch.trained_model.title for look in unseen[:100]}:
+        found[Alarm.Kind.CHANGE] = (
+            f"What was asked of {', '.join(sorted(changed))} differs from the reference period; "
+            "see Watch."
+        )[:200]
     return found
 
 

@@ -26,6 +26,10 @@ class TooManyModels(Exception):
     """A person has as many models of their own as may be kept."""
 
 
+class ModelsCameOfIt(Exception):
+    """Models were adapted to what is to be deleted, and nobody said that this is meant."""
+
+
 class ImportFailed(Exception):
     """The file could not be kept."""
 
@@ -109,6 +113,17 @@ def made_from(person: User, images: "QuerySet[Any]") -> list[TrainedModel]:
     came = Adaptation.objects.filter(images__in=images).values("adapted_model")
     found = TrainedModel.objects.visible_to(person).filter(pk__in=came, is_installed=True)
     return list(found.order_by("title"))
+
+
+def check_nothing_came_of(person: User, images: "QuerySet[Any]") -> None:
+    """Raises ModelsCameOfIt where `made_from` names any model."""
+    if made := made_from(person, images):
+        names = ", ".join(f"“{model.title}” ({model.slug})" for model in made)
+        raise ModelsCameOfIt(
+            f"Nothing was deleted yet: to images of these was adapted {names}. What was adapted "
+            "stays, and can be chosen as before. Delete the images anyway with ?confirm=true, and "
+            "the model too if nothing that came of them is to stay."
+        )
 
 
 @transaction.atomic

@@ -14,17 +14,18 @@ class NotAllowed(Exception):
 
 def check_reads(user: User, predictions: Iterable[Prediction]) -> None:
     """Raises NotAllowed unless all are the person's own, or of projects in which they read."""
-    if not _reads(user, predictions):
+    if not reads(user, predictions):
         raise NotAllowed("You may look at these results, but not review them.")
 
 
 def check_explains(user: User, prediction: Prediction) -> None:
     """Raises NotAllowed unless it is the person's own, or of a project in which they read."""
-    if not _reads(user, [prediction]):
+    if not reads(user, [prediction]):
         raise NotAllowed("You may look at this result, but not have it explained.")
 
 
-def _reads(user: User, predictions: Iterable[Prediction]) -> bool:
+def reads(user: User, predictions: Iterable[Prediction]) -> bool:
+    """Whether all are the person's own, or of projects in which they read."""
     others = [row for row in predictions if row.owner_id != user.pk]
     if not others or may(user, "change", Prediction):
         return True

@@ -162,6 +162,15 @@ def run_again(*, owner: User, predictions: PredictionQuerySet, trained_model: Tr
             prediction.set_box(row.box, BoxOrigin(row.box_origin))
         queued.append(prediction)
     Prediction.objects.bulk_create(queued)
+    # The gallery of a batch shows one of its models at a time.
+    asked = Batch.trained_models.through
+    asked.objects.bulk_create(
+        [
+            asked(batch_id=key, trainedmodel_id=trained_model.pk)
+            for key in {row.batch_id for row in queued if row.batch_id}
+        ],
+        ignore_conflicts=True,
+    )
     ring_on_commit(trained_model, times=-(-len(queued) // settings.PREDICTION_BATCH_SIZE))
     return len(queued)
 

@@ -14,6 +14,7 @@ from classifier.evaluation.scores import Scores
 from classifier.networks.contract import LOGITS_LAYER, fold_temperature
 from classifier.training.export import write_bundle
 from classifier.training.fit_limits import calibrate_and_fit
+from classifier.training.frame_crops import found_cells
 from classifier.training.pipeline import obtain
 from classifier.training.progress import images_progress
 from classifier.training.recipe import Augmentation, LimitSettings
@@ -79,7 +80,11 @@ def _shift(bundle: Bundle, validation: Split, data_root: Path) -> Split:
     """Validation images, changed as the recipe's augmentation changed those of the training."""
     training = bundle.metadata.training
     changes = Augmentation.model_validate(training.augmentation or {})
-    frames = load_frames(bundle.dataset, "val", data_root) if changes.frames else None
+    frames = None
+    if changes.frames:
+        frames = load_frames(bundle.dataset, "val", data_root)
+        if changes.frames.found and bundle.dataset.cells:
+            frames = replace(frames, cells=found_cells(frames, bundle.dataset.cells))
     return shifted(validation, frames, changes, training.seed or 0)
 
 

@@ -15,6 +15,7 @@ from classifier.preprocessing import Crop
 from classifier.services import SentFile, incoming
 from classifier.services.batches import AddedFile
 from classifier.uploads.refusals import UploadRejected
+from classifier.web.possible_classes import PossibleClassesForm
 
 NO_FILES = "No files were chosen. Choose images, or a zip file with images."
 NO_MODELS = "No model was chosen. Choose one or several."
@@ -59,7 +60,7 @@ class BatchDetailsForm(forms.Form):
             services.move_batch(person=self.user, batch=batch, project=project)
 
 
-class NewBatchForm(BatchDetailsForm):
+class NewBatchForm(PossibleClassesForm, BatchDetailsForm):
     """Files and archives of a plain form, which come in one request."""
 
     model = forms.ModelMultipleChoiceField(
@@ -75,8 +76,6 @@ class NewBatchForm(BatchDetailsForm):
         choices=BATCH_CROPS, coerce=Crop, empty_value=Crop.AUTO, required=False
     )
     platelets = forms.BooleanField(required=False)
-    # A group of classes by its slug, nothing for all classes.
-    labels = forms.CharField(required=False)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
@@ -99,9 +98,10 @@ class NewBatchForm(BatchDetailsForm):
         if not self.uploads:
             self.add_error(None, ValidationError(NO_FILES, code="no_files"))
         cleaned = super().clean() or {}
-        if models := cleaned.get("model"):
+        models = cleaned.get("model")
+        if models and not self.has_error("labels"):
             try:
-                names = filter(None, [cleaned.get("labels")])
+                names = self.possible_names(models[0].dataset_info)
                 labels = services.possible_labels(models, names)
             except services.LookRefused as refusal:
                 self.add_error("labels", ValidationError(refusal.message, code="look_refused"))

@@ -1,7 +1,7 @@
 """The form that takes an image, a model and a crop."""
 
 import io
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.conf import settings
@@ -11,13 +11,13 @@ from django.core.files.uploadedfile import UploadedFile
 from PIL import Image
 
 from classifier import quotas, services
-from classifier.datasets import datasets
 from classifier.inference.inputs import stored_picture
 from classifier.models import ALL_CROPS, ImageUpload, Prediction, TrainedModel
 from classifier.preprocessing import Crop
 from classifier.synthetic import samples
 from classifier.uploads import images as uploads
 from classifier.uploads.handlers import sent_name
+from classifier.web.possible_classes import PossibleClassesForm
 from classifier.web.previews import Preview, build_preview
 
 NO_IMAGE = "No image was chosen. Choose a file, or one of the samples."
@@ -30,12 +30,10 @@ KEPT_NOTHING = "Nothing of what you sent was kept. Try again later."
 NO_MODEL = "No model was chosen. Choose one."
 NO_CROP = "There is no such crop. Choose one of those that are shown."
 NO_BOX = "Left, top and side of the box are whole pixels, the side at least one. Change them."
-NO_LABELS = "There is no such choice of classes. Choose one of those that are shown."
-OWN_LABELS: Final = "own"
 MODEL_GONE = "This model is not available. Choose another one."
 
 
-class ClassifyForm(forms.Form):
+class ClassifyForm(PossibleClassesForm):
     """An image from one of three places, the model to run on it, and how to crop it.
 
     A file comes before a sample, and a sample before an image that is already stored.
@@ -71,11 +69,6 @@ class ClassifyForm(forms.Form):
         for least in (0, 0, 1)
     )
     platelets = forms.BooleanField(required=False)
-    # A group of classes by its slug, OWN_LABELS for those in `labels`, or nothing for all.
-    possible = forms.CharField(required=False)
-    labels = forms.MultipleChoiceField(
-        required=False, error_messages={"invalid_choice": NO_LABELS, "invalid_list": NO_LABELS}
-    )
 
     def __init__(self, *args: Any, user: User, require_image: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,9 +79,6 @@ class ClassifyForm(forms.Form):
         self.is_synthetic = False
         model = cast("forms.ModelChoiceField[TrainedModel]", self.fields["model"])
         model.queryset = TrainedModel.objects.choosable_by(user).in_display_order()
-        labels = cast("forms.MultipleChoiceField", self.fields["labels"])
-        known = dict.fromkeys(label for each in datasets().values() for label in each.labels)
-        labels.choices = [(label, label) for label in known]
         self.look = services.Look()
 
     def clean_image(self) -> UploadedFile | None:
@@ -141,23 +131,12 @@ class ClassifyForm(forms.Form):
 
     def _look(self, model: TrainedModel, cleaned: dict[str, Any]) -> services.Look:
         """How the model is to look at the image. Raises LookRefused."""
-        dataset, possible = model.dataset_info, cleaned.get("possible", "")
-        # What is chosen for other kinds of image is sent as well.
-        elsewhere = {group.slug for each in datasets().values() for group in each.groups}
-        own = {group.slug for group in dataset.groups}
-        names = [possible] if possible in own else []
-        if possible == OWN_LABELS and len(dataset.labels) > 2:
-            names = [label for label in cleaned["labels"] if label in dataset.labels]
-            if not names:
-                raise services.LookRefused("labels", "No class was chosen. Choose at least two.")
-        elif possible not in {"", OWN_LABELS, *elsewhere}:
-            raise services.LookRefused("labels", NO_LABELS)
+        labels = services.possible_labels([model], self.possible_names(model.dataset_info))
         crop, box = cleaned["crop"], None
         corner = [cleaned.get(f"box_{name}") for name in ("left", "upper", "side")]
         if crop is Crop.BOX and None not in corner:
             left, upper, side = (int(number or 0) for number in corner)
             box = (left, upper, left + side, upper + side)
-        labels = services.possible_labels([model], names)
         return services.Look(
             crop, labels, box, platelets=cleaned["platelets"] and crop is Crop.CELLS
         )

@@ -10,6 +10,7 @@ from classifier.web.views import (
     classify,
     compare,
     explanations,
+    fields,
     gallery,
     history,
     images,
@@ -23,6 +24,7 @@ from classifier.web.views import (
     sign_off,
     site,
     validations,
+    watching,
 )
 
 app_name = "web"
@@ -76,6 +78,7 @@ urlpatterns = [
     path("batches/<uuid:pk>/rows/", gallery.batch_rows, name="batch_rows"),
     path("batches/<uuid:pk>/changes/", gallery.batch_changes, name="batch_changes"),
     path("batches/<uuid:pk>/differential/", batch_figures.differential, name="batch_differential"),
+    path("batches/<uuid:pk>/field/", fields.field, name="batch_field"),
     path("batches/<uuid:pk>/agreement/", batch_figures.agreement, name="batch_agreement"),
     path("batches/<uuid:pk>/sign/", sign_off.sign, name="batch_sign"),
     path("batches/<uuid:pk>/reopen/", sign_off.reopen, name="batch_reopen"),
@@ -105,6 +108,11 @@ urlpatterns = [
     path("adaptations/<uuid:pk>/again/", adaptations.again, name="adaptation_again"),
     path("adaptations/<uuid:pk>/use/", adaptations.use, name="adaptation_use"),
     path("adaptations/<uuid:pk>/delete/", adaptations.delete, name="adaptation_delete"),
+    path("watch/", watching.watches, name="watches"),
+    path("watch/<uuid:pk>/", watching.watch, name="watch"),
+    path("watch/<uuid:pk>/seen/", watching.seen, name="watch_seen"),
+    path("watch/<uuid:pk>/begin-anew/", watching.begin_anew, name="watch_anew"),
+    path("watch/<uuid:pk>/windows/<uuid:look>/", watching.images, name="watch_images"),
     path("gallery/", gallery.found, name="gallery"),
     path("gallery/list/", gallery.found_list, name="gallery_list"),
     path("gallery/rows/", gallery.found_rows, name="gallery_rows"),

@@ -60,12 +60,20 @@ function show() {
   submitWords.textContent = items.length && !batch ? `${words} ${count(items.length, "file")}` : words;
 }
 
+/** The classes, or the group of them, that can be in the pictures; none where all can. */
+function possible() {
+  const choice = form.querySelector(".possible.is-current");
+  const chosen = choice?.querySelector("[name=possible]:checked").value ?? "";
+  if (chosen !== "own") return chosen ? [chosen] : [];
+  return [...choice.querySelectorAll("[name=labels]:checked")].map(({ value }) => value);
+}
+
 /** The batch itself; asks again until the server answers. */
 async function opened() {
   const fields = new FormData();
   for (const { value } of form.querySelectorAll("[name=model]:checked")) fields.append("model", value);
   fields.append("crop", form.elements.crop.value);
-  if (form.elements.labels.value) fields.append("labels", form.elements.labels.value);
+  for (const name of possible()) fields.append("labels", name);
   if (form.elements.platelets.checked && form.elements.crop.value === "cells") fields.append("platelets", "true");
   fields.append("name", form.elements.name.value || folder);
   if (form.elements.project.value) fields.append("project", form.elements.project.value);
@@ -127,6 +135,10 @@ async function start() {
   if (!batch && !form.querySelector("[name=model]:checked")) {
     return page.complain("No model was chosen. Choose one or several.");
   }
+  const isOwn = form.querySelector(".possible.is-current [value=own]:checked");
+  if (!batch && isOwn && possible().length < 2) {
+    return page.complain("Allow at least two classes, or choose “All classes”.");
+  }
   isSending = true;
   show();
   page.tell("Sending. You can look at the first results meanwhile; keep this page open.");
@@ -172,6 +184,9 @@ form.addEventListener("change", ({ target }) => {
   const kind = target.closest("[data-kind]");
   for (const other of form.querySelectorAll("[name=model]:checked")) {
     if (!kind.contains(other)) other.checked = false;
+  }
+  for (const choice of form.querySelectorAll(".possible")) {
+    choice.classList.toggle("is-current", choice.dataset.group === kind.dataset.kind);
   }
 });
 

@@ -127,7 +127,12 @@ form.addEventListener("htmx:beforeRequest", () => say(""));
 form.addEventListener("htmx:sendError", () =>
   say("The server cannot be reached. Nothing was sent; try again in a moment."),
 );
-form.addEventListener("htmx:responseError", () => {
+form.addEventListener("htmx:responseError", ({ detail }) => {
+  // The server reads nothing of so large a request, and has no words about its file.
+  if (detail.xhr.status === 413) {
+    say(`This file is larger than ${form.dataset.maxMegabytes} MB. Crop the image or scale it down.`);
+    return;
+  }
   // A full disk is told in the server's own words, which are in their place by now.
   if (form.querySelector("#form-errors .error")) return;
   say("The server could not take this. Nothing was stored; reload the page and try again.");

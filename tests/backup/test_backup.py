@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,15 @@ from django.core.management.base import CommandError
 from django.db import connection
 from pytest_django import Settings
 
-from classifier import audit, services
+from classifier import audit, catalogue, services
 from classifier.backup import tables
-from classifier.models import ImageUpload, Prediction, Project
+from classifier.bundles.registry import load_bundle
+from classifier.datasets import datasets
+from classifier.datasets.own import own_dataset, write_own_dataset
+from classifier.models import ImageUpload, Prediction, Project, TrainedModel
 from tests.factories import BatchFactory, PredictionFactory, ProjectFactory, UserFactory
+
+OURS = "blood-ours"
 
 # A backup is a transaction of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,16 +38,37 @@ def content() -> dict[str, list[bytes]]:
     return {table._meta.label_lower: list(tables.lines(table)) for table in tables.tables()}
 
 
-def files(media: Path) -> dict[str, str]:
+def files() -> dict[str, str]:
+    """Digests of images, bundles that were made here and descriptions of own classes."""
+    here = installation
+    roots = (here.MEDIA_ROOT, here.ADAPTED_MODELS_DIR, here.OWN_DATASETS_DIR)
     return {
-        str(path.relative_to(media)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in media.rglob("*.png")
+        f"{Path(root).name}/{path.relative_to(root)}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for root in roots
+        for path in Path(root).rglob("*")
+        if path.is_file()
     }
 
 
+def settle(folder: Path, settings: Settings) -> None:
+    """Let the installation be one whose files lie there."""
+    settings.MEDIA_ROOT = folder / "media"
+    settings.ADAPTED_MODELS_DIR = folder / "models"
+    settings.OWN_DATASETS_DIR = folder / "datasets"
+
+
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
+def archive(tmp_path: Path, settings: Settings) -> Path:
     """A backup of an installation with a bit of everything."""
+    settle(tmp_path / "old", settings)
+    kind = datasets()["bloodmnist"]
+    write_own_dataset(own_dataset("own-0123456789ab", "Ours", ["left", "right"], kind))
+    bundle = shutil.copytree(
+        installation.MODELS_DIR / "blood-compact", settings.ADAPTED_MODELS_DIR / OURS
+    )
+    described = json.loads((bundle / "metadata.json").read_text()) | {"slug": bundle.name}
+    (bundle / "metadata.json").write_text(json.dumps(described))
+    shutil.copytree(bundle, bundle.with_name(f".adapting-{'0' * 32}"))
     owner, reader = UserFactory.create_batch(2)
     project = ProjectFactory.create(owner=owner)
     project.memberships.create(user=reader, role="reader")
@@ -51,6 +79,7 @@ def archive(tmp_path: Path) -> Path:
     PredictionFactory.create(failed=True, **made)
     chosen = Prediction.objects.filter(pk=rows[0].pk)
     services.review(reader=owner, predictions=chosen, label="monocyte", note="Ünclear µ")
+    catalogue.register(load_bundle(bundle), owner=owner, is_offered=False)
     audit.seal()
     path = tmp_path / "backup.zip"
     call_command("backup", path, stdout=io.StringIO())
@@ -58,11 +87,10 @@ def archive(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def empty(archive: Path, settings: Settings, tmp_path: Path) -> Path:
-    """The folder of an installation in which there is nothing yet."""
+def empty(archive: Path, settings: Settings, tmp_path: Path) -> None:
+    """An installation in which there is nothing yet."""
     tables.empty_all()
-    settings.MEDIA_ROOT = tmp_path / "new" / "media"
-    return Path(settings.MEDIA_ROOT)
+    settle(tmp_path / "new", settings)
 
 
 def restore(path: Path) -> str:
@@ -81,17 +109,23 @@ def changed(archive: Path, name: str, data: bytes) -> Path:
 
 
 def test_what_was_there_is_there_again(archive: Path, tmp_path: Path, settings: Settings) -> None:
-    rows, images = content(), files(Path(settings.MEDIA_ROOT))
-    assert len(images) == 8
+    rows = content()
+    saved = {name: digest for name, digest in files().items() if ".adapting-" not in name}
+    assert Counter(name.split("/")[0] for name in saved) == {"media": 8, "models": 7, "datasets": 1}
     tables.empty_all()
-    settings.MEDIA_ROOT = tmp_path / "new" / "media"
+    settle(tmp_path / "new", settings)
     said = restore(archive)
     assert "all counts and checksums are right" in said
     assert "Audit trail" not in said
     assert content() == rows
-    assert files(Path(settings.MEDIA_ROOT)) == images
+    assert files() == saved
     assert audit.verify().problems == ()
     assert Prediction.objects.get(reviewed_label="monocyte").note == "Ünclear µ"
+    assert catalogue.load_bundles().errors == ()
+    ours = TrainedModel.objects.get(slug=OURS)
+    assert ours.is_installed
+    assert ours.owner == Project.objects.get().owner
+    assert "own-0123456789ab" in datasets()
     # What is made from now on finds a number of its own.
     project = Project.objects.get()
     assert project.memberships.create(user=UserFactory.create(), role="viewer").pk
@@ -123,13 +157,23 @@ def test_secrets_and_sessions_stay_at_home(archive: Path) -> None:
     assert installation.SECRET_KEY.encode() not in everything
 
 
-@pytest.mark.parametrize("kind", ["image", "rows", "checksums", "nothing"])
-def test_a_damaged_backup_changes_nothing(archive: Path, empty: Path, kind: str) -> None:
+def test_a_model_whose_bundle_is_not_here_is_named(archive: Path, empty: None) -> None:
+    said = restore(archive)
+    absent = TrainedModel.objects.exclude(slug=OURS).values_list("slug", flat=True)
+    assert f"{', '.join(absent)}: not among the bundles here" in said
+
+
+@pytest.mark.parametrize("kind", ["image", "weights", "classes", "rows", "checksums", "nothing"])
+def test_a_damaged_backup_changes_nothing(
+    archive: Path, empty: None, settings: Settings, kind: str
+) -> None:
     with zipfile.ZipFile(archive) as opened:
         image = next(name for name in opened.namelist() if name.startswith("media/"))
         rows = opened.read("database/auth.user.jsonl")
     damage: dict[str, tuple[str, bytes]] = {
         "image": (image, b"another picture"),
+        "weights": (f"models/{OURS}/model.keras", b"other weights"),
+        "classes": ("datasets/own-0123456789ab.json", b"{}"),
         "rows": ("database/auth.user.jsonl", rows.splitlines(keepends=True)[0]),
         "checksums": ("files.sha256", b""),
     }
@@ -141,16 +185,30 @@ def test_a_damaged_backup_changes_nothing(archive: Path, empty: Path, kind: str)
     with pytest.raises(CommandError, match="Nothing was changed"):
         restore(broken)
     assert not User.objects.exists()
-    assert files(empty) == {}
+    assert files() == {}
+    assert not list(Path(settings.ADAPTED_MODELS_DIR).glob("*"))
 
 
-def test_a_name_that_leads_elsewhere_is_refused(archive: Path, empty: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "media/../../../outside.png",
+        "models/../outside.png",
+        "models/.hidden/outside.png",
+        "datasets/../outside.png",
+        "elsewhere/outside.png",
+        "outside.png",
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused(
+    archive: Path, empty: None, tmp_path: Path, name: str
+) -> None:
     with zipfile.ZipFile(archive) as opened:
         manifest = json.loads(opened.read("manifest.json"))
-    listing = f"{'0' * 64}  media/../../../outside.png\n".encode()
+    listing = f"{'0' * 64}  {name}\n".encode()
     manifest |= {"files": 1, "files_sha256": hashlib.sha256(listing).hexdigest()}
     lying = changed(archive, "manifest.json", json.dumps(manifest).encode())
-    with pytest.raises(CommandError, match="is no image of a backup"):
+    with pytest.raises(CommandError, match="is no file of a backup"):
         restore(changed(lying.rename(lying.with_name("lying.zip")), "files.sha256", listing))
     assert not list(tmp_path.rglob("outside.png"))
 
@@ -163,7 +221,7 @@ def test_an_installation_in_use_is_left_alone(archive: Path) -> None:
 
 
 def test_a_backup_of_another_release_is_refused_with_what_differs(
-    archive: Path, empty: Path
+    archive: Path, empty: None
 ) -> None:
     with zipfile.ZipFile(archive) as opened:
         manifest = json.loads(opened.read("manifest.json"))
@@ -195,7 +253,7 @@ from pathlib import Path
 import django
 django.setup()
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from classifier import backup
 from classifier.models import Prediction
 from tests.factories import PredictionFactory, UserFactory
@@ -211,7 +269,8 @@ writes = 0
 def write():
     global writes
     while not stop.is_set():
-        PredictionFactory.create(**made)
+        with transaction.atomic():  # as an upload is stored
+            PredictionFactory.create(**made)
         Prediction.objects.order_by("?").first().delete_with_image()
         writes += 1
         started.set()

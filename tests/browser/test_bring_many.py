@@ -89,7 +89,13 @@ def test_from_a_folder_to_a_table(stack: Stack, page: Page, folder: Path) -> Non
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("response", lambda answer: answer.status >= 400 and complaints.append(answer.url))
+    page.get_by_text("What can be in the picture", exact=True).first.click()
+    page.get_by_label("Your own choice", exact=True).check()
+    page.get_by_label("neutrophil", exact=True).check()
     upload(page, folder)
+    expect(page.get_by_text("Allow at least two classes")).to_be_visible()
+    page.get_by_label("eosinophil", exact=True).check()
+    page.get_by_role("button", name="Upload and classify").click()
     refused = page.locator("#refused")
     expect(refused).to_contain_text("1 file not taken", timeout=PATIENCE)
     expect(refused).to_contain_text("smear/slide-0/notes.txt")
@@ -97,7 +103,10 @@ def test_from_a_folder_to_a_table(stack: Stack, page: Page, folder: Path) -> Non
     page.get_by_role("link", name="See the results", exact=True).click()
     page.wait_for_url(re.compile(r"/batches/[0-9a-f-]{36}/$"))
     expect(page.get_by_role("heading", name="smear", exact=True)).to_be_visible()
-    assert finished(page, stack)["counts"]["SUCCESS"] == CELLS
+    batch = finished(page, stack)
+    assert batch["counts"]["SUCCESS"] == CELLS
+    assert batch["labels"] == ["eosinophil", "neutrophil"]
+    expect(page.get_by_text("Only eosinophil · neutrophil")).to_be_visible()
 
     search_for(page, stack, "slide-1")
     expect(page.locator(".history tbody tr")).to_have_count(CELLS // SLIDES)

@@ -28,8 +28,9 @@ class SentBatch:
             timeout=30,
         )
         assert made.status_code == 202, made.text
+        self.key: str = made.json()["id"]
         self.address: str = made.json()["url"]
-        self.page = f"{stack.url}/batches/{made.json()['id']}/"
+        self.page = f"{stack.url}/batches/{self.key}/"
 
     def add(self, count: int, name: str) -> None:
         """Add drawn cells and wait for their results."""

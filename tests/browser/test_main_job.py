@@ -172,8 +172,8 @@ document.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, cancelable
 """
 
 
-def test_of_several_dropped_files_none_is_taken_silently(
-    stack: Stack, context: BrowserContext
+def test_of_several_dropped_files_and_of_a_large_one_none_is_taken_silently(
+    stack: Stack, context: BrowserContext, tmp_path: Path
 ) -> None:
     page = context.new_page()
     page.goto(f"{stack.url}/accounts/login/")
@@ -183,3 +183,6 @@ def test_of_several_dropped_files_none_is_taken_silently(
     expect(page).to_have_url(f"{stack.url}/classify/", timeout=PATIENCE)
     page.evaluate(DROP_TWO_FILES)
     expect(page.get_by_text(MANY_IMAGES)).to_be_visible(timeout=PATIENCE)
+    (tmp_path / "large.tif").write_bytes(bytes(40 * 10**6))
+    page.locator("#id_image").set_input_files(tmp_path / "large.tif")
+    expect(page.get_by_text("This file is larger than 20 MB.")).to_be_visible(timeout=PATIENCE)

@@ -18,6 +18,7 @@ import requests
 from django.conf import settings as project
 from django.contrib.auth.models import User
 from django.utils import timezone
+from PIL import Image
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.exceptions import ParseError
@@ -31,6 +32,7 @@ from classifier.client.run import classify_folder
 from classifier.client.site import ClientError, Site
 from classifier.models import ApiToken, Batch, ImageUpload, Prediction, Status, TrainedModel
 from tests.factories import TrainedModelFactory, png
+from tests.smears import smear
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -193,6 +195,23 @@ def test_two_runs_at_once_send_nothing_twice(
 def test_a_table_opens_in_excel_as_what_it_is(site: Site, folder: Path) -> None:
     classify(site, folder)
     assert (folder.parent / "results.csv").read_bytes().startswith("\ufefffilename,".encode())
+
+
+@pytest.mark.usefixtures("trained_model")
+def test_every_cell_of_a_field_and_platelets_with_them(
+    live_server: LiveServer, token: str, tmp_path: Path
+) -> None:
+    (tmp_path / "fields").mkdir()
+    red_cells = [(x, y) for x in range(40, 760, 90) for y in (40, 250, 300, 540)]
+    field = smear((760, 580), [(180, 150, 90), (500, 420, 90)], red_cells=red_cells)
+    Image.fromarray(field).save(tmp_path / "fields" / "field.png")
+    options = ("--url", live_server.url, "--crop", "cells", "--platelets")
+    answer = command(tmp_path / "fields", *options, MEDCLASSIFIER_TOKEN=token)
+    assert answer.returncode == 0, answer.stderr
+    assert Batch.objects.get().platelets
+    wrong = command(tmp_path / "fields", "--platelets", MEDCLASSIFIER_TOKEN=token)
+    assert wrong.returncode == 2
+    assert "--platelets goes with --crop cells" in wrong.stderr
 
 
 def test_folders_below_are_classified_with_their_names(site: Site, folder: Path) -> None:

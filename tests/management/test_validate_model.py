@@ -1,11 +1,12 @@
 """`validate_model` measures a shipped model on a folder, and says what is wrong with one."""
 
 import json
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from PIL import Image
 
 from classifier.synthetic import samples
 
@@ -35,6 +36,23 @@ def test_a_folder_of_class_folders_is_measured(folder: Path, tmp_path: Path) -> 
     assert report["labelled_set"]["unreadable"] == 1
     assert report["figures"]["n"] == report["labelled_set"]["n"] > 1
     assert report["home"]["n"] == 3421
+
+
+def test_the_cell_is_found_as_in_an_upload(tmp_path: Path) -> None:
+    """At the edge of a wide image, where the middle shows nothing."""
+    with Image.open(BytesIO(samples.draw("synthetic-neutrophil"))) as drawn:
+        wide = Image.new("RGB", (3 * drawn.width, drawn.height), (254, 230, 204))
+        wide.paste(drawn)
+    path = tmp_path / "neutrophil" / "wide.png"
+    path.parent.mkdir()
+    wide.save(path)
+    right = {}
+    for crop in ("auto", "center"):
+        kept, quiet = tmp_path / "report.json", StringIO()
+        options = {"crop": crop, "json": kept, "stdout": quiet, "stderr": quiet}
+        call_command("validate_model", SLUG, str(tmp_path), **options)
+        right[crop] = json.loads(kept.read_text())["figures"]["accuracy"]["value"]
+    assert right == {"auto": 1, "center": 0}
 
 
 def test_a_table_names_class_and_patient(folder: Path, tmp_path: Path) -> None:

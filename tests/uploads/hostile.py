@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import imagecodecs
@@ -126,6 +127,16 @@ def run_length_encoded() -> bytes:
     return struct.pack("<16I", 1, 64, *[0] * 14) + b"\x81\x28" * (SIDE * SIDE // 128)
 
 
+# How a large TIFF may be stored.
+LARGE_WAYS: Final[dict[str, dict[str, Any]]] = {
+    "uncompressed": {},
+    "LZW": {"compression": "lzw"},
+    "LZW with predictor": {"compression": "lzw", "predictor": True},
+    "deflate": {"compression": "zlib"},
+    "deflate with predictor": {"compression": "zlib", "predictor": True},
+    "tiles of deflate": {"compression": "zlib", "tile": 256},
+    "tiles of LZW": {"compression": "lzw", "tile": 256},
+}
 HOSTILE: Final[dict[str, Callable[[], bytes]]] = {
     "RGBA PNG": lambda: png(6, 8, 4),
     "RGBA PNG of 16 bits": lambda: png(6, 16, 4),
@@ -145,4 +156,42 @@ HOSTILE: Final[dict[str, Callable[[], bytes]]] = {
     "DICOM of JPEG 2000": lambda: dicom(uid.JPEG2000Lossless, encapsulate([jpeg_2000()]), 3),
     "DICOM of RLE": lambda: dicom(uid.RLELossless, encapsulate([run_length_encoded()]), 1),
     "deflated DICOM": lambda: dicom(uid.DeflatedExplicitVRLittleEndian, bytes(450_000_000), 1),
+}
+
+
+def large_tiff(
+    channels: int, compression: str | None = None, *, predictor: bool = False, tile: int = 0
+) -> bytes:
+    """As many pixels as are read, of 16 bits: steps of grey from left to right, in each tile."""
+    height, width = (tile, tile) if tile else (80, SIDE)
+    across = (np.arange(width) * 16 // width * 4369).astype(np.uint16)
+    values = np.broadcast_to(across[:, None], (height, width, channels)).copy()
+    values = values if channels > 1 else values[..., 0]
+    sent = imagecodecs.delta_encode(values, axis=1) if predictor else values
+    encoders: dict[str | None, Callable[[Any], Any]] = {
+        None: bytes,
+        "lzw": imagecodecs.lzw_encode,
+        "zlib": imagecodecs.zlib_encode,
+    }
+    segment = bytes(encoders[compression](np.ascontiguousarray(sent)))
+    layout: dict[str, Any] = {"tile": (tile, tile)} if tile else {"rowsperstrip": height}
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        (segment for _ in range(-(-SIDE // height) * -(-SIDE // width))),
+        shape=(SIDE, SIDE, channels) if channels > 1 else (SIDE, SIDE),
+        dtype=np.uint16,
+        photometric="rgb" if channels > 1 else "minisblack",
+        compression=compression,
+        predictor=predictor,
+        metadata=None,
+        **layout,
+    )
+    return buffer.getvalue()
+
+
+LARGE_TIFFS: Final[dict[str, Callable[[], bytes]]] = {
+    f"{colour} TIFF of 40 megapixels of 16 bits, {way}": partial(large_tiff, channels, **options)
+    for colour, channels in (("grey", 1), ("RGB", 3))
+    for way, options in LARGE_WAYS.items()
 }

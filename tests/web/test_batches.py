@@ -57,6 +57,40 @@ def test_several_models_at_once(page: Client, model: TrainedModel) -> None:
     assert Prediction.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("fields", "labels"),
+    [
+        ({}, None),
+        ({"possible": "own", "labels": ["platelet", "neutrophil"]}, ["neutrophil", "platelet"]),
+        # What was ticked before another choice was made.
+        ({"labels": ["platelet", "neutrophil"]}, None),
+    ],
+)
+def test_which_classes_can_be_in_the_pictures(
+    page: Client, model: TrainedModel, fields: dict[str, Any], labels: list[str] | None
+) -> None:
+    send(page, image(), **fields)
+    assert Batch.objects.get().labels == labels
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"possible": "own"}, "No class was chosen. Choose at least two."),
+        ({"possible": "own", "labels": ["platelet"]}, "Allow at least two classes"),
+        ({"possible": "unicorns"}, "There is no such choice of classes"),
+        ({"possible": "own", "labels": ["unicorn"]}, "There is no such choice of classes"),
+    ],
+)
+def test_a_choice_of_classes_that_makes_no_sense_is_kept_and_refused(
+    page: Client, model: TrainedModel, fields: dict[str, Any], words: str
+) -> None:
+    answer = send(page, image(), **fields)
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+    assert not Batch.objects.exists()
+
+
 def test_what_was_not_taken_is_named(page: Client, model: TrainedModel) -> None:
     bad = SimpleUploadedFile("notes.txt", b"no image", "text/plain")
     answer = page.post(NEW, {"files": [image(), bad], "model": ["blood"]}, follow=True)

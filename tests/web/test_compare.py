@@ -136,3 +136,18 @@ def test_images_of_others_are_not_there(
     client.force_login(other_user)
     assert client.get(f"/compare/?image={image.pk}").status_code == 404
     assert client.post(f"/compare/?image={image.pk}", {"model": "fast"}).status_code == 404
+
+
+def test_a_model_asked_later_has_its_own_answers_in_the_gallery(
+    page: Client, user: User, batch: Batch, models: list[TrainedModel]
+) -> None:
+    batch.trained_models.add(models[0])
+    image = ImageUploadFactory.create(owner=user)
+    answers(image, models[:1], "neutrophil", batch=batch)
+    page.post(f"/batches/{batch.pk}/compare/", {"model": ["fast"]})
+    Prediction.objects.filter(trained_model__slug="fast").update(
+        status="SUCCESS", predicted_label="monocyte", confidence=0.8, probabilities=[]
+    )
+    for model in models[:2]:
+        text = page.get(f"/batches/{batch.pk}/?model={model.slug}").content.decode()
+        assert "<span data-total>1</span>" in text

@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -217,9 +218,16 @@ def test_an_image_is_corrected_and_noted_by_a_form(page: Client, batch: Batch) -
     text = answer.content.decode()
     assert "Saved for 1 image." in text
     assert "<s>neutrophil</s> monocyte" in text
+    assert '<span class="chip">Corrected</span>' in text
     prediction.refresh_from_db()
     assert (prediction.predicted_label, prediction.reviewed_label) == ("neutrophil", "monocyte")
     assert prediction.note == "folded"
+
+
+def test_the_list_says_which_answers_need_a_look(page: Client, batch: Batch) -> None:
+    add(batch, doubtful=True)
+    text = page.get(url(batch, "list/")).content.decode()
+    assert re.search(r"</svg>\s*Undecided</span>", text)
 
 
 def test_forms_confirm_undo_and_redo(page: Client, batch: Batch) -> None:
@@ -315,3 +323,18 @@ def test_an_open_batch_is_closed_before_it_is_signed(page: Client, batch: Batch)
 
 def test_there_is_no_batch_at_any_other_key(page: Client) -> None:
     assert page.get(f"/batches/{uuid.uuid4()}/").status_code == 404
+
+
+def test_what_is_shown_is_taken_along(page: Client, user: User, other_user: User) -> None:
+    project = ProjectFactory.create(owner=other_user)
+    project.memberships.create(user=user, role="viewer")
+    batch = BatchFactory.create(owner=other_user, project=project)
+    theirs = PredictionFactory.create(succeeded=True, image__owner=other_user, batch=batch)
+    mine = PredictionFactory.create(succeeded=True, image__owner=user)
+    for gallery, found in ((f"/batches/{batch.pk}/", theirs), ("/gallery/?sort=newest", mine)):
+        text = page.get(gallery).content.decode()
+        [address] = re.findall(r'href="(/api/v1/predictions/export\.csv[^"]*)"', text)
+        table = b"".join(page.get(unescape(address)).streaming_content).decode()
+        assert [str(each.pk) in table for each in (theirs, mine)] == [
+            each == found for each in (theirs, mine)
+        ]

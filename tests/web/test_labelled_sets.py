@@ -1,6 +1,8 @@
 """Pages of labelled sets and validations: from files to figures, in words, and only one's own."""
 
+import html
 import io
+import re
 import zipfile
 
 import pytest
@@ -19,6 +21,7 @@ from classifier.models import (
     Validation,
     ValidationAnswer,
 )
+from tests.api.conftest import client_of
 from tests.factories import (
     BatchFactory,
     LabelledImageFactory,
@@ -242,3 +245,30 @@ def test_others_find_nothing_and_who_looks_on_changes_nothing(
         assert client.post(address.format(**keys)).status_code == 302
     assert LabelledSet.objects.get().images.count() == 2
     assert Validation.objects.get().status == Status.SUCCESS
+
+
+def test_the_report_is_one_file_for_a_program(
+    user: User, other_user: User, measured: Validation
+) -> None:
+    address = f"/api/v1/validations/{measured.pk}/report.html"
+    answer = client_of(user).get(address)
+    text = answer.content.decode()
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert "CLAIM 2024" in text
+    assert "Research use only" in text
+    assert "<style>" in text
+    assert 'rel="stylesheet"' not in text
+    assert "<script" not in text
+    assert client_of(other_user).get(address).status_code == 404
+    Validation.objects.update(report=None, status=Status.PENDING, finished_at=None)
+    assert client_of(user).get(address).status_code == 404
+
+
+def test_all_sets_are_listed_page_by_page(page: Client, user: User) -> None:
+    for number in range(51):
+        LabelledSetFactory.create(owner=user, name=f"Set {number}")
+    first = page.get(URL).text
+    assert "Set 50" in first
+    assert ">Set 0<" not in first
+    (following,) = re.findall(r'href="([^"]*)" rel="next"', first)
+    assert ">Set 0<" in page.get(f"{URL}{html.unescape(following)}").text

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from classifier.models import Project, Role
-from tests.factories import BatchFactory, ProjectFactory
+from tests.factories import BatchFactory, PredictionFactory, ProjectFactory
 
 URL = "/projects/"
 
@@ -105,6 +105,37 @@ def test_a_member_does_not_change_the_project(
     joined.refresh_from_db()
     assert joined.name == "Theirs"
     assert joined.memberships.count() == 1
+
+
+def test_who_looks_on_is_offered_nothing_that_would_be_refused(
+    client: Client, page: Client, user: User, other_user: User, joined: Project
+) -> None:
+    batch = BatchFactory.create(owner=other_user, project=joined)
+    failed = PredictionFactory.create(failed=True, image__owner=other_user, batch=batch)
+    address = failed.get_absolute_url()
+    shown = page.get(address).content.decode()
+    assert "Its owner and readers can try again" in shown
+    assert f"{address}retry/" not in shown
+    assert f"{address}delete/" not in shown
+    assert "Bring images" not in page.get(f"{URL}{joined.pk}/").content.decode()
+    joined.memberships.update(role=Role.READER)
+    assert f"{address}retry/" in page.get(address).content.decode()
+    assert "Bring images" in page.get(f"{URL}{joined.pk}/").content.decode()
+
+
+def test_the_results_of_a_project_are_a_gallery(
+    page: Client, user: User, other_user: User, joined: Project
+) -> None:
+    batch = BatchFactory.create(owner=other_user, project=joined)
+    PredictionFactory.create(succeeded=True, image__owner=other_user, batch=batch)
+    PredictionFactory.create(succeeded=True, image__owner=user)
+    gallery = f"/gallery/?project={joined.pk}"
+    text = page.get(gallery).content.decode()
+    assert "<span data-total>1</span>" in text
+    assert "What the chosen images are" not in text
+    joined.memberships.update(role=Role.READER)
+    assert "What the chosen images are" in page.get(gallery).content.decode()
+    assert page.get(f"/gallery/?project={ProjectFactory.create().pk}").status_code == 404
 
 
 @pytest.mark.parametrize("action", ["", "delete/"])

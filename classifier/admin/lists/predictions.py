@@ -17,6 +17,7 @@ from classifier.admin.filters import (
     CertaintyFilter,
     ClassFilter,
     PeriodFilter,
+    ReviewFilter,
     TrashFilter,
 )
 from classifier.cards.numbers import NOTHING, percent
@@ -38,7 +39,7 @@ class PredictionAdmin(CountedDeletion, ReadOnlyAdmin):
     )  # fmt: skip
     list_display_links = ("file",)
     list_filter = (
-        PeriodFilter, "status", "trained_model", ClassFilter, CertaintyFilter, "review_state",
+        PeriodFilter, "status", "trained_model", ClassFilter, CertaintyFilter, ReviewFilter,
         TrashFilter,
     )  # fmt: skip
     sortable_by = ("sent",)

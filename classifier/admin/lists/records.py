@@ -22,6 +22,8 @@ from classifier.models import (
     Usage,
     Validation,
     ValidationAnswer,
+    Watch,
+    WatchLook,
 )
 
 
@@ -159,3 +161,20 @@ class ModelImportAdmin(ReadOnlyAdmin):
     list_select_related = ("owner", "trained_model")
     list_filter = ("status",)
     search_fields = ("filename", "owner__username")
+
+
+@admin.register(Watch)
+class WatchAdmin(ReadOnlyAdmin):
+    list_display = (
+        "trained_model", "model_version", "project", "owner", "reference_until", "looked_at",
+    )  # fmt: skip
+    list_select_related = ("trained_model", "project", "owner")
+    search_fields = ("trained_model__title", "project__name", "owner__username")
+
+
+@admin.register(WatchLook)
+class WatchLookAdmin(ReadOnlyAdmin):
+    list_display = ("watch", "last_at", "n", "is_alarm", "seen_at")
+    list_select_related = ("watch__trained_model", "watch__project", "watch__owner")
+    list_filter = ("is_alarm",)
+    search_fields = ("watch__trained_model__title", "watch__project__name")

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
@@ -18,9 +19,10 @@ from rest_framework.views import APIView
 from classifier import services
 from classifier.api.errors import LengthRequired, problem_response
 from classifier.api.parsers import ShallowJSONParser
-from classifier.api.requests import WaitSerializer, valid_query
+from classifier.api.requests import DeletionSerializer, WaitSerializer, valid_query
 from classifier.idempotency import AlreadyDone, RepeatableRequest
 from classifier.models import IdempotencyKey, PredictionQuerySet
+from classifier.services import own_models
 
 Created = TypeVar("Created")
 
@@ -78,6 +80,16 @@ class ApiView(APIView):
 
 def current_user(request: Request) -> User:
     return cast(User, request.user)
+
+
+def ask_before_deleting(request: Request, images: "QuerySet[Any]") -> None:
+    """Raises ModelsCameOfIt where models were adapted to these images and nobody confirms.
+
+    Args:
+        images: ImageUpload rows, or their keys.
+    """
+    if valid_query(DeletionSerializer, request)["confirm"] != "true":
+        own_models.check_nothing_came_of(current_user(request), images)
 
 
 def create_once(

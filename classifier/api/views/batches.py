@@ -18,7 +18,14 @@ from classifier import audit, quotas, services
 from classifier.api import batch_shapes, requests, results, serializers
 from classifier.api.filters import BatchFilter, ListFilters, NewestFirst, StrictOrdering
 from classifier.api.parsers import ShallowJSONParser
-from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
+from classifier.api.views.base import (
+    ApiView,
+    accepted,
+    ask_before_deleting,
+    create_once,
+    current_user,
+    wait_for,
+)
 from classifier.api.views.projects import listed_project, visible_project
 from classifier.idempotency import RepeatableRequest
 from classifier.models import Batch, IdempotencyKey, Prediction
@@ -142,7 +149,13 @@ class BatchViewSet(
             batches.rename_batch(person=person, batch=batch, name=fields["name"])
         return Response(self.get_serializer(self.get_object()).data)
 
+    @extend_schema(parameters=[requests.DeletionSerializer], responses={204: None}, filters=False)
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Put a batch into the trash with its predictions, from which they come back."""
+        return super().destroy(request, *args, **kwargs)
+
     def perform_destroy(self, instance: Batch) -> None:
+        ask_before_deleting(self.request, instance.predictions.order_by().values("image"))
         services.trash_batch(person=current_user(self.request), batch=instance)
 
     @extend_schema(

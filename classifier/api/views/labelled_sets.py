@@ -1,28 +1,39 @@
 """Labelled sets and validations."""
 
 import uuid
+from pathlib import Path
 from typing import Any, Final
 
-from django.http import Http404
+from django.contrib.staticfiles import finders
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.api import labelled_shapes as shapes
 from classifier.api.parsers import ShallowJSONParser
-from classifier.api.requests import AddedFilesRequestSerializer, added_files, valid, valid_query
-from classifier.api.views.base import ApiView, current_user
-from classifier.api.views.projects import listed_project, visible_project
+from classifier.api.requests import (
+    AddedFilesRequestSerializer,
+    DeletionSerializer,
+    added_files,
+    valid,
+    valid_query,
+)
+from classifier.api.views.base import ApiView, ask_before_deleting, current_user
+from classifier.api.views.projects import visible_project
 from classifier.models import Batch, LabelledImage, LabelledSet, Validation
 from classifier.preprocessing import Crop
 from classifier.services import labelled_sets, validations
 from classifier.services.tables import read_table
+from classifier.validation.checklists import claim_rows, model_card_rows
+from classifier.web.validation_page import page_of
 
 LISTED: Final = 200
-PROJECT: Final = OpenApiParameter("project", OpenApiTypes.UUID, description="Sets of a project.")
+SHEETS: Final = ("tokens", "base", "controls", "models", "report", "validation")
 
 
 class SetView(ApiView):
@@ -43,12 +54,14 @@ class SetView(ApiView):
 class SetsView(SetView):
     @extend_schema(
         operation_id="labelled_sets_list",
-        parameters=[PROJECT],
+        parameters=[shapes.LabelledSetsQuerySerializer],
         responses=shapes.LabelledSetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         """Your labelled sets, or those of a project; the newest 200."""
-        found = LabelledSet.objects.listed_for(current_user(request), listed_project(request))
+        asked = valid_query(shapes.LabelledSetsQuerySerializer, request)
+        project = visible_project(request, asked.get("project"))
+        found = LabelledSet.objects.listed_for(current_user(request), project)
         rows = found.select_related("owner")[:LISTED]
         context = {"request": request}
         return Response(shapes.LabelledSetSerializer(rows, many=True, context=context).data)
@@ -85,10 +98,17 @@ class OneSetView(SetView):
         """A labelled set with its classes."""
         return self.answer(self.labelled_set(pk))
 
-    @extend_schema(operation_id="labelled_sets_destroy", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="labelled_sets_destroy",
+        parameters=[DeletionSerializer],
+        request=None,
+        responses={204: None},
+    )
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         """Delete a set with its validations, and its images where nothing else needs them."""
-        labelled_sets.delete_set(person=current_user(request), labelled_set=self.labelled_set(pk))
+        row = self.labelled_set(pk)
+        ask_before_deleting(request, row.images.values("image"))
+        labelled_sets.delete_set(person=current_user(request), labelled_set=row)
         return Response(status=204)
 
 
@@ -241,6 +261,32 @@ class ValidationAgainView(ValidationView):
         row = self.validation(pk)
         validations.work_out_again(person=current_user(request), validation=row)
         return Response(self.data(self.validation(pk)))
+
+
+class ValidationPageView(ValidationView):
+    @extend_schema(
+        operation_id="validations_report_html",
+        responses={(200, "text/html"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
+        """The report made for print, as one file; 404 until the figures are there."""
+        row = self.validation(pk)
+        if row.report is None:
+            raise Http404
+        page, described = page_of(row, request.query_params), row.trained_model.described
+        found = [finders.find(f"css/{name}.css") for name in SHEETS]
+        context = {
+            "base": "partials/standalone.html",
+            "sheets": [Path(path).read_text() for path in found if path],
+            "validation": row,
+            "labelled_set": row.labelled_set,
+            "page": page,
+            "claim": claim_rows(page.report, described),
+            "card": model_card_rows(page.report, described),
+        }
+        text = render_to_string("web/validation_report.html", context, request._request)
+        name = f"validation-{row.trained_model.slug}-{str(row.pk)[:8]}.html"
+        return HttpResponse(text, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 class ValidationReportView(ValidationView):

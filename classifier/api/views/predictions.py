@@ -15,10 +15,17 @@ from rest_framework.response import Response
 from classifier import services
 from classifier.api import requests, serializers
 from classifier.api.filters import ListFilters, NewestFirst, PredictionFilter, StrictOrdering
-from classifier.api.views.base import ApiView, accepted, create_once, current_user, wait_for
+from classifier.api.views.base import (
+    ApiView,
+    accepted,
+    ask_before_deleting,
+    create_once,
+    current_user,
+    wait_for,
+)
 from classifier.api.views.projects import listed_project
 from classifier.idempotency import RepeatableRequest
-from classifier.models import IdempotencyKey, Prediction
+from classifier.models import IdempotencyKey, ImageUpload, Prediction
 from classifier.preprocessing import Crop
 from classifier.services import Look, incoming
 from classifier.uploads.refusals import UploadRejected
@@ -112,6 +119,12 @@ class PredictionViewSet(
         }
         return accepted(body, finished=all(each.is_finished for each in current))
 
+    @extend_schema(parameters=[requests.DeletionSerializer], responses={204: None}, filters=False)
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Put a prediction into the trash, from which it comes back for some days."""
+        return super().destroy(request, *args, **kwargs)
+
     def perform_destroy(self, instance: Prediction) -> None:
+        ask_before_deleting(self.request, ImageUpload.objects.filter(pk=instance.image_id))
         chosen = Prediction.objects.filter(pk=instance.pk)
         services.trash_predictions(person=current_user(self.request), predictions=chosen)

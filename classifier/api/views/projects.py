@@ -5,6 +5,7 @@ import uuid
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -80,14 +81,14 @@ class OneProjectView(ProjectView):
 
     @extend_schema(
         operation_id="projects_update",
-        request=project_shapes.ProjectRequestSerializer,
+        request=project_shapes.ProjectChangeSerializer,
         responses=project_shapes.ProjectSerializer,
     )
     def patch(self, request: Request, pk: uuid.UUID) -> Response:
         """Rename a project."""
         project = self.project(pk)
-        fields = valid(project_shapes.ProjectRequestSerializer, request.data)
-        projects.rename_project(person=current_user(request), project=project, name=fields["name"])
+        name = valid(project_shapes.ProjectChangeSerializer, request.data).get("name", project.name)
+        projects.rename_project(person=current_user(request), project=project, name=name)
         return self.answer(self.project(pk))
 
     @extend_schema(operation_id="projects_destroy", request=None, responses={204: None})
@@ -107,7 +108,10 @@ class MemberView(ProjectView):
         """Let somebody read (review) or look on (view) in a project."""
         project, person = self.project(pk), current_user(request)
         role = Role(valid(project_shapes.MemberRequestSerializer, request.data)["role"])
-        projects.set_member(person=person, project=project, username=username, role=role)
+        try:
+            projects.set_member(person=person, project=project, username=username, role=role)
+        except projects.NoSuchPerson as error:
+            raise exceptions.NotFound(str(error)) from error
         return self.answer(self.project(pk))
 
     @extend_schema(operation_id="projects_members_remove", request=None, responses={204: None})

@@ -1,4 +1,4 @@
-"""`manage.py backup`: database and images in one file, also while the application runs."""
+"""`manage.py backup`: what people made in one file, also while the application runs."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,10 @@ from classifier import backup
 
 
 class Command(BaseCommand):
-    help = "Write database and images into one archive. It holds health data: keep it safe."
+    help = (
+        "Write database, images and models that were made here into one archive. It holds health "
+        "data: keep it safe."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, help="a file that is not there yet")

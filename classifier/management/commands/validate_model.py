@@ -45,7 +45,8 @@ class Command(ModelCommand):
         parser.add_argument("folder", type=a_folder)
         parser.add_argument("--table", type=Path, metavar="CSV", help="names class and patient")
         parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report here")
-        parser.add_argument("--crop", choices=[crop.value for crop in Crop], default="auto")
+        crops = [crop.value for crop in Crop if not crop.needs_boxes]
+        parser.add_argument("--crop", choices=crops, default="auto")
 
     def handle(self, *args: Any, **options: Any) -> None:
         from classifier.management.validate_folder import validate_folder

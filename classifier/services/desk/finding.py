@@ -14,6 +14,8 @@ MOST_FILES: Final = 1_000
 
 def matching(predictions: QuerySet[Prediction], text: str) -> QuerySet[Prediction]:
     """By the id of prediction, image or batch, a person's name, or the start of a file name."""
+    if not text:
+        return predictions
     if key := _key(text):
         return predictions.filter(Q(pk=key) | Q(image=key) | Q(batch=key))
     # Looked up first: joined, a planner would rather read all predictions, newest first.
@@ -24,6 +26,8 @@ def matching(predictions: QuerySet[Prediction], text: str) -> QuerySet[Predictio
 
 def matching_images(images: QuerySet[ImageUpload], text: str) -> QuerySet[ImageUpload]:
     """By id, a person's name, or the start of a file name."""
+    if not text:
+        return images
     if key := _key(text):
         return images.filter(pk=key)
     named = ImageUpload.objects.named(text).values_list("pk", flat=True)

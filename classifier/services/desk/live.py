@@ -83,7 +83,8 @@ def live_records(models: Iterable[TrainedModel], period: Period) -> list[LiveRec
     answers: dict[int, dict[int, Answers]] = defaultdict(lambda: defaultdict(Answers))
     groups = ("trained_model", "model_version", "predicted_label", "certainty", "review_state")
     counted = sent.filter(status=Status.SUCCESS).order_by().values(*groups)
-    for row in counted.annotate(number=Count("pk"), confidences=Sum("confidence")):
+    # Count("pk") would read what is not in the index prediction_record.
+    for row in counted.annotate(number=Count("*"), confidences=Sum("confidence")):
         answers[row["trained_model"]][row["model_version"]].add(row)
     failures = sent.filter(status=Status.FAILURE).order_by().values_list("trained_model")
     failed = dict(failures.annotate(number=Count("pk")))

@@ -160,7 +160,17 @@ def _bring(form: NewBatchForm) -> dict[str, Any]:
     chosen = set(form["model"].value() or ())
     if not chosen and groups:
         chosen = {groups[0].cards[0].model.slug}
-    return {"form": form, "groups": groups, "chosen": chosen, "crops": BATCH_CROPS, **_limits()}
+    kinds = [
+        group.dataset.slug for group in groups if chosen & {card.model.slug for card in group.cards}
+    ]
+    return {
+        "form": form,
+        "groups": groups,
+        "chosen": chosen,
+        "kind": next(iter(kinds), ""),
+        "crops": BATCH_CROPS,
+        **_limits(),
+    }
 
 
 def _limits() -> dict[str, int]:

@@ -14,8 +14,9 @@ from django_htmx.middleware import HtmxDetails
 from classifier import quotas, services
 from classifier.models import ALL_CROPS, Prediction, TrainedModel
 from classifier.synthetic.samples import samples
-from classifier.web.forms import OWN_LABELS, ClassifyForm
+from classifier.web.forms import ClassifyForm
 from classifier.web.model_cards import model_groups
+from classifier.web.possible_classes import OWN_LABELS
 from classifier.web.previews import Preview
 
 # Most results are there by then, and the page that follows shows them at once; it polls otherwise.

@@ -3,9 +3,11 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -22,6 +24,7 @@ from classifier.models import Batch, Prediction, PredictionQuerySet, Role, Train
 from classifier.services import gallery, pages, search
 from classifier.web.gallery_page import COLUMNS, Label, labels_of, row, sections
 from classifier.web.presenters import outcome
+from classifier.web.views.history import read_search
 from classifier.web.views.sign_off import panel, seen_batch
 
 # So many of each group come with the page, which is more than a screen shows; its scripts ask for
@@ -30,6 +33,7 @@ FIRST: Final = 30
 ROWS_AT_ONCE: Final = 500
 LISTED: Final = 25
 REFUSED: Final = (services.Locked, services.NotAllowed, services.ReviewRefused)
+REVIEWERS: Final = {Role.OWNER, Role.READER}
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,18 @@ class Scope:
             else reverse(f"web:gallery{name}")
         )
         return f"{base}?{self.query}" if self.query else base
+
+    @property
+    def export_query(self) -> str:
+        """The search that finds the same images, as the addresses of exports take it."""
+        if not self.batch:
+            return self.query
+        of: dict[str, Any] = {"batch": self.batch.pk}
+        if self.batch.project_id:
+            of["project"] = self.batch.project_id
+        if self.model and len(self.models) > 1:
+            of["model"] = self.model.slug
+        return urlencode(of)
 
     @property
     def counts_cells(self) -> bool:
@@ -80,23 +96,21 @@ def batch_scope(request: HttpRequest, pk: uuid.UUID) -> Scope:
         model=model,
         query=request.GET.urlencode() if wanted else "",
         may_review=not batch.is_signed
-        and (
-            batch.role_of(request.user) in {Role.OWNER, Role.READER}
-            or may(request.user, "change", Prediction)
-        ),
+        and (batch.role_of(request.user) in REVIEWERS or may(request.user, "change", Prediction)),
     )
 
 
 def _search_scope(request: HttpRequest) -> Scope:
     """Raises BadRequest for filters that make no sense."""
-    asked = search.PredictionSearch(request.GET, Prediction.objects.owned_by(request.user))
-    if not asked.is_valid():
+    asked = read_search(cast(User, request.user), request.GET)
+    if asked.mistakes:
         raise BadRequest("This search has a filter that makes no sense.")
-    models = gallery.models_of(asked.qs)
+    models = gallery.models_of(asked.found)
     query = request.GET.copy()
     for name in ("after", "group"):
         query.pop(name, None)
-    return Scope(asked.qs, None, models, None, query.urlencode(), may_review=True)
+    may_review = not asked.project or asked.project.role_of(request.user) in REVIEWERS
+    return Scope(asked.found, None, models, None, query.urlencode(), may_review)
 
 
 @gzip_page

@@ -24,13 +24,14 @@ from classifier.models import (
     TrainedModel,
     may,
 )
-from classifier.services import adaptations, labelled_sets, own_models, validations
+from classifier.services import adaptations, labelled_sets, own_models, pages, validations
 from classifier.services.tables import TableRefused, read_table
 from classifier.uploads.refusals import UploadRejected
 from classifier.web.labelled_forms import NewSetForm, add_to_set
 from classifier.web.steps import done
 from classifier.web.validation_page import row_of
 
+SETS_SHOWN: Final = 50
 IMAGES_SHOWN: Final = 200
 REFUSALS: Final = (
     labelled_sets.SetRefused,
@@ -48,8 +49,14 @@ REFUSALS: Final = (
 def listing(request: HttpRequest) -> HttpResponse:
     """One's own sets and those of one's projects."""
     found = LabelledSet.objects.of(request.user).with_size().select_related("owner", "project")
-    rows = found.prefetch_related("validations__trained_model")[:IMAGES_SHOWN]
-    return render(request, "web/labelled_sets.html", {"sets": rows})
+    page = pages.first_unless(
+        found.prefetch_related("validations__trained_model"),
+        pages.NEWEST,
+        size=SETS_SHOWN,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    return render(request, "web/labelled_sets.html", {"sets": page.rows, "page": page})
 
 
 @never_cache

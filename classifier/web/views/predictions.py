@@ -40,8 +40,9 @@ def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
     shown = panels(found, cast(User, request.user))
     context = {
-        **_context(found),
+        **_context(request, found),
         "is_own": found.owner_id == request.user.pk,
+        "may_delete": may_delete(request, found),
         "panels": shown,
         "is_waiting": not found.is_finished or any(panel.is_waiting for panel in shown),
     }
@@ -53,7 +54,7 @@ def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def status(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The changing part of the page; `seen` is the status that the page already announced."""
     found = _visible(request, pk)
-    context = {**_context(found), "has_changed": request.GET.get("seen") != found.status}
+    context = {**_context(request, found), "has_changed": request.GET.get("seen") != found.status}
     if context["has_changed"]:
         context["panels"] = panels(found, cast(User, request.user))
     return render(request, "web/partials/status_response.html", context)
@@ -74,8 +75,7 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _visible(request, pk)
-    # One's own, or of someone else as the admin site would let one.
-    if found.image.owner_id != request.user.pk and not may(request.user, "delete", Prediction):
+    if not may_delete(request, found):
         raise PermissionDenied
     if request.method == "POST":
         chosen = Prediction.objects.filter(pk=found.pk)
@@ -96,18 +96,25 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "web/delete.html", context)
 
 
+def may_delete(request: HttpRequest, prediction: Prediction) -> bool:
+    """One's own, or of someone else as the admin site would let one."""
+    is_own = prediction.image.owner_id == request.user.pk
+    return is_own or may(request.user, "delete", Prediction)
+
+
 def _visible(request: HttpRequest, pk: uuid.UUID) -> Prediction:
     predictions = Prediction.objects.visible_to(request.user).with_relations()
     return get_object_or_404(predictions, pk=pk)
 
 
-def _context(prediction: Prediction) -> dict[str, Any]:
+def _context(request: HttpRequest, prediction: Prediction) -> dict[str, Any]:
     model = prediction.trained_model
     return {
         "prediction": prediction,
         "outcome": outcome(prediction),
         "crop_words": seen_words(prediction),
         "chosen_query": _chosen_query(prediction),
+        "may_retry": permissions.reads(cast(User, request.user), [prediction]),
         "awaited": prediction.labels or model.dataset_info.labels,
         "view": view_of(model),
         "waited": seconds(prediction.created_at, prediction.started_at),

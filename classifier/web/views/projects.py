@@ -152,6 +152,7 @@ def _page(
         "member_form": member_form or MemberForm(),
         "memberships": Membership.objects.filter(project=found).select_related("user"),
         "is_owner": found.owner_id == request.user.pk,
+        "may_fill": found.role_of(request.user) in {Role.OWNER, Role.READER},
         "batches": Batch.objects.visible_to(request.user)
         .filter(project=found)
         .select_related("owner")[:BATCHES_SHOWN],
