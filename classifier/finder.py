@@ -10,7 +10,7 @@ The work is done on a reduced copy; boxes are in the pixels of the image that wa
 """
 
 from dataclasses import dataclass
-from math import dist, exp, sqrt
+from math import dist, exp, isqrt, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -230,10 +230,12 @@ def _stained(density: Floats) -> Mask:
     lobes, count = ndimage.label(ndimage.binary_opening(absorbed > upper))
     if not count or upper - lower < LEAST_CONTRAST:
         return np.zeros(absorbed.shape, bool)
-    index = np.arange(1, count + 1)
     areas = np.bincount(lobes.ravel())[1:]
-    contrast = ndimage.mean(absorbed, lobes, index) - upper
-    red, green, blue = (ndimage.mean(density[..., colour], lobes, index) for colour in range(3))
+    absorbance, red, green, blue = (
+        np.bincount(lobes.ravel(), plane.ravel())[1:] / areas
+        for plane in (absorbed, *np.moveaxis(density, -1, 0))
+    )
+    contrast = absorbance - upper
     kept = (areas >= LEAST_AREA) & (red > LEAST_RED * blue) & (green > LEAST_GREEN * blue)
     if kept.any():
         kept &= areas >= LEAST_LOBE * areas[kept].max()
@@ -244,12 +246,11 @@ def _stained(density: Floats) -> Mask:
 
 def _bodies(density: Floats, stained: Mask, away: Distances, largest: float) -> Mask:
     """Where whole cells are: what is joined to a nucleus and neither background nor red cell."""
-    body = (density.mean(-1) > BACKGROUND) & (away < REACH * largest)
+    body = _absorbing(density) & (away < REACH * largest)
     body &= ~_red_cells(density, stained, away > OUTSIDE * largest)
-    body = ndimage.binary_fill_holes(body | stained)
+    body = _filled(body | stained)
     radius = max(1, round(0.12 * largest))
-    opened = ndimage.distance_transform_edt(body) > radius
-    body = (ndimage.distance_transform_edt(~opened) <= radius) | stained
+    body = _grown(~_grown(~body, radius), radius) | stained
     pieces, count = ndimage.label(body)
     joined = np.zeros(count + 1, bool)
     joined[pieces[stained]] = True
@@ -260,7 +261,7 @@ def _bodies(density: Floats, stained: Mask, away: Distances, largest: float) -> 
 def _red_cells(density: Floats, stained: Mask, outside: Mask) -> Mask:
     """Pixels coloured as what lies apart from the nuclei, where that is coloured otherwise."""
     blueness = density[..., 2] / (density[..., 0] + 0.05)
-    apart = outside & (density.mean(-1) > BACKGROUND)
+    apart = outside & _absorbing(density)
     if np.count_nonzero(apart) <= 0.03 * apart.size:
         return np.zeros_like(apart)
     theirs, own = np.median(blueness[apart]), np.median(blueness[stained])
@@ -272,12 +273,15 @@ def _red_cells(density: Floats, stained: Mask, outside: Mask) -> Mask:
 
 def _red_cell_diameter(density: Floats, apart: Mask) -> float | None:
     """Diameter of the middle red cell by area, None where there are too few to tell."""
-    red = ndimage.binary_fill_holes(density.mean(-1) > BACKGROUND) & apart
+    red = _filled(_absorbing(density)) & apart
     if np.count_nonzero(red) < LEAST_RED_CELLS * red.size:
         return None
     depth = ndimage.distance_transform_edt(np.pad(red, 1))[1:-1, 1:-1]
     cells, count = ndimage.label(red)
-    diameters = 2 * ndimage.maximum(depth, cells, np.arange(1, count + 1))
+    # ndimage.maximum would sort all pixels by their cell first.
+    deepest = np.zeros(count + 1)
+    np.maximum.at(deepest, cells[red], depth[red])
+    diameters = 2 * deepest[1:]
     areas = np.bincount(cells.ravel())[1:]
     order = np.argsort(diameters)
     summed = np.cumsum(areas[order])
@@ -286,7 +290,7 @@ def _red_cell_diameter(density: Floats, apart: Mask) -> float | None:
 
 def _red_cell_diameter_of_a_field(density: Floats, apart: Mask) -> float | None:
     """The same where red cells lie on each other: of each the widest circle around its middle."""
-    red = ndimage.binary_fill_holes(density.mean(-1) > BACKGROUND) & apart
+    red = _filled(_absorbing(density)) & apart
     if np.count_nonzero(red) < LEAST_RED_CELLS * red.size:
         return None
     depth = ndimage.distance_transform_edt(np.pad(red, 1))[1:-1, 1:-1]
@@ -297,6 +301,43 @@ def _red_cell_diameter_of_a_field(density: Floats, apart: Mask) -> float | None:
     order = np.sort(peaks)
     summed = np.cumsum(order**2)
     return 2 * float(order[np.searchsorted(summed, summed[-1] / 2)])
+
+
+def _absorbing(density: Floats) -> Mask:
+    """Where there is more than background."""
+    # Three sums of whole planes: a mean over so short an axis takes ten times as long.
+    mean = (density[..., 0] + density[..., 1] + density[..., 2]) / 3
+    return np.asarray(mean > BACKGROUND)
+
+
+def _filled(mask: Mask) -> Mask:
+    """Without holes, as by ndimage.binary_fill_holes, in a fifth of its time."""
+    pieces, count = ndimage.label(~mask)
+    open_to_edge = np.zeros(count + 1, bool)
+    for edge in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
+        open_to_edge[edge] = True
+    open_to_edge[0] = False
+    filled: Mask = ~open_to_edge[pieces]
+    return filled
+
+
+def _grown(mask: Mask, radius: int) -> Mask:
+    """Everything within so many pixels of the mask, in a tenth of what a distance transform takes.
+
+    A disc is a stack of rows, of which each is at least as wide as those further from the middle.
+    """
+    height = len(mask)
+    grown, widened, half = np.zeros_like(mask), mask.copy(), 0
+    for away in range(radius, -1, -1):
+        while half < isqrt(radius**2 - away**2):
+            half += 1
+            widened[:, half:] |= mask[:, :-half]
+            widened[:, :-half] |= mask[:, half:]
+        # An image can be lower than the disc.
+        common = max(0, height - away)
+        grown[away:] |= widened[:common]
+        grown[:common] |= widened[away:]
+    return grown
 
 
 def _square(x: float, y: float, side: float, width: int, height: int) -> Box:

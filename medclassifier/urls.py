@@ -17,12 +17,13 @@ handler400 = "classifier.api.errors.bad_request"
 handler403 = "classifier.api.errors.forbidden"
 handler500 = "classifier.api.errors.server_error"
 
+# The first match counts, and the addresses that programs ask most lie first.
 urlpatterns = [
+    path("api/", include("classifier.api.urls")),
     path("", include("classifier.web.urls")),
     path("accounts/signup/", SignupView.as_view(), name="account_signup"),
     path("accounts/email/change/<str:key>/", change_address, name="account_change_address"),
     path("accounts/oidc/institution/login/", begin_institution_login),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("api/", include("classifier.api.urls")),
 ]

@@ -82,6 +82,14 @@ def test_where_no_stain_is_nothing_is_found(pixels: np.ndarray) -> None:  # type
     assert find_cells(pixels) == []
 
 
+@pytest.mark.parametrize("height", [6, 20])
+def test_a_strip_lower_than_any_cell_has_a_box_within_it(height: int) -> None:
+    strip = smear((360, 363), [(180, 180, 110)])[180 : 180 + height]
+    left, upper, right, lower = find_cell(strip) or (0, 0, 0, 0)
+    assert 170 <= left < right <= 190
+    assert (upper, lower) == (0, height)
+
+
 def test_every_cell_of_a_field_is_found_once_with_its_size() -> None:
     drawn = [(120, 110, 100), (400, 130, 110), (640, 380, 90), (180, 420, 36)]
     red_cells = [(x, y) for x in range(40, 760, 90) for y in (40, 250, 300, 540)]

@@ -99,10 +99,9 @@ def installed(folder: Path) -> Path:
     done = folder / "installed"
     if not done.exists():
         venv.create(folder, with_pip=True, clear=True)
-        same = folder / "same.txt"
-        same.write_text("".join(f"{name}=={version(name)}\n" for name in ("numpy", "pillow")))
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "-c", same]
-        subprocess.run([*map(str, pip), *PACKAGES, "numpy", "pillow"], check=True)
+        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet"]
+        # TensorFlow is built for this NumPy; a newest Pillow would call for an old Gradio.
+        subprocess.run([*map(str, pip), *PACKAGES, f"numpy=={version('numpy')}"], check=True)
         done.touch()
     library = Path(np.__file__).parents[1]
     own = next((folder / "lib").glob("python*/site-packages"))

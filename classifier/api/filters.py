@@ -7,6 +7,7 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import CharField
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
@@ -60,6 +61,15 @@ class PredictionFilter(StrictFilterSet, PredictionSearch):
     def by_limits(self, found: PredictionQuerySet, name: str, is_like: bool) -> PredictionQuerySet:
         """What is unlike has an index; what is like is most of what there is."""
         return found.filter(in_distribution=True) if is_like else found.out_of_distribution()
+
+
+class ListFilters(DjangoFilterBackend):
+    """Filters of lists alone: one record is found by its key, and no form is built for that."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        if getattr(view, "detail", False):
+            return queryset
+        return super().filter_queryset(request, queryset, view)
 
 
 class StrictOrdering(OrderingFilter):

@@ -42,6 +42,7 @@ results_json = batches.BatchViewSet.as_view({"get": "results_json"})
 schema = SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)
 
 version_1 = [
+    *router.urls,
     path("auth/token/", accounts.TokenView.as_view(), name="auth-token"),
     path("me/", accounts.MeView.as_view(), name="me"),
     path("batches/<uuid:pk>/results.csv", results_csv, name="batch-results-csv"),
@@ -192,7 +193,6 @@ version_1 = [
         name="model-package",
     ),
     *models_router.urls,
-    *router.urls,
 ]
 
 urlpatterns = [

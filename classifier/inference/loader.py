@@ -71,9 +71,9 @@ class LoadedModel:
         `possible` names for each image the classes that it can show, None for all of them.
         """
         probabilities, *features = self.forward(pixels.astype(np.float32))
-        chosen = [
-            None if each is None else tuple(each) for each in possible or [None] * len(pixels)
-        ]
+        chosen = [None if each is None else tuple(each) for each in possible or ()]
+        if not any(chosen):
+            return self._answers_among(None, probabilities, *features)
         answers: dict[int, Answer] = {}
         for labels in dict.fromkeys(chosen):
             rows = [row for row, each in enumerate(chosen) if each == labels]

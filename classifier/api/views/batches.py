@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
@@ -17,7 +16,7 @@ from rest_framework.response import Response
 
 from classifier import audit, quotas, services
 from classifier.api import batch_shapes, requests, results, serializers
-from classifier.api.filters import BatchFilter, NewestFirst, StrictOrdering
+from classifier.api.filters import BatchFilter, ListFilters, NewestFirst, StrictOrdering
 from classifier.api.parsers import ShallowJSONParser
 from classifier.api.views.base import (
     ApiView,
@@ -46,7 +45,7 @@ class BatchViewSet(
     answers_with_location = True
     serializer_class = serializers.BatchSerializer
     pagination_class = NewestFirst
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
+    filter_backends = (ListFilters, StrictOrdering)
     filterset_class = BatchFilter
     ordering_fields = ("created_at",)
     lookup_value_converter = "uuid"

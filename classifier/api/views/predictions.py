@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import NotFound
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 
 from classifier import services
 from classifier.api import requests, serializers
-from classifier.api.filters import NewestFirst, PredictionFilter, StrictOrdering
+from classifier.api.filters import ListFilters, NewestFirst, PredictionFilter, StrictOrdering
 from classifier.api.views.base import (
     ApiView,
     accepted,
@@ -46,7 +45,7 @@ class PredictionViewSet(
     serializer_class = serializers.PredictionSerializer
     parser_classes = (MultiPartParser,)
     pagination_class = NewestFirst
-    filter_backends = (DjangoFilterBackend, StrictOrdering)
+    filter_backends = (ListFilters, StrictOrdering)
     filterset_class = PredictionFilter
     ordering_fields = ("created_at", "confidence")
     lookup_value_converter = "uuid"
@@ -59,6 +58,10 @@ class PredictionViewSet(
             listed = Prediction.objects.listed()
             return listed.listed_for(self.request.user, listed_project(self.request))
         return Prediction.objects.for_answers().visible_to(self.request.user)
+
+    def retrieve(self, *args: Any, **kwargs: Any) -> Response:
+        [shown] = serializers.represent([self.get_object()], self.get_serializer_context())
+        return Response(shown)
 
     @extend_schema(
         parameters=[requests.WaitSerializer, requests.IDEMPOTENCY_KEY],
@@ -106,14 +109,13 @@ class PredictionViewSet(
                 Crop(first.crop), first.labels, first.box if first.crop == Crop.BOX else None
             ),
         )
-        # One serializer for all: to set up its fields costs more than to fill them in.
-        said = serializers.PredictionSerializer(context=self.get_serializer_context())
-        shown = [said.to_representation(each) for each in current]
+        context = self.get_serializer_context()
+        shown = serializers.represent(current, context)
         known = identical.get(current[0].image.sha256, ())
         body = {
             **shown[0],
             "predictions": shown,
-            "identical": [said.to_representation(each) for each in known],
+            "identical": serializers.represent(known, context),
         }
         return accepted(body, finished=all(each.is_finished for each in current))
 
