@@ -21,6 +21,7 @@ from classifier.models import (
     SavedView,
     TrainedModel,
     Validation,
+    Watch,
 )
 from tests.api.conftest import client_of
 from tests.factories import (
@@ -33,8 +34,10 @@ from tests.factories import (
     ProjectFactory,
     UserFactory,
     ValidationFactory,
+    WatchFactory,
     png,
 )
+from tests.validation.reports import report_json
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +115,11 @@ EXPECTED = {
     "DELETE /api/v1/validations/{id}/": REMOVED,
     "POST /api/v1/validations/{id}/again/": REVIEWED,
     "GET /api/v1/validations/{id}/report.json": SEEN,
+    "GET /api/v1/validations/{id}/report.html": SEEN,
+    "GET /api/v1/watches/": EVERYONE,
+    "GET /api/v1/watches/{id}/": SEEN,
+    "POST /api/v1/watches/{id}/seen/": REVIEWED,
+    "POST /api/v1/watches/{id}/begin-anew/": REVIEWED,
     "GET /api/v1/projects/": EVERYONE,
     "POST /api/v1/projects/": (401, 201, 201, 201, 201, 201),
     "GET /api/v1/projects/{id}/": SEEN,
@@ -147,6 +155,7 @@ class World:
     labelled: LabelledImage
     validation: Validation
     adaptation: Adaptation
+    watch: Watch
 
     def address(self, path: str) -> str:
         keys = {
@@ -160,6 +169,7 @@ class World:
             "labelled-sets": self.labelled.labelled_set_id,
             "validations": self.validation.pk,
             "adaptations": self.adaptation.pk,
+            "watches": self.watch.pk,
         }
         path = path.replace("{number}", str(self.labelled.pk))
         path = path.replace("{id}", str(keys.get(path.split("/")[3]))).replace(
@@ -244,9 +254,10 @@ def world(user: User, other_user: User, staff: User, trained_model: TrainedModel
             error_message="The disk is full.", finished_at=timezone.now(),
         ),
         validation=ValidationFactory.create(
-            labelled_set=labelled.labelled_set, trained_model=trained_model, report={},
+            labelled_set=labelled.labelled_set, trained_model=trained_model, report=report_json(),
             model_version=1, status="SUCCESS", finished_at=timezone.now(),
         ),
+        watch=WatchFactory.create(owner=None, project=project, trained_model=trained_model),
     )  # fmt: skip
 
 
