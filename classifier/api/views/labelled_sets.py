@@ -1,6 +1,7 @@
 """Labelled sets and validations."""
 
 import uuid
+from base64 import b64encode
 from pathlib import Path
 from typing import Any, Final
 
@@ -275,9 +276,10 @@ class ValidationPageView(ValidationView):
             raise Http404
         page, described = page_of(row, request.query_params), row.trained_model.described
         found = [finders.find(f"css/{name}.css") for name in SHEETS]
+        style = b"".join(Path(path).read_bytes() for path in found if path)
         context = {
             "base": "partials/standalone.html",
-            "sheets": [Path(path).read_text() for path in found if path],
+            "style": b64encode(style).decode("ascii"),
             "validation": row,
             "labelled_set": row.labelled_set,
             "page": page,
