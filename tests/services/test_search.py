@@ -182,7 +182,9 @@ def test_a_cursor_that_no_page_gave_leads_nowhere(user: User, cursor: str) -> No
 
 
 @pytest.mark.parametrize("name", pages.ORDERS)
-def test_no_page_sorts_or_looks_through_more_than_it_shows(user: User, name: str) -> None:
+def test_no_page_sorts_or_looks_through_more_than_it_shows(
+    user: User, crowd: None, name: str
+) -> None:
     make(user, 6)
     first = pages.page(own(user), pages.ORDERS[name], size=2)
     with CaptureQueriesContext(connection) as queries:
