@@ -4,7 +4,7 @@ A nucleus absorbs the red light that red cells and background let through, so th
 absorbance tell it from both. Around it lies what is neither background nor, by its colour, a red
 cell: the rest of the cell. Haemoglobin absorbs blue light more than red, every stain of the
 Romanowsky kind the reverse. All levels are relative to the image's own brightest tenth, which is
-taken for the background, so that lamp and glass do not matter.
+taken for the background, so that light and glass do not matter.
 
 The work is done on a reduced copy; boxes are in the pixels of the image that was given.
 """

@@ -20,7 +20,7 @@ Box = tuple[int, int, int, int]
 
 # Which of an image's pixels, by brightness, show its background.
 BACKGROUND_PERCENTILES = (80, 98)
-# No lamp is so far off; where a cell fills the image its own colour would be taken for that of one.
+# No light is so far off; where a cell fills the image its own colour would be taken for that of one.
 LARGEST_GAIN = 1.5
 
 
@@ -69,7 +69,7 @@ class CellScale:
             small things small: a platelet is not blown up to the size of a white cell.
         cut_sizes: sides of the squares in which a dataset is published, already cut.
         background: the colour that is no cell in the dataset's images, red, green and blue: that
-            of the lamp, the glass and the camera's white balance. None where none is corrected.
+            of the light, the glass and the camera's white balance. None where none is corrected.
     """
 
     margin: float
@@ -150,7 +150,7 @@ def balanced(
     """Pixels (height, width, 3) in the light in which their background has this colour.
 
     The background is taken for the median of the pixels that are brighter than four in five, the
-    very brightest left out; each channel is multiplied, as another lamp or camera would do it.
+    very brightest left out; each channel is multiplied, as another light or camera would do it.
     """
     brightness = pixels.sum(axis=2, dtype=np.int32)
     low, high = np.percentile(brightness, BACKGROUND_PERCENTILES)
