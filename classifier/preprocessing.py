@@ -20,7 +20,7 @@ Box = tuple[int, int, int, int]
 
 # Which of an image's pixels, by brightness, show its background.
 BACKGROUND_PERCENTILES = (80, 98)
-# No light is so far off; where a cell fills the image its own colour would be taken for that of one.
+# No light is so far off: where a cell fills the image its own colour would be taken for it.
 LARGEST_GAIN = 1.5
 
 
