@@ -1,6 +1,5 @@
 """What people make of what is watched: seen, or the beginning of a new reference period."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,13 +10,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from classifier.models import (
-    ReviewState,
-    Role,
-    Watch,
-    WatchLook,
-    may,
-)
+from classifier.models import ReviewState, Role, Watch, may
 from classifier.services.permissions import NotAllowed
 from classifier.statistics.intervals import Interval, wilson_interval
 from classifier.statistics.watching import REFERENCE, WINDOW
@@ -72,13 +65,13 @@ def progress(watch: Watch) -> Progress:
     return Progress(watch.reference_until is None, done, total)
 
 
-def seen(*, person: User, looks: Iterable[WatchLook]) -> None:
-    """Say that alarms were seen, so that nobody is told of them any longer. Raises NotAllowed."""
-    looks = list(looks)
-    for look in looks:
-        check_minds(person, look.watch)
-    keys = [look.pk for look in looks]
-    WatchLook.objects.unseen().filter(pk__in=keys).update(seen_at=timezone.now())
+def seen(*, person: User, watch: Watch) -> None:
+    """Say that its alarms were seen, so that nobody is told of them any longer.
+
+    Raises NotAllowed.
+    """
+    check_minds(person, watch)
+    watch.looks.unseen().update(seen_at=timezone.now())
 
 
 @transaction.atomic

@@ -86,7 +86,7 @@ def test_an_alarm_says_what_changed_until_it_was_seen(model: TrainedModel, user:
     assert (monocytes["then"], monocytes["now"]) == (0.5, 1.0)
     alarms.watch()
     assert model.title in Alarm.objects.get(kind=Alarm.Kind.CHANGE, cleared_at=None).message
-    requests.seen(person=user, looks=WatchLook.objects.all())
+    requests.seen(person=user, watch=Watch.objects.get())
     alarms.watch()
     assert not Alarm.objects.filter(kind=Alarm.Kind.CHANGE, cleared_at=None).exists()
 

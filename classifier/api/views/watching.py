@@ -51,9 +51,8 @@ class WatchSeenView(WatchView):
     @extend_schema(operation_id="watches_seen", request=None, responses=shapes.OneWatchSerializer)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         """Say that its alarms were seen."""
-        row, person = self.watch(pk), current_user(request)
-        watching.check_minds(person, row)
-        watching.seen(person=person, looks=row.looks.unseen().select_related("watch__project"))
+        row = self.watch(pk)
+        watching.seen(person=current_user(request), watch=row)
         return self.answer(row)
 
 

@@ -68,9 +68,8 @@ def images(request: HttpRequest, pk: uuid.UUID, look: uuid.UUID) -> HttpResponse
 def seen(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """All alarms of a watch were seen."""
     found = _visible(request, pk)
-    unseen = found.looks.unseen().select_related("watch__project")
     try:
-        watching.seen(person=cast(User, request.user), looks=unseen)
+        watching.seen(person=cast(User, request.user), watch=found)
     except REFUSALS as refusal:
         messages.error(request, str(refusal))
     return redirect("web:watch", pk)
